@@ -1,0 +1,189 @@
+import { openEnvelope, sealEnvelope, type EnvelopeContext } from '../crypto/envelope.ts';
+import { hmacSha256 } from '../crypto/mac.ts';
+import { StrongroomError } from '../errors.ts';
+import { concat, tuple, utf8, utf8Decode, wipe } from '../lib/bytes.ts';
+import { equalBytes } from '../lib/compare.ts';
+import { uuidText } from '../lib/ids.ts';
+import { SecretValue } from '../secret-value.ts';
+import { statement, type Parameters } from '../store/statement.ts';
+import type { IdempotencyRow } from '../store/tables.ts';
+import { countKeyUse } from '../domain/keys/key-uses.ts';
+import type { Work } from '../domain/work.ts';
+
+const KEPT_MS = 24 * 60 * 60 * 1000;
+const PER_PRINCIPAL_MAX = 10_000;
+
+type RowKey = Pick<IdempotencyRow, 'principal_id' | 'workspace_id' | 'operation' | 'key_mac'>;
+
+const find = statement((db, p: Parameters<RowKey>) =>
+  db
+    .selectFrom('idempotency')
+    .selectAll()
+    .where('principal_id', '=', p('principal_id'))
+    .where('workspace_id', '=', p('workspace_id'))
+    .where('operation', '=', p('operation'))
+    .where('key_mac', '=', p('key_mac')),
+);
+
+const insert = statement((db, p: Parameters<IdempotencyRow>) =>
+  db.insertInto('idempotency').values({
+    principal_id: p('principal_id'),
+    workspace_id: p('workspace_id'),
+    operation: p('operation'),
+    fingerprint_key: p('fingerprint_key'),
+    key_mac: p('key_mac'),
+    input_mac: p('input_mac'),
+    answer: p('answer'),
+    created_at: p('created_at'),
+  }),
+);
+
+const removeOld = statement((db, p: Parameters<{ principalId: string; before: number }>) =>
+  db
+    .deleteFrom('idempotency')
+    .where('principal_id', '=', p('principalId'))
+    .where('created_at', '<', p('before')),
+);
+
+const countOf = statement((db, p: Parameters<{ principalId: string }>) =>
+  db
+    .selectFrom('idempotency')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('principal_id', '=', p('principalId')),
+);
+
+/** A call that may be a repetition. */
+export interface RepeatableCall {
+  readonly key: string;
+  readonly operation: string;
+  /** The workspace that the call is about; its key protects the kept answer. */
+  readonly workspaceId: string;
+  readonly input: unknown;
+}
+
+/**
+ * Runs a change once for each idempotency key: a repetition gets the first
+ * answer, in the change's own transaction.
+ *
+ * @throws {@link StrongroomError} `idempotency_mismatch` if the key was used with other input;
+ * `invalid_input` if a principal keeps too many keys.
+ */
+export async function runOnce<T>(
+  work: Work,
+  call: RepeatableCall,
+  apply: () => Promise<T>,
+): Promise<T> {
+  const fingerprint = work.keyring.fingerprintKey();
+  const label = (name: string, parts: readonly (Uint8Array | string)[]): Uint8Array =>
+    hmacSha256(fingerprint.key, tuple([`strongroom/v1/idempotency/${name}`, ...parts]));
+  const row: RowKey & Pick<IdempotencyRow, 'input_mac'> = {
+    principal_id: work.actor,
+    workspace_id: call.workspaceId,
+    operation: call.operation,
+    key_mac: label('key', [call.key]),
+    input_mac: label('input', [encodeInput(call.input)]),
+  };
+  const subject = label('answer', [
+    work.actor,
+    call.workspaceId,
+    call.operation,
+    row.key_mac,
+    row.input_mac,
+  ]);
+  const context = answerContext(work, call.workspaceId, uuidText(subject.subarray(0, 16)));
+  await work.transaction.run(removeOld, {
+    principalId: work.actor,
+    before: work.now - KEPT_MS,
+  });
+  const known = await work.transaction.get(find, row);
+  if (known !== undefined) return openAnswer<T>(work, known, row.input_mac, context);
+  await requireRoom(work);
+  const answer = await apply();
+  await work.transaction.run(insert, {
+    ...row,
+    fingerprint_key: fingerprint.number,
+    answer: await sealAnswer(work, context, answer),
+    created_at: work.now,
+  });
+  return answer;
+}
+
+function openAnswer<T>(
+  work: Work,
+  known: IdempotencyRow,
+  inputMac: Uint8Array,
+  context: EnvelopeContext,
+): T {
+  if (!equalBytes(known.input_mac, inputMac)) {
+    throw new StrongroomError(
+      'idempotency_mismatch',
+      'this idempotency key was used with other input',
+      { hint: 'use a new key for a new change' },
+    );
+  }
+  const plaintext = openEnvelope(known.answer, context, (id) => work.keyring.workspaceKey(id));
+  try {
+    return JSON.parse(utf8Decode(plaintext)) as T;
+  } finally {
+    wipe(plaintext);
+  }
+}
+
+async function sealAnswer(
+  work: Work,
+  context: EnvelopeContext,
+  answer: unknown,
+): Promise<Uint8Array> {
+  const key = work.keyring.activeWorkspaceKey(context.workspaceId);
+  const plaintext = utf8(JSON.stringify(answer ?? null));
+  try {
+    await countKeyUse(work, key.id);
+    return sealEnvelope(key, context, plaintext);
+  } finally {
+    wipe(plaintext);
+  }
+}
+
+async function requireRoom(work: Work): Promise<void> {
+  const kept = await work.transaction.get(countOf, { principalId: work.actor });
+  if ((kept?.count ?? 0) >= PER_PRINCIPAL_MAX) {
+    throw new StrongroomError(
+      'invalid_input',
+      `at most ${PER_PRINCIPAL_MAX} idempotency keys are kept for one principal in 24 hours`,
+    );
+  }
+}
+
+function answerContext(work: Work, workspaceId: string, subjectId: string): EnvelopeContext {
+  return {
+    domain: 'idempotency',
+    vaultId: work.keyring.vaultId,
+    workspaceId,
+    environmentId: workspaceId,
+    subjectId,
+    number: 0,
+  };
+}
+
+/** Encodes an input injectively, values included, without making text of them. */
+function encodeInput(value: unknown): Uint8Array {
+  if (value instanceof SecretValue) {
+    const bytes = value.revealBytes();
+    try {
+      return concat([utf8(value.kind === 'text' ? 's' : 'b'), bytes]);
+    } finally {
+      wipe(bytes);
+    }
+  }
+  if (typeof value === 'string') return concat([utf8('s'), utf8(value)]);
+  if (value instanceof Uint8Array) return concat([utf8('b'), value]);
+  if (Array.isArray(value)) return concat([utf8('a'), tuple(value.map(encodeInput))]);
+  if (typeof value === 'object' && value !== null) {
+    const members = Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const parts = members.flatMap(([name, member]) => [utf8(name), encodeInput(member)]);
+    return concat([utf8('o'), tuple(parts)]);
+  }
+  return utf8(`v${String(value)}`);
+}

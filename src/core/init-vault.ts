@@ -1,0 +1,226 @@
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { randomBytes } from '../crypto/random.ts';
+import { selfTest } from '../crypto/self-test.ts';
+import { createSecretKey } from 'node:crypto';
+import { assignRole, createBuiltInRoles, createUser } from '../domain/access/principals.ts';
+import { AuditLog } from '../domain/audit/audit-log.ts';
+import { insertWorkspace } from '../domain/workspaces/create.ts';
+import { FIRST_WORKSPACE } from '../domain/workspaces/names.ts';
+import type { Work } from '../domain/work.ts';
+import { StrongroomError } from '../errors.ts';
+import { wipe } from '../lib/bytes.ts';
+import { uuidv7, type Clock } from '../lib/ids.ts';
+import { Keyring, type KeyPurpose } from '../keys/keyring.ts';
+import { rootKeyId } from '../keys/root-key.ts';
+import { createSlot } from '../seal/create-slot.ts';
+import { vaultConfigFiles } from '../seal/locations.ts';
+import type { NewSlot, RootKey } from '../seal/slot.ts';
+import type { SecretValue } from '../secret-value.ts';
+import { integrityState } from '../store/integrity.ts';
+import { migrate } from '../store/migrate.ts';
+import { createPrivateDirectory, syncDirectory, writePrivateFile } from '../store/private-files.ts';
+import { KEYS, SLOTS, VAULT } from '../store/protected-tables.ts';
+import { insertRow } from '../store/rows.ts';
+import { openSqlite } from '../store/sqlite.ts';
+import type { SlotRow } from '../store/tables.ts';
+import type { Unprotected } from '../store/row-mac.ts';
+import { acquireVaultLock } from '../store/vault-lock.ts';
+import { rowMacOf } from './open-vault.ts';
+import { writeOutsideCheckpoint } from './outside-checkpoint.ts';
+
+/** A slot to begin with; a key file's place is chosen unless it is given. */
+export type FirstSlot = Exclude<NewSlot, { kind: 'keyfile' }> | { kind: 'keyfile'; path?: string };
+
+/** Options of {@link initVault}. */
+export interface InitVaultOptions {
+  /** Name of the user who becomes owner. */
+  readonly owner: string;
+  /** Default: a key file in the user's configuration directory. */
+  readonly slots?: readonly FirstSlot[] | undefined;
+  readonly now?: Clock | undefined;
+  /** The directory of key files and checkpoints. Default: the user's configuration directory. */
+  readonly configDirectory?: string | undefined;
+}
+
+/** What a new vault gives its maker, once. */
+export interface NewVault {
+  readonly id: string;
+  /** Paths of the key files that were written. */
+  readonly keyFiles: readonly string[];
+  /** Path of the log's verifier key. */
+  readonly auditKeyFile: string;
+  readonly recovery: SecretValue | undefined;
+  readonly shares: readonly SecretValue[] | undefined;
+}
+
+interface Handover {
+  readonly keyFiles: string[];
+  recovery: SecretValue | undefined;
+  shares: readonly SecretValue[] | undefined;
+}
+
+const GLOBAL_KEYS: readonly KeyPurpose[] = ['row-mac', 'checksum', 'fingerprint'];
+const BUILDING = '.init-';
+
+/**
+ * Makes a vault. It is built beside its place and put there in one step: a
+ * kill at any moment leaves a whole vault or none.
+ *
+ * @throws {@link StrongroomError} `vault_exists`, `vault_in_use`, `read_only`, `storage_full`, and
+ * the codes of slots.
+ */
+export async function initVault(directory: string, options: InitVaultOptions): Promise<NewVault> {
+  selfTest();
+  requireNone(directory);
+  const lock = await lockedDirectory(directory);
+  const building = join(directory, `${BUILDING}${uuidv7()}`);
+  const vaultId = uuidv7(options.now);
+  const files = vaultConfigFiles(vaultId, options.configDirectory);
+  const handover: Handover = { keyFiles: [], recovery: undefined, shares: undefined };
+  try {
+    requireNone(directory);
+    removeLeftovers(directory);
+    createPrivateDirectory(building);
+    const built = await build(building, vaultId, { ...options, files, handover });
+    writePrivateFile(files.auditKey, built.verifierKeys);
+    renameSync(join(building, 'vault.db'), join(directory, 'vault.db'));
+    syncDirectory(directory);
+    writeOutsideCheckpoint(files.checkpoint, built.checkpoint);
+    return { id: vaultId, ...handover, auditKeyFile: files.auditKey };
+  } catch (error) {
+    for (const path of handover.keyFiles) rmSync(path, { force: true });
+    rmSync(files.auditKey, { force: true });
+    throw error;
+  } finally {
+    rmSync(building, { recursive: true, force: true });
+    lock.release();
+  }
+}
+
+async function build(
+  building: string,
+  vaultId: string,
+  options: InitVaultOptions & {
+    readonly files: ReturnType<typeof vaultConfigFiles>;
+    readonly handover: Handover;
+  },
+): Promise<{ readonly verifierKeys: string; readonly checkpoint: string }> {
+  const { now = Date.now, owner } = options;
+  const store = openSqlite(building, { create: true });
+  const rootBytes = randomBytes(32);
+  try {
+    await migrate(store, now);
+    const root: RootKey = { id: rootKeyId(rootBytes, vaultId), bytes: rootBytes };
+    const slots = await createSlots(vaultId, root, { ...options, now });
+    const keyring = new Keyring(vaultId, { id: root.id, key: createSecretKey(rootBytes) }, now);
+    const keys = GLOBAL_KEYS.map((purpose) =>
+      keyring.create({ purpose, workspaceId: null, number: 1 }),
+    );
+    for (const key of keys) keyring.add(key);
+    const mac = rowMacOf(keyring);
+    const log = await store.write(async (transaction) => {
+      const ownerId = uuidv7(now);
+      const work: Work = { transaction, mac, keyring, now: now(), actor: ownerId };
+      await insertRow(transaction, mac, VAULT, {
+        id: vaultId,
+        created_at: work.now,
+        restore_generation: 0,
+        root_key_id: root.id,
+      });
+      for (const slot of slots) await insertRow(transaction, mac, SLOTS, slot);
+      for (const key of keys) await insertRow(transaction, mac, KEYS, key);
+      return fill(work, owner);
+    });
+    const checkpoint = await store.write((transaction) => log.checkpoint(transaction, now()));
+    return { verifierKeys: log.verifierKeys, checkpoint: checkpoint ?? '' };
+  } finally {
+    wipe(rootBytes);
+    await store.close();
+  }
+}
+
+/** The first workspace, the roles, the owner, and the log with its first entry. */
+async function fill(work: Work, owner: string): Promise<AuditLog> {
+  const { transaction, mac, keyring } = work;
+  await insertWorkspace(work, FIRST_WORKSPACE);
+  const roles = await createBuiltInRoles(work);
+  const principal = await createUser(work, work.actor, owner);
+  await assignRole(work, {
+    principalId: principal.id,
+    roleId: roles.get('owner') ?? '',
+    workspaceId: null,
+  });
+  const log = await AuditLog.open(transaction, keyring, await AuditLog.create(work, 1));
+  const staged = log.stage();
+  staged.append(
+    {
+      request: uuidv7(),
+      action: 'vault.init',
+      outcome: 'ok',
+      actor: principal.id,
+      actorName: principal.name,
+      actorKind: principal.kind,
+      state: await integrityState(transaction, mac),
+      detail: `vault ${keyring.vaultId}`,
+    },
+    work.now,
+  );
+  await staged.flush(transaction);
+  staged.accept();
+  return log;
+}
+
+async function createSlots(
+  vaultId: string,
+  root: RootKey,
+  options: InitVaultOptions & {
+    readonly now: Clock;
+    readonly files: ReturnType<typeof vaultConfigFiles>;
+    readonly handover: Handover;
+  },
+): Promise<Unprotected<SlotRow>[]> {
+  const { handover, files, now, slots = [{ kind: 'keyfile' }] } = options;
+  if (slots.length === 0) {
+    throw new StrongroomError('invalid_input', 'a vault needs at least one slot');
+  }
+  const rows: Unprotected<SlotRow>[] = [];
+  for (const slot of slots) {
+    const spec: NewSlot =
+      slot.kind === 'keyfile' ? { kind: 'keyfile', path: slot.path ?? files.masterKey } : slot;
+    const created = await createSlot(vaultId, root, spec, now);
+    if (spec.kind === 'keyfile') handover.keyFiles.push(spec.path);
+    handover.recovery ??= created.recovery;
+    handover.shares ??= created.shares;
+    rows.push(created.row);
+  }
+  createPrivateDirectory(dirname(files.auditKey));
+  return rows;
+}
+
+async function lockedDirectory(directory: string): Promise<{ release(): void }> {
+  try {
+    createPrivateDirectory(directory);
+  } catch (cause) {
+    throw new StrongroomError('read_only', `the directory ${directory} cannot be made`, {
+      hint: 'choose another place with --path',
+      cause,
+    });
+  }
+  return acquireVaultLock(directory, { holder: 'strongroom init', waitMs: 0 });
+}
+
+function requireNone(directory: string): void {
+  if (!existsSync(join(directory, 'vault.db'))) return;
+  throw new StrongroomError('vault_exists', `there is a vault in ${directory} already`, {
+    hint: 'to bring a .env file into it, use `strongroom import .env`',
+  });
+}
+
+/** What a killed attempt left behind. */
+function removeLeftovers(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith(BUILDING)) rmSync(join(directory, name), { recursive: true, force: true });
+  }
+}

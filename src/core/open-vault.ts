@@ -1,0 +1,196 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { selfTest } from '../crypto/self-test.ts';
+import { AuditLog } from '../domain/audit/audit-log.ts';
+import { newestState } from '../domain/audit/newest-state.ts';
+import { allLogs } from '../domain/audit/log-queries.ts';
+import { StrongroomError } from '../errors.ts';
+import type { Clock } from '../lib/ids.ts';
+import { Keyring } from '../keys/keyring.ts';
+import { rootKeyId } from '../keys/root-key.ts';
+import { keyFileCandidates, vaultConfigFiles } from '../seal/locations.ts';
+import { openSlots, type OpenedSlot } from '../seal/open-slot.ts';
+import type { SlotKey } from '../seal/slot.ts';
+import { checkIntegrity, integrityState } from '../store/integrity.ts';
+import { migrate } from '../store/migrate.ts';
+import { AUDIT_LOGS, VAULT } from '../store/protected-tables.ts';
+import { RowMac } from '../store/row-mac.ts';
+import { openSqlite, type SqliteOptions } from '../store/sqlite.ts';
+import { query } from '../store/statement.ts';
+import type { Store, Transaction } from '../store/store.ts';
+import type { AuditLogRow, SlotRow, VaultRow } from '../store/tables.ts';
+import { acquireVaultLock } from '../store/vault-lock.ts';
+import { holdAgainstOutside, readOutsideCheckpoint } from './outside-checkpoint.ts';
+import { startNewLog } from './start-new-log.ts';
+import { UnsealedVault } from './vault.ts';
+
+/** Options of {@link openVault}. */
+export interface OpenVaultOptions {
+  /** What opens a slot. Default: the vault's key file. */
+  readonly keys?: readonly SlotKey[] | undefined;
+  /** How long to wait while another process uses the vault, in milliseconds. Default 5,000. */
+  readonly waitMs?: number | undefined;
+  /** What another process is told when it finds the vault in use. */
+  readonly holder: string;
+  /** Goes on with an older copy of the vault, and puts that on record in a new log. */
+  readonly acceptRollback?: boolean | undefined;
+  readonly now?: Clock | undefined;
+  /** The directory of key files and checkpoints. Default: the user's configuration directory. */
+  readonly configDirectory?: string | undefined;
+  readonly sqlite?: SqliteOptions | undefined;
+}
+
+/**
+ * Opens and unseals a vault. Every check of the whole is made here, before
+ * anything can be asked: structure, keys, rows that decide, log, rollback.
+ *
+ * @throws {@link StrongroomError} `vault_not_found`, `vault_in_use`, `not_a_vault`, `schema_too_new`,
+ * the codes of slots, `integrity_error`, `audit_tampered`, `rollback_detected`, and storage codes.
+ */
+export async function openVault(
+  directory: string,
+  options: OpenVaultOptions,
+): Promise<UnsealedVault> {
+  const { now = Date.now } = options;
+  selfTest();
+  requireDatabase(directory);
+  const lock = await acquireVaultLock(directory, {
+    holder: options.holder,
+    ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
+  });
+  let store: Store | undefined;
+  try {
+    store = openSqlite(directory, options.sqlite);
+    await migrate(store, now);
+    const unsealed = await unseal(store, directory, options);
+    const { keyring, mac, opened } = unsealed;
+    const checkpointPath = vaultConfigFiles(keyring.vaultId, options.configDirectory).checkpoint;
+    const log = await openLog(store, unsealed, { ...options, now, checkpointPath });
+    const parts = { directory, store, lock, keyring, mac, log, now, checkpointPath };
+    const vault = new UnsealedVault(parts);
+    await vault.recordEvent('vault.unseal', { detail: `${opened.kind} slot ${opened.slotId}` });
+    return vault;
+  } catch (error) {
+    await store?.close();
+    lock.release();
+    throw error;
+  }
+}
+
+/** The parts that the root key gives access to. */
+export interface Unsealed {
+  readonly keyring: Keyring;
+  readonly mac: RowMac;
+  readonly opened: OpenedSlot;
+}
+
+async function unseal(
+  store: Store,
+  directory: string,
+  options: OpenVaultOptions,
+): Promise<Unsealed> {
+  const { vault, slots, keys } = await store.read(loadRows);
+  const given = options.keys ?? defaultKeys(directory, vault.id, options.configDirectory);
+  const opened = await openSlots(vault.id, slots, given);
+  if (
+    rootKeyId(opened.rootKey, vault.id) !== opened.rootKeyId ||
+    opened.rootKeyId !== vault.root_key_id
+  ) {
+    throw new StrongroomError('integrity_error', 'the slot holds another root key', {
+      details: { slot: opened.slotId },
+    });
+  }
+  const root = { id: opened.rootKeyId, key: opened.rootKey };
+  const keyring = new Keyring(vault.id, root, options.now);
+  for (const row of keys) keyring.add(row);
+  const mac = rowMacOf(keyring);
+  mac.check(VAULT, vault);
+  await store.read((transaction) => checkIntegrity(transaction, mac));
+  return { keyring, mac, opened };
+}
+
+/** The row MACs of a keyring. */
+export function rowMacOf(keyring: Keyring): RowMac {
+  const keys = keyring.secretKeys('row-mac');
+  return new RowMac(keyring.vaultId, keys, Math.max(...keys.keys()));
+}
+
+async function loadRows(transaction: Transaction): Promise<{
+  readonly vault: VaultRow;
+  readonly slots: readonly SlotRow[];
+  readonly keys: Parameters<Keyring['add']>[0][];
+}> {
+  const vault = await transaction.get(
+    query((db) => db.selectFrom('vault').selectAll()),
+    {},
+  );
+  if (vault === undefined) {
+    throw new StrongroomError('not_a_vault', 'the database holds no vault', {
+      hint: 'make one with `strongroom init`',
+    });
+  }
+  const slots = await transaction.all(
+    query((db) => db.selectFrom('slots').selectAll().orderBy('created_at')),
+    {},
+  );
+  const keys = await transaction.all(
+    query((db) => db.selectFrom('keys').selectAll().orderBy('number')),
+    {},
+  );
+  return { vault, slots, keys };
+}
+
+async function openLog(
+  store: Store,
+  { keyring, mac }: Unsealed,
+  options: OpenVaultOptions & { readonly now: Clock; readonly checkpointPath: string },
+): Promise<AuditLog> {
+  const row = await store.read((transaction) => openLogRow(transaction, mac));
+  const log = await store.read((transaction) => AuditLog.open(transaction, keyring, row));
+  await store.read(async (transaction) => {
+    const anchored = await newestState(transaction, log);
+    if (anchored !== undefined && anchored !== (await integrityState(transaction, mac))) {
+      throw new StrongroomError(
+        'integrity_error',
+        'rows that decide who may do what are not those that the audit log vouches for',
+        { hint: 'stop using this vault; keep a copy, and restore a backup' },
+      );
+    }
+  });
+  const outside = readOutsideCheckpoint(options.checkpointPath);
+  if (outside === undefined) return log;
+  try {
+    await holdAgainstOutside(store, log, outside);
+    return log;
+  } catch (error) {
+    const isRollback = error instanceof StrongroomError && error.code === 'rollback_detected';
+    if (!isRollback || options.acceptRollback !== true) throw error;
+    return startNewLog(store, { keyring, mac, now: options.now }, { old: row, outside });
+  }
+}
+
+async function openLogRow(transaction: Transaction, mac: RowMac): Promise<AuditLogRow> {
+  const rows = await transaction.all(allLogs, {});
+  for (const row of rows) mac.check(AUDIT_LOGS, row);
+  const open = rows.findLast((row) => row.state === 'open');
+  if (open === undefined) throw new StrongroomError('integrity_error', 'the vault has no open log');
+  return open;
+}
+
+function defaultKeys(
+  directory: string,
+  vaultId: string,
+  configDirectory: string | undefined,
+): readonly SlotKey[] {
+  const candidates = keyFileCandidates(directory, vaultId, configDirectory);
+  const path = candidates.find((candidate) => existsSync(candidate)) ?? candidates[0];
+  return [{ kind: 'keyfile', path }];
+}
+
+function requireDatabase(directory: string): void {
+  if (existsSync(join(directory, 'vault.db'))) return;
+  throw new StrongroomError('vault_not_found', `there is no vault in ${directory}`, {
+    hint: 'make one with `strongroom init`',
+  });
+}

@@ -1,0 +1,71 @@
+import type { ZodType } from 'zod';
+
+import type { Capability } from '../domain/access/capability.ts';
+import type { Principal } from '../domain/access/principals.ts';
+import type { AuditLog } from '../domain/audit/audit-log.ts';
+import type { EntrySubject } from '../domain/audit/entry.ts';
+import type { Work } from '../domain/work.ts';
+import type { Directory } from '../domain/workspaces/directory.ts';
+import type { Keyring } from '../keys/keyring.ts';
+import type { Clock } from '../lib/ids.ts';
+import type { RowMac } from '../store/row-mac.ts';
+import type { Store } from '../store/store.ts';
+
+/** A right that an operation needs before it runs. */
+export interface Requirement {
+  readonly capability: Capability;
+  /** Segments: workspace, environment and path, or `sys` and what of the vault. */
+  readonly resource: readonly string[];
+  /** `under`: it is enough to have the right somewhere at or under the resource. Default `exact`. */
+  readonly reach?: 'exact' | 'under';
+}
+
+/** What `prepare` may use: no transaction is open. */
+export interface Services {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly mac: RowMac;
+  readonly log: AuditLog;
+  readonly now: Clock;
+  /** The vault's directory. */
+  readonly directory: string;
+}
+
+/** One call while it is applied. */
+export interface Call extends Work {
+  readonly request: string;
+  readonly principal: Principal;
+  readonly directory: Directory;
+  readonly log: AuditLog;
+  /** Whether the caller may do something; the same decision as for requirements. */
+  may(capability: Capability, resource: readonly string[]): boolean;
+  /** Adds to what this call's audit entry says it was about. */
+  about(subject: EntrySubject): void;
+  /** Writes a further entry beside the call's own, for one of many things that it did. */
+  record(action: string, subject: EntrySubject): void;
+}
+
+/**
+ * One thing that Strongroom can do, as data. Faces, validation, audit and
+ * documentation derive from it; the pipeline alone runs it.
+ *
+ * @typeParam I - Input. @typeParam O - Output. @typeParam P - What `prepare` hands to `apply`.
+ */
+export interface Operation<I, O, P = unknown> {
+  /** Group and verb, such as `secrets.read`; also the action in the audit log. */
+  readonly name: string;
+  /** One sentence for people. */
+  readonly summary: string;
+  readonly input: ZodType<I>;
+  /** Input members that hold secrets, and output members that do. */
+  readonly secretMembers: readonly string[];
+  readonly mutates: boolean;
+  /** The rights needed, all of them. */
+  readonly requires: (input: I) => readonly Requirement[];
+  /** What the audit entry names, also when the operation is denied or fails. */
+  readonly subject: (input: I) => EntrySubject;
+  /** Slow or outside work: key derivation, files, long reads. */
+  readonly prepare?: (input: I, services: Services) => Promise<P>;
+  /** The work itself, inside the cohort's transaction; awaits nothing but the store. */
+  readonly apply: (input: I, call: Call, prepared: P) => Promise<O>;
+}

@@ -1,0 +1,176 @@
+import { z } from 'zod';
+
+import type { AuditEntry, Outcome } from '../../domain/audit/entry.ts';
+import { exportPart, proveEntry, type ExportPart } from '../../domain/audit/export.ts';
+import { newestCheckpoint } from '../../domain/audit/log-queries.ts';
+import { queryEntries } from '../../domain/audit/query.ts';
+import { verifyLog, type LogVerified } from '../../domain/audit/verify-log.ts';
+import { StrongroomError } from '../../errors.ts';
+import type { Call, Operation } from '../operation.ts';
+import { maySeeEntry, READS_AUDIT } from './audit-access.ts';
+import * as schema from './schema.ts';
+
+export interface QueryAuditInput {
+  /** Entries that name this path, in whatever environment. */
+  readonly path?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly workspace?: string | undefined;
+  /** An operation's name, such as `secrets.read`. */
+  readonly action?: string | undefined;
+  /** A principal's name or id. */
+  readonly actor?: string | undefined;
+  readonly outcome?: Outcome | undefined;
+  /** RFC 3339. */
+  readonly since?: string | undefined;
+  /** RFC 3339. */
+  readonly until?: string | undefined;
+  /** 1 to 1,000. Default 100. */
+  readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly before?: number | undefined;
+}
+
+/** Entries, newest first. */
+export interface AuditEntries {
+  readonly entries: readonly AuditEntry[];
+  /** Set if there is more: pass it as `before`. */
+  readonly next: number | undefined;
+}
+
+export interface ExportAuditInput {
+  /** `next` of the part before; the first part has none. */
+  readonly from?: number | undefined;
+  /** The checkpoint of the first part, given to all further ones. */
+  readonly checkpoint?: string | undefined;
+}
+
+/** A part of an export, and what the next part needs. */
+export interface AuditExportPart extends ExportPart {
+  readonly checkpoint: string;
+}
+
+export interface ProveEntryInput {
+  /** Sequence number of the entry. */
+  readonly seq: number;
+}
+
+const NOTHING = z.strictObject({});
+const ENTRIES_MAX = 1000;
+const TILES_PER_PART = 32;
+
+/** Errors: none of its own. */
+export const queryAudit: Operation<QueryAuditInput, AuditEntries> = {
+  name: 'audit.query',
+  summary: 'Finds audit entries, newest first.',
+  input: z.strictObject({
+    path: schema.path.optional(),
+    environment: schema.environment.optional(),
+    workspace: schema.workspace,
+    action: z.string().max(64).optional(),
+    actor: z.string().max(128).optional(),
+    outcome: z.enum(['ok', 'denied', 'failed', 'unknown']).optional(),
+    since: schema.time.optional(),
+    until: schema.time.optional(),
+    limit: z.int().min(1).max(ENTRIES_MAX).optional(),
+    before: z.int().min(0).optional(),
+  }),
+  secretMembers: [],
+  // It brings the index of paths up to date, which is no change that anyone asked for.
+  mutates: false,
+  requires: () => READS_AUDIT,
+  subject: ({ workspace, environment, path }) => ({ workspace, environment, path }),
+  apply: (input, call) =>
+    queryEntries(
+      call.transaction,
+      call.log,
+      { ...input, since: toUtc(input.since), until: toUtc(input.until) },
+      { limit: input.limit ?? 100, before: input.before, maySee: maySeeEntry(call) },
+    ),
+};
+
+/** Errors: `invalid_input`. */
+export const exportAudit: Operation<ExportAuditInput, AuditExportPart> = {
+  name: 'audit.export',
+  summary: 'Gives the audit log in parts, for verification without the vault.',
+  input: z.strictObject({
+    from: z.int().min(0).optional(),
+    checkpoint: z.string().max(32_768).optional(),
+  }),
+  secretMembers: [],
+  mutates: false,
+  requires: () => READS_AUDIT,
+  subject: () => ({}),
+  apply: async ({ from = 0, checkpoint }, call) => {
+    const note = checkpoint ?? (await presentCheckpoint(call));
+    const options = { from, tiles: TILES_PER_PART, maySee: maySeeEntry(call) };
+    return { ...(await exportPart(call.transaction, call.log, note, options)), checkpoint: note };
+  },
+};
+
+/** Errors: `audit_tampered`, `integrity_error`. */
+export const verifyAudit: Operation<Record<string, never>, LogVerified, LogVerified> = {
+  name: 'audit.verify',
+  summary: 'Computes the whole log again and holds checkpoints and secrets against it.',
+  input: NOTHING,
+  secretMembers: [],
+  mutates: false,
+  requires: () => READS_AUDIT,
+  subject: () => ({}),
+  prepare: (_input, { store, log, mac }) =>
+    store.read((transaction) => verifyLog(transaction, log, mac)),
+  apply: async (_input, _call, verified) => verified,
+};
+
+/** Errors: `entry_not_found`. */
+export const proveAudit: Operation<ProveEntryInput, { readonly proof: string }> = {
+  name: 'audit.proof',
+  summary: 'Proves that one entry is in the log, for anyone who has the verifier key.',
+  input: z.strictObject({ seq: z.int().min(0) }),
+  secretMembers: [],
+  mutates: false,
+  requires: () => READS_AUDIT,
+  subject: ({ seq }) => ({ detail: `entry ${seq}` }),
+  apply: async ({ seq }, call) => {
+    const note = await presentCheckpoint(call);
+    const options = { index: seq, maySee: maySeeEntry(call) };
+    return { proof: await proveEntry(call.transaction, call.log, note, options) };
+  },
+};
+
+/** Errors: `audit_tampered` if the stored log is not what was written. */
+export const checkpointAudit: Operation<Record<string, never>, { readonly checkpoint: string }> = {
+  name: 'audit.checkpoint',
+  summary: 'Signs the present state of the log.',
+  input: NOTHING,
+  secretMembers: [],
+  mutates: false,
+  requires: () => READS_AUDIT,
+  subject: () => ({}),
+  apply: async (_input, call) => ({ checkpoint: await presentCheckpoint(call) }),
+};
+
+/** Errors: none of its own. */
+export const auditKey: Operation<Record<string, never>, { readonly verifierKeys: string }> = {
+  name: 'audit.key',
+  summary: "Gives the log's verifier keys.",
+  input: NOTHING,
+  secretMembers: [],
+  mutates: false,
+  requires: () => READS_AUDIT,
+  subject: () => ({}),
+  apply: async (_input, { log }) => ({ verifierKeys: log.verifierKeys }),
+};
+
+/** A checkpoint over every entry that is durable. */
+async function presentCheckpoint(call: Call): Promise<string> {
+  const signed = await call.log.checkpoint(call.transaction, call.now);
+  const note =
+    signed ?? (await call.transaction.get(newestCheckpoint, { log: call.log.number }))?.note;
+  if (note === undefined) throw new StrongroomError('entry_not_found', 'the log has no entry yet');
+  return note;
+}
+
+function toUtc(time: string | undefined): string | undefined {
+  const ms = schema.toMs(time);
+  return ms === undefined || ms === null ? undefined : new Date(ms).toISOString();
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+
+import {
+  createEnvironment as makeEnvironment,
+  createWorkspace as makeWorkspace,
+} from '../../domain/workspaces/create.ts';
+import type { Operation } from '../operation.ts';
+import * as schema from './schema.ts';
+
+export interface CreateWorkspaceInput {
+  /** 1 to 63 lower-case letters, digits and hyphens. */
+  readonly name: string;
+}
+
+export interface CreateEnvironmentInput {
+  readonly workspace?: string | undefined;
+  /** 1 to 63 lower-case letters, digits and hyphens. */
+  readonly name: string;
+}
+
+export interface ListEnvironmentsInput {
+  readonly workspace?: string | undefined;
+}
+
+export interface WorkspaceSummary {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface EnvironmentSummary {
+  readonly id: string;
+  readonly workspace: string;
+  readonly name: string;
+  /** Order in the workspace, from 0. */
+  readonly position: number;
+  readonly isProtected: boolean;
+}
+
+/** Errors: `workspace_exists`, `invalid_name`, `reserved_name`. */
+export const createWorkspace: Operation<CreateWorkspaceInput, WorkspaceSummary> = {
+  name: 'workspaces.create',
+  summary: 'Makes a workspace with its own key and the usual environments.',
+  input: z.strictObject({ name: z.string().max(255) }),
+  secretMembers: [],
+  mutates: true,
+  requires: () => [{ capability: 'admin', resource: ['sys', 'workspaces'] }],
+  subject: () => ({}),
+  apply: async (input, call) => {
+    const workspace = await makeWorkspace(call, call.directory, input.name);
+    call.about({ workspace: workspace.name, workspaceId: workspace.id });
+    return workspace;
+  },
+};
+
+export const listWorkspaces: Operation<Record<string, never>, readonly WorkspaceSummary[]> = {
+  name: 'workspaces.list',
+  summary: 'Lists the workspaces in which the caller may list anything.',
+  input: z.strictObject({}),
+  secretMembers: [],
+  mutates: false,
+  requires: () => [],
+  subject: () => ({}),
+  apply: async (_input, call) =>
+    call.directory.workspaces().filter(({ name }) => call.may('list', [name])),
+};
+
+/** Errors: `environment_exists`, `workspace_not_found`, `invalid_name`, `reserved_name`. */
+export const createEnvironment: Operation<CreateEnvironmentInput, EnvironmentSummary> = {
+  name: 'environments.create',
+  summary: 'Makes an environment at the end of a workspace.',
+  input: z.strictObject({ workspace: schema.workspace, name: z.string().max(255) }),
+  secretMembers: [],
+  mutates: true,
+  requires: (input) => [{ capability: 'admin', resource: [schema.workspaceOf(input)] }],
+  subject: (input) => ({ workspace: schema.workspaceOf(input) }),
+  apply: async (input, call) => {
+    const workspace = call.directory.workspace(schema.workspaceOf(input));
+    const { name } = input;
+    const made = await makeEnvironment(call, call.directory, { workspace, name });
+    call.about({ environment: made.name, environmentId: made.id });
+    return { ...made, workspace: workspace.name };
+  },
+};
+
+/** Errors: `workspace_not_found`. */
+export const listEnvironments: Operation<ListEnvironmentsInput, readonly EnvironmentSummary[]> = {
+  name: 'environments.list',
+  summary: 'Lists the environments of a workspace in their order.',
+  input: z.strictObject({ workspace: schema.workspace }),
+  secretMembers: [],
+  mutates: false,
+  requires: (input) => [
+    { capability: 'list', resource: [schema.workspaceOf(input)], reach: 'under' },
+  ],
+  subject: (input) => ({ workspace: schema.workspaceOf(input) }),
+  apply: async (input, call) => {
+    const workspace = call.directory.workspace(schema.workspaceOf(input));
+    return call.directory
+      .environments(workspace)
+      .map((environment) => ({ ...environment, workspace: workspace.name }));
+  },
+};

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+
+import type { AuditLog } from '../domain/audit/audit-log.ts';
+import { StrongroomError } from '../errors.ts';
+import { equalBytes } from '../lib/compare.ts';
+import { parseCheckpoint, verifyCheckpoint } from '../merkle/checkpoint.ts';
+import { parseNote, parseVerifierKeys } from '../merkle/note.ts';
+import { createPrivateDirectory, writePrivateFile } from '../store/private-files.ts';
+import type { Store } from '../store/store.ts';
+import { dirname } from 'node:path';
+
+/** Keeps the newest checkpoint where a copy of the vault's directory does not bring it along. */
+export function writeOutsideCheckpoint(path: string, note: string): void {
+  createPrivateDirectory(dirname(path));
+  writePrivateFile(path, note);
+}
+
+/** The newest checkpoint known outside the vault, or `undefined`. */
+export function readOutsideCheckpoint(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Holds a vault against the newest checkpoint known outside: an older copy of
+ * the database, or another history, is noticed.
+ *
+ * @throws {@link StrongroomError} `rollback_detected`.
+ */
+export async function holdAgainstOutside(store: Store, log: AuditLog, note: string): Promise<void> {
+  const origin = originIn(note);
+  if (origin !== log.origin) throw rollback(log.size, undefined);
+  const checkpoint = verifyCheckpoint(note, parseVerifierKeys(log.verifierKeys));
+  if (checkpoint.size > log.size) throw rollback(log.size, checkpoint.size);
+  const root = await store.read((transaction) => log.rootAt(transaction, checkpoint.size));
+  if (!equalBytes(root, checkpoint.root)) throw rollback(log.size, checkpoint.size);
+}
+
+function originIn(note: string): string | undefined {
+  try {
+    return parseCheckpoint(parseNote(note).text).origin;
+  } catch {
+    return undefined;
+  }
+}
+
+function rollback(size: number, known: number | undefined): StrongroomError {
+  return new StrongroomError(
+    'rollback_detected',
+    known === undefined
+      ? 'the vault does not know the audit log of the newest checkpoint: it is an older copy'
+      : `the vault has ${size} audit entries, but ${known} were signed: it is an older copy or was altered`,
+    {
+      details: { entries: size, ...(known === undefined ? {} : { signed: known }) },
+      hint: 'put the newest copy back; or accept the loss with --accept-rollback, which is put on record',
+    },
+  );
+}

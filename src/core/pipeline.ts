@@ -1,0 +1,345 @@
+import { hmacSha256 } from '../crypto/mac.ts';
+import { decide, mayReachUnder, type Decision } from '../domain/access/decide.ts';
+import type { PrincipalView } from '../domain/access/principals.ts';
+import { STATE_INTERVAL, type AuditLog, type StagedEntries } from '../domain/audit/audit-log.ts';
+import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
+import { StrongroomError } from '../errors.ts';
+import { toBase64Url } from '../lib/base64.ts';
+import { tuple } from '../lib/bytes.ts';
+import { uuidv7, type Clock } from '../lib/ids.ts';
+import type { Keyring } from '../keys/keyring.ts';
+import type { RowMac } from '../store/row-mac.ts';
+import type { Store, Transaction } from '../store/store.ts';
+import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
+import type { CallOptions, Face, SecurityContext } from './context.ts';
+import { runOnce } from './idempotency.ts';
+import { invalidInput } from './invalid-input.ts';
+import type { Call, Operation, Requirement } from './operation.ts';
+import { Refusals } from './refusals.ts';
+import { Rights } from './rights.ts';
+
+/** Everything that the pipeline works with. */
+export interface PipelineOptions {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly mac: RowMac;
+  readonly log: AuditLog;
+  readonly now: Clock;
+  /** The vault's directory. */
+  readonly directory: string;
+  /** Called after each durable cohort. */
+  readonly committed: () => void;
+}
+
+/** Where calls of one caller begin: the principal is looked up once by name, then held by id. */
+export interface Caller {
+  readonly context: SecurityContext;
+  readonly face: Face;
+  principalId?: string;
+}
+
+interface Item {
+  readonly request: string;
+  readonly caller: Caller;
+  readonly operation: Operation<unknown, unknown>;
+  readonly mutates: boolean;
+  /** Parsed input, unless `fault` says why there is none. */
+  readonly input: unknown;
+  readonly prepared: unknown;
+  readonly fault: unknown;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** What one item found out about itself on its way. */
+interface Progress {
+  view?: PrincipalView;
+  decision?: Decision;
+  subject: EntrySubject;
+  readonly extra: { readonly action: string; readonly subject: EntrySubject }[];
+  readonly now: number;
+}
+
+const IDEMPOTENCY_KEY_MAX = 255;
+
+/**
+ * The one way to everything: parse, who, may, apply, and put it on record in
+ * the same transaction. Nothing else calls an operation.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #rights: Rights;
+  readonly #refusals = new Refusals();
+  readonly #committer: Committer<Item>;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#rights = new Rights(options.mac);
+    this.#committer = new Committer({
+      store: options.store,
+      process: (transaction, items) => this.#cohort(transaction, items),
+      recover: () => this.#recover(),
+      committed: options.committed,
+    });
+  }
+
+  /**
+   * Calls an operation. The answer leaves after its audit entry is durable.
+   *
+   * @throws {@link StrongroomError} whatever the operation fails with; `invalid_input`, `denied`,
+   * `principal_unknown`, `audit_blocked`, `outcome_unknown`.
+   */
+  async call<I, O, P>(
+    operation: Operation<I, O, P>,
+    caller: Caller,
+    input: unknown,
+    options: CallOptions = {},
+  ): Promise<O> {
+    const item = await this.#prepare(operation, caller, input, options);
+    return (await this.#committer.submit(item)) as O;
+  }
+
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void> {
+    return this.#committer.idle();
+  }
+
+  /** Whether accesses cannot be put on record at the moment. */
+  get isBlocked(): boolean {
+    return this.#committer.isBlocked;
+  }
+
+  /** The counts of refusals that no entry has told yet. */
+  openRefusals(): readonly EntryFields[] {
+    return this.#refusals.drain(this.#options.now(), true);
+  }
+
+  /** The tables' integrity state as of now. */
+  async state(transaction: Transaction): Promise<string> {
+    await this.#rights.refresh(transaction);
+    return this.#rights.state;
+  }
+
+  async #prepare<I, O, P>(
+    operation: Operation<I, O, P>,
+    caller: Caller,
+    input: unknown,
+    { idempotencyKey }: CallOptions,
+  ): Promise<Item> {
+    const item = {
+      request: uuidv7(this.#options.now),
+      caller,
+      // The registry's types end here: an operation is only ever given its own input.
+      operation: operation as unknown as Operation<unknown, unknown>,
+      mutates: operation.mutates,
+      idempotencyKey,
+    };
+    const parsed = operation.input.safeParse(input);
+    if (!parsed.success) {
+      return { ...item, input: undefined, prepared: undefined, fault: invalidInput(parsed.error) };
+    }
+    try {
+      requireIdempotencyKey(idempotencyKey);
+      const prepared = await operation.prepare?.(parsed.data, this.#options);
+      return { ...item, input: parsed.data, prepared, fault: undefined };
+    } catch (fault) {
+      return { ...item, input: parsed.data, prepared: undefined, fault };
+    }
+  }
+
+  async #cohort(transaction: Transaction, items: readonly Item[]): Promise<CohortResult> {
+    const staged = this.#options.log.stage();
+    const outcomes: ItemOutcome[] = [];
+    await this.#rights.refresh(transaction);
+    for (const fields of this.#refusals.drain(this.#options.now())) this.#append(staged, fields);
+    for (const item of items) outcomes.push(await this.#one(transaction, staged, item));
+    await staged.flush(transaction);
+    return { outcomes, accept: staged.accept };
+  }
+
+  async #one(transaction: Transaction, staged: StagedEntries, item: Item): Promise<ItemOutcome> {
+    const progress: Progress = { subject: {}, extra: [], now: this.#options.now() };
+    try {
+      const value = await this.#answer(transaction, item, progress);
+      const changed = item.mutates && (await this.#rights.refresh(transaction));
+      const state = changed ? this.#rights.state : undefined;
+      this.#record(staged, item, progress, { outcome: 'ok', state });
+      return { ok: true, value };
+    } catch (error) {
+      if (isStorageFailure(error)) throw error;
+      const reason = error instanceof StrongroomError ? error.code : 'internal';
+      const outcome = reason === 'denied' || reason === 'principal_unknown' ? 'denied' : 'failed';
+      progress.extra.length = 0;
+      this.#record(staged, item, progress, { outcome, reason });
+      return { ok: false, error };
+    }
+  }
+
+  /** Who? May they? Then the work itself. */
+  async #answer(transaction: Transaction, item: Item, progress: Progress): Promise<unknown> {
+    const { caller, operation } = item;
+    const view = await this.#rights.view(
+      transaction,
+      caller.principalId ?? caller.context.principal,
+    );
+    if (view === undefined) throw principalUnknown();
+    caller.principalId = view.principal.id;
+    progress.view = view;
+    if (item.input === undefined) throw item.fault;
+    progress.subject = this.#resolve(operation.subject(item.input));
+    for (const requirement of operation.requires(item.input)) {
+      progress.decision = this.#decide(view, caller, requirement);
+      if (!progress.decision.allowed) throw denied(requirement, item.request);
+    }
+    if (item.fault !== undefined) throw item.fault;
+    const call = this.#callOf(transaction, item, view, progress);
+    if (!item.mutates) return operation.apply(item.input, call, item.prepared);
+    return transaction.savepoint(() => this.#change(item, call));
+  }
+
+  #change(item: Item, call: Call): Promise<unknown> {
+    const apply = (): Promise<unknown> => item.operation.apply(item.input, call, item.prepared);
+    if (item.idempotencyKey === undefined) return apply();
+    const subject = item.operation.subject(item.input);
+    const workspace = this.#rights.directory.workspace(subject.workspace ?? 'default');
+    const repeatable = {
+      key: item.idempotencyKey,
+      operation: item.operation.name,
+      workspaceId: workspace.id,
+      input: item.input,
+    };
+    return runOnce(call, repeatable, apply);
+  }
+
+  #callOf(transaction: Transaction, item: Item, view: PrincipalView, progress: Progress): Call {
+    return {
+      transaction,
+      mac: this.#options.mac,
+      keyring: this.#options.keyring,
+      log: this.#options.log,
+      directory: this.#rights.directory,
+      now: progress.now,
+      actor: view.principal.id,
+      principal: view.principal,
+      request: item.request,
+      may: (capability, resource) =>
+        this.#decide(view, item.caller, { capability, resource }).allowed,
+      about: (subject) => {
+        progress.subject = { ...progress.subject, ...subject };
+      },
+      record: (action, subject) => {
+        progress.extra.push({ action, subject: this.#resolve(subject) });
+      },
+    };
+  }
+
+  #decide(view: PrincipalView, caller: Caller, requirement: Requirement): Decision {
+    const { capability, resource, reach = 'exact' } = requirement;
+    if (caller.context.can?.includes(capability) === false) {
+      return { allowed: false, rule: undefined };
+    }
+    const request = { capability, resource, workspaceId: this.#workspaceIdOf(resource) };
+    if (reach === 'exact') return decide(request, view.grants);
+    return { allowed: mayReachUnder(request, view.grants), rule: undefined };
+  }
+
+  #workspaceIdOf(resource: readonly string[]): string | null {
+    const name = resource[0] === 'sys' ? resource[2] : resource[0];
+    return (
+      (name === undefined ? undefined : this.#rights.directory.findWorkspace(name)?.id) ?? null
+    );
+  }
+
+  /** Adds the ids that belong to the names in a subject. */
+  #resolve(subject: EntrySubject): EntrySubject {
+    if (subject.workspace === undefined) return subject;
+    const workspace = this.#rights.directory.findWorkspace(subject.workspace);
+    if (workspace === undefined) return subject;
+    const environment = this.#rights.directory
+      .environments(workspace)
+      .find(({ name }) => name === subject.environment);
+    return { ...subject, workspaceId: workspace.id, environmentId: environment?.id };
+  }
+
+  #record(
+    staged: StagedEntries,
+    item: Item,
+    progress: Progress,
+    end: Pick<EntryFields, 'outcome' | 'reason' | 'state'>,
+  ): void {
+    const { context, face } = item.caller;
+    const { view, decision } = progress;
+    const common = {
+      request: item.request,
+      actor: view?.principal.id,
+      actorName: view?.principal.name,
+      actorKind: view?.principal.kind,
+      session: this.#sessionOf(context.sessionId),
+      ip: context.ip,
+      userAgent: context.userAgent,
+      face,
+      ...end,
+    };
+    const fields: EntryFields = {
+      ...progress.subject,
+      ...common,
+      action: item.operation.name,
+      decision: decision === undefined ? undefined : decision.allowed ? 'allow' : 'deny',
+      rule: decision?.rule,
+    };
+    if (view === undefined) {
+      for (const entry of this.#refusals.take(fields, progress.now)) this.#append(staged, entry);
+      return;
+    }
+    this.#append(staged, fields, progress.now);
+    for (const { action, subject } of progress.extra) {
+      this.#append(staged, { ...subject, ...common, state: undefined, action }, progress.now);
+    }
+  }
+
+  #append(staged: StagedEntries, fields: EntryFields, now: number = this.#options.now()): void {
+    const isAnchor = staged.size % STATE_INTERVAL === 0;
+    staged.append(isAnchor ? { ...fields, state: this.#rights.state } : fields, now);
+  }
+
+  #sessionOf(sessionId: string | undefined): string | undefined {
+    if (sessionId === undefined) return undefined;
+    const { key } = this.#options.keyring.fingerprintKey();
+    const mac = hmacSha256(key, tuple(['strongroom/v1/session', sessionId]));
+    return toBase64Url(mac.subarray(0, 16));
+  }
+
+  /** After a commit whose outcome is unknown, nothing in memory is trusted until it was read again. */
+  async #recover(): Promise<void> {
+    const { store, log } = this.#options;
+    await store.reopen();
+    await store.read((transaction) => log.reload(transaction));
+  }
+}
+
+function principalUnknown(): StrongroomError {
+  return new StrongroomError('principal_unknown', 'there is no such principal', {
+    hint: 'name one that exists with --principal; whoever ran `strongroom init` is owner',
+  });
+}
+
+function denied({ capability, resource }: Requirement, request: string): StrongroomError {
+  return new StrongroomError('denied', `you may not ${capability} ${resource.join('/')}`, {
+    details: { capability, resource: resource.join('/'), request },
+    hint: 'ask an owner of the vault, and give them the request id',
+  });
+}
+
+/** Such a failure concerns the whole transaction, not one item. */
+function isStorageFailure(error: unknown): boolean {
+  if (!(error instanceof StrongroomError)) return error instanceof Error && 'errcode' in error;
+  return error.code === 'storage_full' || error.code === 'storage_failed';
+}
+
+function requireIdempotencyKey(key: string | undefined): void {
+  if (key !== undefined && (key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX)) {
+    throw new StrongroomError(
+      'invalid_input',
+      `an idempotency key has 1 to ${IDEMPOTENCY_KEY_MAX} characters`,
+    );
+  }
+}

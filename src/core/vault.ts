@@ -1,0 +1,149 @@
+import { STATE_INTERVAL, type AuditLog } from '../domain/audit/audit-log.ts';
+import type { EntryFields } from '../domain/audit/entry.ts';
+import { indexEntries } from '../domain/audit/entry-index.ts';
+import { StrongroomError } from '../errors.ts';
+import { uuidv7, type Clock } from '../lib/ids.ts';
+import type { Keyring } from '../keys/keyring.ts';
+import type { RowMac } from '../store/row-mac.ts';
+import type { Store, Transaction } from '../store/store.ts';
+import type { VaultLock } from '../store/vault-lock.ts';
+import type { CallOptions, Face, SecurityContext } from './context.ts';
+import type { Operation } from './operation.ts';
+import { writeOutsideCheckpoint } from './outside-checkpoint.ts';
+import { Pipeline, type Caller } from './pipeline.ts';
+
+/** The parts of an unsealed vault. */
+export interface VaultParts {
+  readonly directory: string;
+  readonly store: Store;
+  readonly lock: VaultLock;
+  readonly keyring: Keyring;
+  readonly mac: RowMac;
+  readonly log: AuditLog;
+  readonly now: Clock;
+  /** Where the newest checkpoint is kept outside the vault. */
+  readonly checkpointPath: string;
+}
+
+/** How long new entries may go without a signed checkpoint, in milliseconds. */
+const CHECKPOINT_MS = 1000;
+
+/** Above this many entries the index of paths is brought up to date beside a checkpoint. */
+const INDEX_BACKLOG = 20_000;
+
+/** An unsealed vault: runs operations, signs checkpoints, and closes in good order. */
+export class UnsealedVault {
+  readonly #parts: VaultParts;
+  readonly #pipeline: Pipeline;
+  #checkpointTimer: NodeJS.Timeout | undefined;
+  #checkpointing: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: VaultParts) {
+    this.#parts = parts;
+    this.#pipeline = new Pipeline({ ...parts, committed: () => this.#scheduleCheckpoint() });
+  }
+
+  get id(): string {
+    return this.#parts.keyring.vaultId;
+  }
+
+  /** Whether accesses cannot be put on record at the moment, and so nothing is given out. */
+  get isBlocked(): boolean {
+    return this.#pipeline.isBlocked;
+  }
+
+  /** Begins calls of one caller. */
+  caller(context: SecurityContext, face: Face): Caller {
+    return { context: { ...context }, face };
+  }
+
+  /**
+   * Calls an operation.
+   *
+   * @throws {@link StrongroomError} `vault_closed` after {@link UnsealedVault.close}.
+   */
+  async call<I, O, P>(
+    operation: Operation<I, O, P>,
+    caller: Caller,
+    input: I,
+    options?: CallOptions,
+  ): Promise<O> {
+    if (this.#closing !== undefined) {
+      throw new StrongroomError('vault_closed', 'the vault was closed');
+    }
+    return this.#pipeline.call(operation, caller, input, options);
+  }
+
+  /** Puts an event of the vault itself on record. */
+  async recordEvent(action: string, fields: Partial<EntryFields> = {}): Promise<void> {
+    const { store, log, now } = this.#parts;
+    const staged = log.stage();
+    await store.write(async (transaction) => {
+      const state = await this.#pipeline.state(transaction);
+      const request = uuidv7(now);
+      staged.append({ ...fields, request, action, outcome: 'ok', state }, now());
+      await staged.flush(transaction);
+    });
+    staged.accept();
+  }
+
+  /** Finishes what is under way, puts the closing on record, signs a checkpoint, and lets go of the files. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { store, lock } = this.#parts;
+    clearTimeout(this.#checkpointTimer);
+    try {
+      await this.#pipeline.idle();
+      await this.#checkpointing;
+      clearTimeout(this.#checkpointTimer);
+      if (!this.#pipeline.isBlocked) {
+        await this.#recordRefusals();
+        await this.recordEvent('vault.seal');
+        await this.#checkpoint();
+      }
+    } finally {
+      await store.close();
+      lock.release();
+    }
+  }
+
+  async #recordRefusals(): Promise<void> {
+    const { store, log, now } = this.#parts;
+    const refusals = this.#pipeline.openRefusals();
+    if (refusals.length === 0) return;
+    const staged = log.stage();
+    await store.write(async (transaction) => {
+      const state = await this.#pipeline.state(transaction);
+      for (const fields of refusals) {
+        const isAnchor = staged.size % STATE_INTERVAL === 0;
+        staged.append(isAnchor ? { ...fields, state } : fields, now());
+      }
+      await staged.flush(transaction);
+    });
+    staged.accept();
+  }
+
+  #scheduleCheckpoint(): void {
+    if (this.#checkpointTimer !== undefined || this.#closing !== undefined) return;
+    this.#checkpointTimer = setTimeout(() => {
+      this.#checkpointTimer = undefined;
+      // A failed checkpoint is tried again after the next entries, and at closing.
+      this.#checkpointing = this.#checkpoint().catch(() => undefined);
+    }, CHECKPOINT_MS);
+    this.#checkpointTimer.unref();
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { store, log, now, checkpointPath } = this.#parts;
+    const note = await store.write(async (transaction: Transaction) => {
+      await indexEntries(transaction, log, { onlyBeyond: INDEX_BACKLOG });
+      return log.checkpoint(transaction, now());
+    });
+    if (note !== undefined) writeOutsideCheckpoint(checkpointPath, note);
+  }
+}

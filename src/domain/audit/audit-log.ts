@@ -1,0 +1,299 @@
+import { generateSigningKey, importSigningKey } from '../../crypto/signature.ts';
+import { StrongroomError } from '../../errors.ts';
+import { equalBytes } from '../../lib/compare.ts';
+import { utf8, wipe } from '../../lib/bytes.ts';
+import { uuidv7 } from '../../lib/ids.ts';
+import { formatCheckpoint, verifyCheckpoint } from '../../merkle/checkpoint.ts';
+import { leafHash } from '../../merkle/hash.ts';
+import { formatVerifierKeys, signNote, verifierKey, type NoteSigner } from '../../merkle/note.ts';
+import type { Tile } from '../../merkle/tile.ts';
+import type { MerkleTree } from '../../merkle/tree.ts';
+import type { Keyring } from '../../keys/keyring.ts';
+import { AUDIT_LOGS, KEYS } from '../../store/protected-tables.ts';
+import { insertRow } from '../../store/rows.ts';
+import type { Transaction } from '../../store/store.ts';
+import type { AuditCheckpointRow, AuditEntryRow, AuditLogRow } from '../../store/tables.ts';
+import type { Work } from '../work.ts';
+import { formatEntry, type EntryFields } from './entry.ts';
+import { originOf } from './export-lines.ts';
+import {
+  bodiesFrom,
+  insertCheckpoint,
+  insertEntry,
+  insertTile,
+  newestCheckpoint,
+  removeCheckpoint,
+  storedTile,
+  twoNewestCheckpoints,
+} from './log-queries.ts';
+import { loadTree } from './load-tree.ts';
+
+const CHECKPOINT_PAGE = 4096;
+const THIN_MS = 60 * 60 * 1000;
+
+/** How many entries may pass between two that carry the tables' state. */
+export const STATE_INTERVAL = 1024;
+
+/** Entries of one transaction: written, but not yet part of the log until it commits. */
+export interface StagedEntries {
+  /** Index that the next entry will have. */
+  readonly size: number;
+  append(fields: EntryFields, now: number): void;
+  /** Writes what was appended. */
+  flush(transaction: Transaction): Promise<void>;
+  /** Takes the entries over once the transaction is durable. */
+  accept(): void;
+}
+
+/** One append-only, signed log of a vault. */
+export class AuditLog {
+  readonly number: number;
+  readonly id: string;
+  readonly origin: string;
+  /** The verifier key file: what anyone needs to check an export of this log. */
+  readonly verifierKeys: string;
+  readonly #signers: readonly NoteSigner[];
+  #tree: MerkleTree;
+  /** The tree up to the newest checkpoint, recomputed from stored bytes. */
+  #checked: MerkleTree;
+
+  private constructor(row: AuditLogRow, signers: readonly NoteSigner[], tree: MerkleTree) {
+    this.number = row.number;
+    this.id = row.id;
+    this.origin = row.origin;
+    this.#signers = signers;
+    this.verifierKeys = formatVerifierKeys(signers.map((signer) => signer.key));
+    this.#tree = tree;
+    this.#checked = tree.clone();
+  }
+
+  /** Registers a new log with keys of its own. It is empty. */
+  static async create(work: Work, number: number): Promise<AuditLogRow> {
+    const id = uuidv7();
+    const ed25519 = generateSigningKey('ed25519');
+    const mlDsa = generateSigningKey('ml-dsa-44');
+    const [ed25519Row, mlDsaRow] = [
+      work.keyring.create({
+        purpose: 'audit-ed25519',
+        workspaceId: null,
+        number,
+        bytes: ed25519.pkcs8,
+      }),
+      work.keyring.create({
+        purpose: 'audit-ml-dsa',
+        workspaceId: null,
+        number,
+        bytes: mlDsa.pkcs8,
+      }),
+    ];
+    for (const row of [ed25519Row, mlDsaRow]) {
+      await insertRow(work.transaction, work.mac, KEYS, row);
+      work.keyring.add(row);
+    }
+    return insertRow(work.transaction, work.mac, AUDIT_LOGS, {
+      number,
+      id,
+      origin: originOf(id),
+      ed25519_key_id: ed25519Row.id,
+      ml_dsa_key_id: mlDsaRow.id,
+      ed25519_public: ed25519.publicKey,
+      ml_dsa_public: mlDsa.publicKey,
+      state: 'open',
+      created_at: work.now,
+    });
+  }
+
+  /**
+   * Opens a registered log: rebuilds its tree from the stored tiles and
+   * entries, and holds it against its newest checkpoint.
+   *
+   * @throws {@link StrongroomError} `audit_tampered`, `integrity_error`.
+   */
+  static async open(
+    transaction: Transaction,
+    keyring: Keyring,
+    row: AuditLogRow,
+  ): Promise<AuditLog> {
+    const signers = [
+      signer(keyring, row.origin, ['ed25519', row.ed25519_key_id, row.ed25519_public]),
+      signer(keyring, row.origin, ['ml-dsa-44', row.ml_dsa_key_id, row.ml_dsa_public]),
+    ];
+    const checkpoint = await transaction.get(newestCheckpoint, { log: row.number });
+    const tree = await loadTree(transaction, row.number, checkpoint?.size ?? 0);
+    const log = new AuditLog(row, signers, tree);
+    if (checkpoint !== undefined) log.#holdAgainst(checkpoint);
+    for (let from = tree.size; ; from = tree.size) {
+      const rows = await log.#bodies(transaction, from);
+      for (const entry of rows) tree.append(leafHash(utf8(entry.body)));
+      if (rows.length < CHECKPOINT_PAGE) return log;
+    }
+  }
+
+  /** Number of entries that are durable. */
+  get size(): number {
+    return this.#tree.size;
+  }
+
+  /** Size of the tree under the newest checkpoint. */
+  get checkpointSize(): number {
+    return this.#checked.size;
+  }
+
+  /** Begins to write entries in a transaction. */
+  stage(): StagedEntries {
+    const tree = this.#tree.clone();
+    const rows: AuditEntryRow[] = [];
+    const tiles: Tile[] = [];
+    return {
+      get size() {
+        return tree.size;
+      },
+      append: (fields, now) => {
+        const seq = tree.size;
+        const body = formatEntry(fields, { log: this.id, seq, time: isoTime(now) });
+        rows.push({ log: this.number, seq, body });
+        for (const tile of tree.append(leafHash(utf8(body)))) tiles.push(tile);
+      },
+      flush: async (transaction) => {
+        await transaction.runMany(insertEntry, rows);
+        for (const { level, index, hashes } of tiles) {
+          await transaction.run(insertTile, { log: this.number, level, tile: index, hashes });
+        }
+      },
+      accept: () => {
+        this.#tree = tree;
+      },
+    };
+  }
+
+  /** Reads the log's state from the database again, after a commit whose outcome is unknown. */
+  async reload(transaction: Transaction): Promise<void> {
+    const tree = this.#checked.clone();
+    for (;;) {
+      const rows = await this.#bodies(transaction, tree.size);
+      for (const entry of rows) tree.append(leafHash(utf8(entry.body)));
+      if (rows.length < CHECKPOINT_PAGE) break;
+    }
+    this.#tree = tree;
+  }
+
+  /**
+   * Signs the log's present state, after computing it again from the stored
+   * bytes. Does nothing if the newest checkpoint says it already.
+   *
+   * @returns The newest checkpoint's note, or `undefined` for a log without entries.
+   * @throws {@link StrongroomError} `audit_tampered` if the stored bytes are not what was written.
+   */
+  async checkpoint(transaction: Transaction, now: number): Promise<string | undefined> {
+    const stored = await transaction.get(newestCheckpoint, { log: this.number });
+    if (stored?.size === this.#tree.size || this.#tree.size === 0) return stored?.note;
+    const checked = await this.#recompute(transaction);
+    const root = checked.root();
+    if (checked.size !== this.#tree.size || !equalBytes(root, this.#tree.root())) {
+      throw new StrongroomError(
+        'audit_tampered',
+        'the stored audit entries are not the ones that were written; no checkpoint was signed',
+        { details: { log: this.id, size: this.#tree.size }, hint: 'stop using this vault' },
+      );
+    }
+    const size = checked.size;
+    const note = signNote(formatCheckpoint({ origin: this.origin, size, root }), this.#signers);
+    await this.#thin(transaction, now);
+    await transaction.run(insertCheckpoint, {
+      log: this.number,
+      size,
+      root,
+      note,
+      created_at: now,
+    });
+    this.#checked = checked;
+    return note;
+  }
+
+  /** The root of the tree at an earlier size, from tiles and entries. */
+  async rootAt(transaction: Transaction, size: number): Promise<Uint8Array> {
+    return (await loadTree(transaction, this.number, size)).root();
+  }
+
+  #bodies(transaction: Transaction, from: number): Promise<{ seq: number; body: string }[]> {
+    return transaction.all(bodiesFrom, { log: this.number, from, limit: CHECKPOINT_PAGE });
+  }
+
+  /** Appends what was stored since the last checkpoint, and holds completed tiles against the stored ones. */
+  async #recompute(transaction: Transaction): Promise<MerkleTree> {
+    const checked = this.#checked.clone();
+    while (checked.size < this.#tree.size) {
+      const rows = await this.#bodies(transaction, checked.size);
+      for (const row of rows.slice(0, this.#tree.size - checked.size)) {
+        for (const tile of checked.append(leafHash(utf8(row.body)))) {
+          await this.#requireStoredTile(transaction, tile);
+        }
+      }
+      if (rows.length < CHECKPOINT_PAGE) break;
+    }
+    return checked;
+  }
+
+  async #requireStoredTile(transaction: Transaction, tile: Tile): Promise<void> {
+    const stored = await transaction.get(storedTile, {
+      log: this.number,
+      level: tile.level,
+      tile: tile.index,
+    });
+    if (stored !== undefined && equalBytes(stored.hashes, tile.hashes)) return;
+    throw new StrongroomError('audit_tampered', 'a stored tile of the audit tree was altered', {
+      details: { log: this.id, level: tile.level, index: tile.index },
+    });
+  }
+
+  #holdAgainst(stored: AuditCheckpointRow): void {
+    const keys = this.#signers.map((each) => each.key);
+    const checkpoint = verifyCheckpoint(stored.note, keys);
+    const isSame = equalBytes(checkpoint.root, this.#tree.root());
+    if (checkpoint.origin !== this.origin || checkpoint.size !== this.#tree.size || !isSame) {
+      throw new StrongroomError(
+        'audit_tampered',
+        'the audit log does not agree with its newest checkpoint',
+        {
+          details: { log: this.id, size: checkpoint.size },
+          hint: 'stop using this vault; keep a copy, and restore a backup',
+        },
+      );
+    }
+  }
+
+  /** Keeps the newest checkpoint and one for each hour before it. */
+  async #thin(transaction: Transaction, now: number): Promise<void> {
+    const [last, before] = await transaction.all(twoNewestCheckpoints, { log: this.number });
+    if (last === undefined || before === undefined || before.created_at < now - THIN_MS) return;
+    await transaction.run(removeCheckpoint, { log: this.number, size: last.size });
+  }
+}
+
+function signer(
+  keyring: Keyring,
+  origin: string,
+  [algorithm, keyId, publicKey]: readonly ['ed25519' | 'ml-dsa-44', string, Uint8Array],
+): NoteSigner {
+  const pkcs8 = keyring.unwrap(keyId);
+  try {
+    return {
+      key: verifierKey(origin, algorithm, publicKey),
+      privateKey: importSigningKey(algorithm, pkcs8),
+    };
+  } finally {
+    wipe(pkcs8);
+  }
+}
+
+let isoMs = -1;
+let isoText = '';
+
+/** A time as text, made once for each millisecond. */
+function isoTime(ms: number): string {
+  if (ms !== isoMs) {
+    isoMs = ms;
+    isoText = new Date(ms).toISOString();
+  }
+  return isoText;
+}

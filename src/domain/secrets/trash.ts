@@ -1,0 +1,62 @@
+import { StrongroomError } from '../../errors.ts';
+import { SECRETS } from '../../store/protected-tables.ts';
+import { updateRow } from '../../store/rows.ts';
+import type { SecretRow } from '../../store/tables.ts';
+import type { Work } from '../work.ts';
+import type { Environment } from '../workspaces/directory.ts';
+import { findDeleted, findSecret, requireSecret } from './find.ts';
+
+/**
+ * Deletes the secret at a path. It can be restored, and its name is free at once.
+ *
+ * @throws {@link StrongroomError} `secret_not_found`, `secret_deleted`, `cas_mismatch`.
+ */
+export async function deleteSecret(
+  work: Work,
+  environment: Environment,
+  { path, cas }: { readonly path: string; readonly cas?: number | undefined },
+): Promise<SecretRow> {
+  const row = await requireSecret(work, environment, path);
+  if (cas !== undefined && cas !== row.current_version) {
+    throw new StrongroomError(
+      'cas_mismatch',
+      `the current version is ${row.current_version}, not ${cas}`,
+      { details: { current: row.current_version, expected: cas } },
+    );
+  }
+  return updateRow(work.transaction, work.mac, SECRETS, {
+    from: row,
+    set: { deleted_at: work.now, deleted_by: work.actor },
+  });
+}
+
+/**
+ * Restores the secret that was deleted last from a path.
+ *
+ * @throws {@link StrongroomError} `secret_not_found` if none was; `secret_exists` if the name is taken.
+ */
+export async function undeleteSecret(
+  work: Work,
+  environment: Environment,
+  path: string,
+): Promise<SecretRow> {
+  const details = { environment: environment.name, path };
+  if ((await findSecret(work, environment, path)) !== undefined) {
+    throw new StrongroomError('secret_exists', `there is a secret ${path} in ${environment.name}`, {
+      details,
+      hint: 'delete it first, if the one in the trash is wanted instead',
+    });
+  }
+  const row = await findDeleted(work, environment, path);
+  if (row === undefined) {
+    throw new StrongroomError(
+      'secret_not_found',
+      `no secret ${path} was deleted from ${environment.name}`,
+      { details },
+    );
+  }
+  return updateRow(work.transaction, work.mac, SECRETS, {
+    from: row,
+    set: { deleted_at: null, deleted_by: null, updated_at: work.now, updated_by: work.actor },
+  });
+}

@@ -1,0 +1,179 @@
+import { StrongroomError } from '../../errors.ts';
+import type { VersionRecord } from '../../crypto/version-record.ts';
+import type { SecretType } from '../../formats/secret-type.ts';
+import { uuidv7 } from '../../lib/ids.ts';
+import { SECRETS } from '../../store/protected-tables.ts';
+import { insertRow, updateRow } from '../../store/rows.ts';
+import type { SecretRow } from '../../store/tables.ts';
+import type { Work } from '../work.ts';
+import type { Environment } from '../workspaces/directory.ts';
+import { findSecret } from './find.ts';
+import { openMetadata, sealMetadata } from './metadata.ts';
+import { mergeFields, toRecord, wipeRecord, type ValueInput } from './value.ts';
+import { insertVersion, readVersion } from './versions.ts';
+
+/** What may be said about a secret besides its value. Absent members stay as they are. */
+export interface SecretAttributes {
+  readonly type?: SecretType | undefined;
+  /** Up to 128 tags of 1 to 64 characters. */
+  readonly tags?: readonly string[] | undefined;
+  /** An empty text takes the description away. */
+  readonly description?: string | undefined;
+  /** Milliseconds since 1970; `null` takes the expiry away. */
+  readonly expiresAt?: number | null | undefined;
+}
+
+/** A change of one secret. */
+export interface SecretChange extends SecretAttributes {
+  readonly path: string;
+  readonly value?: ValueInput | undefined;
+  /** Replaces all fields instead of merging them. */
+  readonly replace?: boolean | undefined;
+  /** The current version must be this one; 0: there must be no secret. */
+  readonly cas?: number | undefined;
+}
+
+/** What a change came to. */
+export interface SecretWritten {
+  readonly row: SecretRow;
+  /** The new envelope's commitment if there is a new version. */
+  readonly commit: string | undefined;
+  readonly created: boolean;
+}
+
+/**
+ * Makes or changes the secret at a path: a new version if there is a value,
+ * and its attributes.
+ *
+ * @throws {@link StrongroomError} `cas_mismatch`, `secret_not_found` (a change without a value),
+ * `value_too_large`, `invalid_input`.
+ */
+export async function writeSecret(
+  work: Work,
+  environment: Environment,
+  change: SecretChange,
+): Promise<SecretWritten> {
+  const current = await findSecret(work, environment, change.path);
+  const version = current?.current_version ?? 0;
+  if (change.cas !== undefined && change.cas !== version) {
+    throw new StrongroomError(
+      'cas_mismatch',
+      `the current version is ${version}, not ${change.cas}`,
+      { details: { current: version, expected: change.cas }, hint: 'read it again, then decide' },
+    );
+  }
+  if (current !== undefined) return changeSecret(work, current, change);
+  if (change.value === undefined) {
+    throw new StrongroomError(
+      'secret_not_found',
+      `there is no secret ${change.path} in ${environment.name}`,
+      { details: { environment: environment.name, path: change.path } },
+    );
+  }
+  return createSecret(work, environment, { ...change, value: change.value });
+}
+
+async function createSecret(
+  work: Work,
+  environment: Environment,
+  change: SecretChange & { readonly value: ValueInput },
+): Promise<SecretWritten> {
+  const place = {
+    id: uuidv7(),
+    workspace_id: environment.workspace.id,
+    environment_id: environment.id,
+  };
+  const description = change.description ?? '';
+  const row = await insertRow(work.transaction, work.mac, SECRETS, {
+    ...place,
+    path: change.path,
+    type: change.type ?? 'generic',
+    current_version: 1,
+    tags: encodeTags(change.tags ?? []),
+    metadata_revision: description === '' ? 0 : 1,
+    metadata: description === '' ? null : await sealMetadata(work, place, 1, { description }),
+    expires_at: change.expiresAt ?? null,
+    created_at: work.now,
+    created_by: work.actor,
+    updated_at: work.now,
+    updated_by: work.actor,
+    deleted_at: null,
+    deleted_by: null,
+  });
+  const record = toRecord(change.value);
+  try {
+    return { row, commit: await insertVersion(work, place, 1, record), created: true };
+  } finally {
+    wipeRecord(record);
+  }
+}
+
+async function changeSecret(
+  work: Work,
+  current: SecretRow,
+  change: SecretChange,
+): Promise<SecretWritten> {
+  let commit: string | undefined;
+  let version = current.current_version;
+  if (change.value !== undefined) {
+    version += 1;
+    const record = await nextRecord(work, current, change.value, change.replace ?? false);
+    try {
+      commit = await insertVersion(work, current, version, record);
+    } finally {
+      wipeRecord(record);
+    }
+  }
+  const row = await updateRow(work.transaction, work.mac, SECRETS, {
+    from: current,
+    set: {
+      current_version: version,
+      type: change.type ?? current.type,
+      tags: change.tags === undefined ? current.tags : encodeTags(change.tags),
+      ...(await nextMetadata(work, current, change.description)),
+      expires_at: change.expiresAt === undefined ? current.expires_at : change.expiresAt,
+      updated_at: work.now,
+      updated_by: work.actor,
+    },
+  });
+  return { row, commit, created: false };
+}
+
+/** Fields merge into fields unless the caller replaces; anything else replaces. */
+async function nextRecord(
+  work: Work,
+  current: SecretRow,
+  value: ValueInput,
+  replace: boolean,
+): Promise<VersionRecord> {
+  const record = toRecord(value);
+  if (record.kind !== 'fields' || replace) return record;
+  const { record: previous } = await readVersion(work, current, current.current_version);
+  if (previous.kind === 'fields') return mergeFields(previous, record);
+  wipeRecord(previous);
+  return record;
+}
+
+async function nextMetadata(
+  work: Work,
+  current: SecretRow,
+  description: string | undefined,
+): Promise<Pick<SecretRow, 'metadata' | 'metadata_revision'>> {
+  const { metadata, metadata_revision: revision } = current;
+  if (
+    description === undefined ||
+    description === (openMetadata(work, current).description ?? '')
+  ) {
+    return { metadata, metadata_revision: revision };
+  }
+  const next = revision + 1;
+  return {
+    metadata: await sealMetadata(work, current, next, { description }),
+    metadata_revision: next,
+  };
+}
+
+/** Tags as canonical JSON: sorted, each once. */
+function encodeTags(tags: readonly string[]): string {
+  return JSON.stringify([...new Set(tags)].toSorted());
+}

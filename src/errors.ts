@@ -1,0 +1,116 @@
+/**
+ * Every way an operation can fail, by a stable code. Faces translate codes to
+ * exit codes and HTTP status by table; nothing tells errors apart by text.
+ */
+export type ErrorCode =
+  // What was asked
+  | 'invalid_input'
+  | 'invalid_name'
+  | 'reserved_name'
+  | 'value_too_large'
+  | 'malformed_dotenv'
+  | 'name_conflict'
+  | 'binary_value'
+  | 'unsafe_variable_name'
+  | 'idempotency_mismatch'
+  | 'usage'
+  // What is there
+  | 'workspace_not_found'
+  | 'workspace_exists'
+  | 'environment_not_found'
+  | 'environment_exists'
+  | 'secret_not_found'
+  | 'secret_exists'
+  | 'secret_deleted'
+  | 'version_not_found'
+  | 'field_not_found'
+  | 'cas_mismatch'
+  | 'entry_not_found'
+  | 'file_not_found'
+  | 'file_exists'
+  // Who may
+  | 'principal_unknown'
+  | 'denied'
+  // The vault as a whole
+  | 'vault_not_found'
+  | 'vault_exists'
+  | 'vault_in_use'
+  | 'vault_closed'
+  | 'not_a_vault'
+  | 'schema_too_new'
+  | 'unsupported_runtime'
+  | 'self_test_failed'
+  // Seals
+  | 'sealed'
+  | 'key_not_found'
+  | 'key_too_short'
+  | 'key_file_exposed'
+  | 'wrong_key'
+  | 'wrong_passphrase'
+  | 'passphrase_too_short'
+  | 'invalid_share'
+  | 'too_few_shares'
+  | 'kdf_out_of_bounds'
+  | 'slot_exists'
+  // Integrity
+  | 'decryption_failed'
+  | 'integrity_error'
+  | 'database_corrupt'
+  | 'rollback_detected'
+  | 'audit_tampered'
+  | 'audit_unverifiable'
+  // Storage
+  | 'read_only'
+  | 'storage_full'
+  | 'storage_failed'
+  | 'audit_blocked'
+  | 'outcome_unknown'
+  // Values and running programs
+  | 'secret_wiped'
+  | 'not_text'
+  | 'program_not_found'
+  | 'program_not_executable'
+  | 'internal';
+
+/** Facts about a failure that are safe to show: never a value, a key or a token. */
+export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/** Options of a {@link StrongroomError}. */
+export interface StrongroomErrorOptions {
+  /** Public facts, such as the path or the line number. */
+  readonly details?: ErrorDetails;
+  /** One line that says what to do, often a corrected command. */
+  readonly hint?: string;
+  /** The private reason. Not shown to callers over a face. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error that Strongroom throws on purpose.
+ *
+ * @example
+ * try {
+ *   await session.secrets.read({ environment: 'production', path: 'db/password' });
+ * } catch (error) {
+ *   if (error instanceof StrongroomError && error.code === 'secret_not_found') return;
+ *   throw error;
+ * }
+ */
+export class StrongroomError extends Error {
+  override readonly name = 'StrongroomError';
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+  readonly hint: string | undefined;
+
+  /**
+   * @param code - What went wrong, from the table of codes.
+   * @param message - Public, lower-case, no full stop; names no value, key or token.
+   * @param options - Details, hint and private cause.
+   */
+  constructor(code: ErrorCode, message: string, options: StrongroomErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details ?? {};
+    this.hint = options.hint;
+  }
+}

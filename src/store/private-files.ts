@@ -1,0 +1,81 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+import { uuidv7 } from '../lib/ids.ts';
+
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+/** Makes a directory, and its parents, that only its owner may enter, whatever the umask. */
+export function createPrivateDirectory(path: string): void {
+  const made = mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  if (made !== undefined) chmodSync(path, DIRECTORY_MODE);
+}
+
+/**
+ * Makes an empty file of mode 0600 if it is not there, whatever the umask. A
+ * file that is there is not opened: closing it would drop SQLite's locks on it.
+ */
+export function createPrivateFile(path: string): void {
+  let file: number;
+  try {
+    file = openSync(
+      path,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      FILE_MODE,
+    );
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
+    throw error;
+  }
+  fchmodSync(file, FILE_MODE);
+  closeSync(file);
+}
+
+/**
+ * Writes a whole file of mode 0600 in one step: beside its place, synced, then
+ * renamed over it. A reader sees the old file or the new one.
+ */
+export function writePrivateFile(path: string, content: string | Uint8Array): void {
+  const temporary = `${path}.${uuidv7()}`;
+  const file = openSync(
+    temporary,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    FILE_MODE,
+  );
+  try {
+    fchmodSync(file, FILE_MODE);
+    writeSync(file, typeof content === 'string' ? new TextEncoder().encode(content) : content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+  syncDirectory(dirname(path));
+}
+
+/** Makes a directory's entries durable: a file's creation or rename is kept only then. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, constants.O_RDONLY);
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Whether other users of the machine may read, write or run the file. Never true on Windows. */
+export function isExposed(path: string): boolean {
+  return process.platform !== 'win32' && (lstatSync(path).mode & 0o077) !== 0;
+}

@@ -1,0 +1,152 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+
+import { StrongroomError } from '../errors.ts';
+import { translateSqliteError } from './sqlite-errors.ts';
+import { bind, type SqlValue, type Statement } from './statement.ts';
+import { sqliteDialect } from './dialect.ts';
+
+/** `SRM1`: marks a SQLite file as a vault of Strongroom. */
+export const APPLICATION_ID = 0x53524d31;
+
+/** The oldest SQLite without the WAL-reset defect. */
+const SQLITE_VERSION_MIN: readonly [number, number, number] = [3, 51, 3];
+const STATEMENTS_MAX = 256;
+
+/** What each connection must have, set and then read back. */
+const PRAGMAS: readonly (readonly [name: string, set: string, expected: string | number])[] = [
+  ['journal_mode', 'WAL', 'wal'],
+  ['synchronous', 'FULL', 2],
+  ['foreign_keys', 'ON', 1],
+  ['trusted_schema', 'OFF', 0],
+  ['secure_delete', 'ON', 1],
+  ['busy_timeout', '5000', 5000],
+  ['cell_size_check', 'ON', 1],
+];
+
+/** Options of a {@link SqliteConnection}. */
+export interface SqliteConnectionOptions {
+  /** Refuses every change. */
+  readonly queryOnly?: boolean;
+  /**
+   * Lets a fault test show that the guard matters: commits are then not durable
+   * on a power cut.
+   */
+  readonly testOnlySynchronous?: 'NORMAL';
+}
+
+/** One connection to a vault's database file, with its prepared statements. */
+export class SqliteConnection {
+  readonly #db: DatabaseSync;
+  readonly #prepared: Map<string, StatementSync> = new Map();
+
+  /**
+   * @throws {@link StrongroomError} `unsupported_runtime`, `not_a_vault`, `database_corrupt`,
+   * `read_only`, or `internal` if a pragma did not hold.
+   */
+  constructor(path: string, options: SqliteConnectionOptions = {}) {
+    requireSqliteVersion();
+    try {
+      this.#db = new DatabaseSync(path, { limits: { attach: 0 }, allowExtension: false });
+      this.#db.enableDefensive(true);
+      for (const pragma of PRAGMAS) assertPragma(this.#db, pragma);
+      if (options.testOnlySynchronous !== undefined) {
+        this.#db.exec(`PRAGMA synchronous = ${options.testOnlySynchronous}`);
+      }
+      if (options.queryOnly === true) this.#db.exec('PRAGMA query_only = ON');
+    } catch (error) {
+      throw translateSqliteError(error);
+    }
+  }
+
+  /** Runs SQL that returns nothing. SQLite's own errors pass through untranslated. */
+  exec(sql: string): void {
+    this.#db.exec(sql);
+  }
+
+  /** Whether a transaction is open; a severe error may have ended it. */
+  get isTransaction(): boolean {
+    return this.#db.isTransaction;
+  }
+
+  get<P extends object, R>(statement: Statement<P, R>, parameters: P): R | undefined {
+    const { sql, values } = resolve(statement, parameters);
+    return this.#prepare(sql).get(...values) as R | undefined;
+  }
+
+  all<P extends object, R>(statement: Statement<P, R>, parameters: P): R[] {
+    const { sql, values } = resolve(statement, parameters);
+    return this.#prepare(sql).all(...values) as R[];
+  }
+
+  run<P extends object, R>(statement: Statement<P, R>, parameters: P): number {
+    const { sql, values } = resolve(statement, parameters);
+    return Number(this.#prepare(sql).run(...values).changes);
+  }
+
+  /** The single value of a pragma or of a one-column query. */
+  scalar(sql: string): string | number | null {
+    const row = this.#db.prepare(sql).get();
+    const value = row === undefined ? null : Object.values(row)[0];
+    return typeof value === 'string' || typeof value === 'number' ? value : null;
+  }
+
+  /** The first column of every row. */
+  column(sql: string): string[] {
+    return this.#db
+      .prepare(sql)
+      .all()
+      .map((row) => String(Object.values(row)[0]));
+  }
+
+  close(): void {
+    this.#prepared.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    if (this.#prepared.size >= STATEMENTS_MAX) this.#prepared.clear();
+    const made = this.#db.prepare(sql);
+    this.#prepared.set(sql, made);
+    return made;
+  }
+}
+
+function resolve<P extends object, R>(
+  statement: Statement<P, R>,
+  parameters: P,
+): { sql: string; values: SqlValue[] } {
+  const compiled = statement.compile(sqliteDialect);
+  return { sql: compiled.sql, values: bind(compiled, parameters) };
+}
+
+function requireSqliteVersion(): void {
+  const version = process.versions['sqlite'] ?? '0.0.0';
+  const parts = version.split('.').map(Number);
+  for (const [index, needed] of SQLITE_VERSION_MIN.entries()) {
+    const have = parts[index] ?? 0;
+    if (have > needed) return;
+    if (have < needed) {
+      throw new StrongroomError(
+        'unsupported_runtime',
+        `this Node brings SQLite ${version}; Strongroom needs ${SQLITE_VERSION_MIN.join('.')} or newer`,
+        { hint: 'install a newer Node' },
+      );
+    }
+  }
+}
+
+function assertPragma(
+  db: DatabaseSync,
+  [name, set, expected]: readonly [string, string, string | number],
+): void {
+  db.exec(`PRAGMA ${name} = ${set}`);
+  const row = db.prepare(`PRAGMA ${name}`).get();
+  const value = row === undefined ? undefined : Object.values(row)[0];
+  if (value !== expected) {
+    throw new StrongroomError('internal', `SQLite did not take the setting ${name} = ${set}`, {
+      details: { pragma: name },
+    });
+  }
+}

@@ -1,0 +1,192 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { StrongroomError } from '../errors.ts';
+import { Mutex } from '../lib/mutex.ts';
+import { createPrivateFile } from './private-files.ts';
+import {
+  APPLICATION_ID,
+  SqliteConnection,
+  type SqliteConnectionOptions,
+} from './sqlite-connection.ts';
+import { translateSqliteError } from './sqlite-errors.ts';
+import type { Store, Transaction } from './store.ts';
+
+const READERS_MAX = 4;
+
+/** Options of {@link openSqlite}. */
+export interface SqliteOptions extends SqliteConnectionOptions {
+  /** Makes the database file if it is not there; otherwise a missing file is `vault_not_found`. */
+  readonly create?: boolean;
+}
+
+/**
+ * Opens the SQLite database of a vault. The caller holds the vault's lock.
+ *
+ * @param directory - The vault's directory, which holds `vault.db`.
+ * @throws {@link StrongroomError} `vault_not_found`, `not_a_vault`, `database_corrupt`, `read_only`.
+ */
+export function openSqlite(directory: string, options: SqliteOptions = {}): Store {
+  const path = join(directory, 'vault.db');
+  if (options.create === true) {
+    createPrivateFile(path);
+  } else if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    throw new StrongroomError('vault_not_found', `there is no vault in ${directory}`, {
+      hint: 'make one with `strongroom init`',
+    });
+  }
+  return new SqliteStore(path, options);
+}
+
+class SqliteStore implements Store {
+  readonly #path: string;
+  readonly #options: SqliteOptions;
+  readonly #writing = new Mutex();
+  #writer: SqliteConnection;
+  #idleReaders: SqliteConnection[] = [];
+  #readers = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(path: string, options: SqliteOptions) {
+    this.#path = path;
+    this.#options = options;
+    this.#writer = this.#openWriter();
+  }
+
+  write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#writing.run(() => this.#transact(work));
+  }
+
+  async read<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const reader = await this.#takeReader();
+    try {
+      reader.exec('BEGIN');
+      try {
+        return await work(transactionOn(reader));
+      } finally {
+        if (reader.isTransaction) reader.exec('ROLLBACK');
+      }
+    } catch (error) {
+      throw translateSqliteError(error);
+    } finally {
+      this.#returnReader(reader);
+    }
+  }
+
+  async size(): Promise<number> {
+    const pages = Number(this.#writer.scalar('PRAGMA page_count'));
+    const wal = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    return pages * Number(this.#writer.scalar('PRAGMA page_size')) + wal;
+  }
+
+  async check(): Promise<readonly string[]> {
+    const found = this.#writer.column('PRAGMA integrity_check(100)');
+    return found.length === 1 && found[0] === 'ok' ? [] : found;
+  }
+
+  reopen(): Promise<void> {
+    return this.#writing.run(async () => {
+      this.#closeAll();
+      this.#writer = this.#openWriter();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#writing.run(async () => this.#closeAll());
+  }
+
+  async #transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const writer = this.#writer;
+    let committing = false;
+    try {
+      writer.exec('BEGIN IMMEDIATE');
+      const result = await work(transactionOn(writer));
+      committing = true;
+      writer.exec('COMMIT');
+      return result;
+    } catch (error) {
+      rollback(writer);
+      throw translateSqliteError(error, committing);
+    }
+  }
+
+  #openWriter(): SqliteConnection {
+    const writer = new SqliteConnection(this.#path, this.#options);
+    try {
+      claimFile(writer, this.#options.create === true);
+    } catch (error) {
+      writer.close();
+      throw translateSqliteError(error);
+    }
+    return writer;
+  }
+
+  async #takeReader(): Promise<SqliteConnection> {
+    const idle = this.#idleReaders.pop();
+    if (idle !== undefined) return idle;
+    if (this.#readers >= READERS_MAX) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      return this.#takeReader();
+    }
+    this.#readers += 1;
+    return new SqliteConnection(this.#path, { queryOnly: true });
+  }
+
+  #returnReader(reader: SqliteConnection): void {
+    this.#idleReaders.push(reader);
+    this.#waiting.shift()?.();
+  }
+
+  #closeAll(): void {
+    for (const reader of this.#idleReaders) reader.close();
+    this.#readers -= this.#idleReaders.length;
+    this.#idleReaders = [];
+    this.#writer.close();
+  }
+}
+
+/** Ends a failed transaction, if the failure has not ended it already. */
+function rollback(connection: SqliteConnection): void {
+  try {
+    if (connection.isTransaction) connection.exec('ROLLBACK');
+  } catch {
+    // A connection that cannot roll back is reopened before it is used again.
+  }
+}
+
+/** A new file is marked as ours; a file that some other program made is refused. */
+function claimFile(connection: SqliteConnection, create: boolean): void {
+  const id = connection.scalar('PRAGMA application_id');
+  if (id === APPLICATION_ID) return;
+  const empty = connection.scalar('SELECT count(*) FROM sqlite_schema') === 0;
+  if (!create || !empty) {
+    throw new StrongroomError('not_a_vault', 'the file is a database of another program', {
+      hint: 'check the path of the vault',
+    });
+  }
+  connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+}
+
+function transactionOn(connection: SqliteConnection): Transaction {
+  return {
+    get: async (statement, parameters) => connection.get(statement, parameters),
+    all: async (statement, parameters) => connection.all(statement, parameters),
+    run: async (statement, parameters) => connection.run(statement, parameters),
+    runMany: async (statement, many) => {
+      for (const parameters of many) connection.run(statement, parameters);
+    },
+    savepoint: async (work) => {
+      connection.exec('SAVEPOINT item');
+      try {
+        const result = await work();
+        connection.exec('RELEASE item');
+        return result;
+      } catch (error) {
+        // A full disk or a failed read may have ended the whole transaction.
+        if (!connection.isTransaction) throw error;
+        connection.exec('ROLLBACK TO item; RELEASE item');
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import type { Statement } from './statement.ts';
+
+/**
+ * Runs statements inside one transaction. Asynchronous on every database,
+ * though SQLite answers at once.
+ */
+export interface Transaction {
+  /** The first row, or `undefined`. */
+  get<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R | undefined>;
+  /** All rows. */
+  all<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<R[]>;
+  /** Runs a change; resolves to the number of rows it changed. */
+  run<P extends object, R>(statement: Statement<P, R>, parameters: P): Promise<number>;
+  /** Runs one change for each set of parameters, in order. */
+  runMany<P extends object, R>(statement: Statement<P, R>, many: readonly P[]): Promise<void>;
+  /** Runs `work` so that its changes, and only those, are undone if it throws. */
+  savepoint<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** A database that holds one vault. Its failures are {@link StrongroomError}s with storage codes. */
+export interface Store {
+  /**
+   * Runs `work` in one transaction. When it resolves, everything in it is durable.
+   *
+   * @throws `storage_full` or `read_only` if nothing was kept; `outcome_unknown` if that can't be known.
+   */
+  write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /** Runs `work` on a consistent snapshot beside the writer. */
+  read<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /** Size of the database in bytes. */
+  size(): Promise<number>;
+  /** Looks for damage in the database's own structure; resolves to what was found, empty if nothing. */
+  check(): Promise<readonly string[]>;
+  /** Drops every connection and opens new ones, after a failure that left their state unknown. */
+  reopen(): Promise<void>;
+  close(): Promise<void>;
+}
