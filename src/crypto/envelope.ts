@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { StrongroomError } from '../errors.ts';
-import { tuple, wipe } from '../lib/bytes.ts';
+import { concat, tuple, wipe } from '../lib/bytes.ts';
 import { uuidText } from '../lib/ids.ts';
 import { KEY_BYTES, NONCE_BYTES, TAG_BYTES, decrypt, decryptionFailed, encrypt } from './aead.ts';
 import { equalBytes } from '../lib/compare.ts';
@@ -44,6 +44,7 @@ const NONCE_AT = 146;
 const CIPHERTEXT_AT = 158;
 const LENGTH_MIN = CIPHERTEXT_AT + TAG_BYTES;
 const SALT_BYTES = 32;
+const COMMITMENT_BYTES = 32;
 
 /**
  * Encrypts under a new data key and wraps that key (docs/spec/envelope.md,
@@ -68,15 +69,14 @@ export function sealEnvelope(
   envelope.set(randomBytes(NONCE_BYTES), NONCE_AT);
   const dataKey = randomBytes(KEY_BYTES);
   try {
-    const derived = deriveKeys(dataKey, saltOf(envelope));
+    const keys = deriveKeys(dataKey, envelope);
     try {
-      envelope.set(derived.commitment, COMMITMENT_AT);
+      envelope.set(keys.subarray(KEY_BYTES), COMMITMENT_AT);
       const nonce = envelope.subarray(NONCE_AT, CIPHERTEXT_AT);
-      const sealed = encrypt(derived.encryption, nonce, plaintext, bound.value);
+      const sealed = encrypt(keys.subarray(0, KEY_BYTES), nonce, plaintext, bound.value);
       envelope.set(sealed, CIPHERTEXT_AT);
     } finally {
-      wipe(derived.encryption);
-      wipe(derived.commitment);
+      wipe(keys);
     }
     const nonce = envelope.subarray(WRAP_NONCE_AT, WRAPPED_AT);
     const additionalData = wrapData(bound, envelope);
@@ -107,16 +107,16 @@ export function openEnvelope(
   const wrapped = envelope.subarray(WRAPPED_AT, SALT_AT);
   const dataKey = decrypt(wrappingKey, wrapNonce, wrapped, wrapData(bound, envelope));
   try {
-    const derived = deriveKeys(dataKey, saltOf(envelope));
+    const keys = deriveKeys(dataKey, envelope);
     try {
       // Before anything is decrypted: GCM alone lets one ciphertext open under two keys.
-      const commitment = envelope.subarray(COMMITMENT_AT, NONCE_AT);
-      if (!equalBytes(derived.commitment, commitment)) throw decryptionFailed();
+      const commitment = keys.subarray(KEY_BYTES);
+      if (!equalBytes(commitment, envelopeCommitment(envelope))) throw decryptionFailed();
       const nonce = envelope.subarray(NONCE_AT, CIPHERTEXT_AT);
-      return decrypt(derived.encryption, nonce, envelope.subarray(CIPHERTEXT_AT), bound.value);
+      const sealed = envelope.subarray(CIPHERTEXT_AT);
+      return decrypt(keys.subarray(0, KEY_BYTES), nonce, sealed, bound.value);
     } finally {
-      wipe(derived.encryption);
-      wipe(derived.commitment);
+      wipe(keys);
     }
   } finally {
     wipe(dataKey);
@@ -138,6 +138,17 @@ export function envelopeKeyId(envelope: Uint8Array): string {
   return uuidText(envelope.subarray(KEY_ID_AT, WRAP_NONCE_AT));
 }
 
+/**
+ * The commitment to the data key: what row MACs and audit entries hold in
+ * place of an envelope, so that a re-wrap changes neither.
+ *
+ * @param envelope - As stored; nothing in it is checked here.
+ * @returns A view of its 32 bytes; shorter if the envelope is too short to be one.
+ */
+export function envelopeCommitment(envelope: Uint8Array): Uint8Array {
+  return envelope.subarray(COMMITMENT_AT, NONCE_AT);
+}
+
 function findKey(id: string, keyById: (id: string) => KeyObject): KeyObject {
   try {
     return keyById(id);
@@ -150,60 +161,40 @@ function findKey(id: string, keyById: (id: string) => KeyObject): KeyObject {
   }
 }
 
-interface DerivedKeys {
-  readonly encryption: Uint8Array;
-  readonly commitment: Uint8Array;
+/** k_enc ‖ k_commit: both halves of the one block that HKDF-SHA-512 expands to. */
+function deriveKeys(dataKey: Uint8Array, envelope: Uint8Array): Uint8Array {
+  const salt = envelope.subarray(SALT_AT, COMMITMENT_AT);
+  return hkdfSha512(dataKey, salt, 'strongroom/v1/envelope-keys', KEY_BYTES + COMMITMENT_BYTES);
 }
 
-function deriveKeys(dataKey: Uint8Array, salt: Uint8Array): DerivedKeys {
-  return {
-    encryption: hkdfSha512(dataKey, salt, 'strongroom/v1/enc', KEY_BYTES),
-    commitment: hkdfSha512(dataKey, salt, 'strongroom/v1/commit', KEY_BYTES),
-  };
-}
-
-function saltOf(envelope: Uint8Array): Uint8Array {
-  return envelope.subarray(SALT_AT, COMMITMENT_AT);
-}
-
-/**
- * Both additional data share one buffer, because that of the value stands
- * inside that of the wrap: lp("strongroom/v1/wrap") ‖ value's ‖ lp(key id).
- */
+/** The two additional data. They differ in the label, and in the key id that ends the wrap's. */
 interface BoundContext {
-  readonly wrap: Uint8Array;
   readonly value: Uint8Array;
+  readonly wrap: Uint8Array;
 }
 
-const WRAP_LABEL_BYTES = tuple(['strongroom/v1/wrap']).length;
-const KEY_ID_PART_BYTES = 4 + 16;
-/** From the end: number, then four ids, each behind its length of 4 bytes, then the key id. */
-const NUMBER_FROM_END = KEY_ID_PART_BYTES + 8;
+const VALUE_LABEL = tuple(['strongroom/v1/envelope']);
+const WRAP_LABEL = tuple(['strongroom/v1/wrap']);
+const KEY_ID_PART = tuple([new Uint8Array(16)]);
+/** In the value's, from the end: the number, and four ids, each behind its length of 4 bytes. */
+const NUMBER_FROM_END = 8;
 const IDS_FROM_END = NUMBER_FROM_END + 4 + 4 * (4 + 16) - 4;
 
-const TEMPLATES: Readonly<Record<EnvelopeDomain, Uint8Array>> = {
+/** Both with every length in place and zeros for ids and number. */
+const TEMPLATES: Readonly<Record<EnvelopeDomain, BoundContext>> = {
   value: template('value'),
   metadata: template('metadata'),
   layout: template('layout'),
   idempotency: template('idempotency'),
 };
 
-/** The additional data of a wrap with every length in place and zeros for ids and number. */
-function template(domain: EnvelopeDomain): Uint8Array {
+function template(domain: EnvelopeDomain): BoundContext {
   const id = new Uint8Array(16);
-  const algorithm = Uint8Array.of(1);
-  return tuple([
-    'strongroom/v1/wrap',
-    'strongroom/v1/envelope',
-    domain,
-    algorithm,
-    id,
-    id,
-    id,
-    id,
-    new Uint8Array(8),
-    id,
-  ]);
+  const place = tuple([domain, Uint8Array.of(1), id, id, id, id, new Uint8Array(8)]);
+  return {
+    value: concat([VALUE_LABEL, place]),
+    wrap: concat([WRAP_LABEL, place, KEY_ID_PART]),
+  };
 }
 
 function bind(context: EnvelopeContext): BoundContext {
@@ -211,14 +202,17 @@ function bind(context: EnvelopeContext): BoundContext {
   if (!Number.isSafeInteger(number) || number < 0) {
     throw new RangeError('a whole number of at least 0 was expected');
   }
-  const wrap = TEMPLATES[context.domain].slice();
-  const ids = wrap.length - IDS_FROM_END;
-  writeUuid(wrap, ids, context.vaultId);
-  writeUuid(wrap, ids + 20, context.workspaceId);
-  writeUuid(wrap, ids + 40, context.environmentId);
-  writeUuid(wrap, ids + 60, context.subjectId);
-  writeUint64(wrap, wrap.length - NUMBER_FROM_END, number);
-  return { wrap, value: wrap.subarray(WRAP_LABEL_BYTES, wrap.length - KEY_ID_PART_BYTES) };
+  const blank = TEMPLATES[context.domain];
+  const value = blank.value.slice();
+  const ids = value.length - IDS_FROM_END;
+  writeUuid(value, ids, context.vaultId);
+  writeUuid(value, ids + 20, context.workspaceId);
+  writeUuid(value, ids + 40, context.environmentId);
+  writeUuid(value, ids + 60, context.subjectId);
+  writeUint64(value, value.length - NUMBER_FROM_END, number);
+  const wrap = blank.wrap.slice();
+  wrap.set(value.subarray(VALUE_LABEL.length), WRAP_LABEL.length);
+  return { value, wrap };
 }
 
 function wrapData(bound: BoundContext, envelope: Uint8Array): Uint8Array {

@@ -13,7 +13,7 @@ export { selfTestMlDsa } from './ml-dsa-self-test.ts';
 /** One known-answer test. */
 export interface KnownAnswerTest {
   readonly name: string;
-  /** The published answer, hexadecimal. */
+  /** The known answer, hexadecimal. */
   readonly answer: string;
   /** Whether the primitive gives that answer. */
   readonly check: (answer: Uint8Array) => boolean;
@@ -98,8 +98,11 @@ export const KNOWN_ANSWER_TESTS: readonly KnownAnswerTest[] = [
       !verify('ed25519', ED25519.publicKey, utf8('another message'), answer),
   },
   {
-    name: 'argon2id (RFC 9106 §5.3)',
-    answer: '0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659',
+    // The vector of RFC 9106 §5.3 has four lanes, whose threads take 1 to 5 ms. This is its
+    // password and salt with one lane and the least memory; the tag is that of the reference
+    // implementation (argon2-cffi 25.1.0, version 19). password.test.ts runs the RFC's own.
+    name: 'argon2id (RFC 9106)',
+    answer: 'd0a9aa054e90095ae9dc46d190a9427d70e22e6944f5ff644c385b9d4ecdc5e3',
     check: (answer) => equalBytes(argon2idExample(), answer),
   },
   {
@@ -141,11 +144,9 @@ function argon2idExample(): Uint8Array {
   return argon2Sync('argon2id', {
     message: new Uint8Array(32).fill(1),
     nonce: new Uint8Array(16).fill(2),
-    secret: new Uint8Array(8).fill(3),
-    associatedData: new Uint8Array(12).fill(4),
-    memory: 32,
+    memory: 8,
     passes: 3,
-    parallelism: 4,
+    parallelism: 1,
     tagLength: 32,
   });
 }

@@ -34,9 +34,12 @@ export interface Share {
 
 const SECRET_BYTES = 32;
 const SET_ID_BYTES = 8;
-const INDEX_AT = 8;
-const THRESHOLD_AT = 9;
-const BYTES_AT = 10;
+const VERSION = 1;
+const VERSION_AT = 0;
+const SET_ID_AT = 1;
+const INDEX_AT = SET_ID_AT + SET_ID_BYTES;
+const THRESHOLD_AT = INDEX_AT + 1;
+const BYTES_AT = THRESHOLD_AT + 1;
 const SHARE_BYTES = BYTES_AT + SECRET_BYTES + 1;
 const COORDINATE_AT = SECRET_BYTES;
 
@@ -96,28 +99,30 @@ export async function combineShares(shares: readonly string[]): Promise<Uint8Arr
 /**
  * Reads a share strictly.
  *
- * @returns Its parts, or `undefined` if the text is not a share, its check is wrong, or its index, threshold or coordinate can't be.
+ * @returns Its parts, or `undefined` if the text is not a share, its check is wrong, its version is unknown, or its index, threshold or coordinate can't be.
  */
 export function parseShare(text: string): Share | undefined {
   const packed = parseChecked('share', text, SHARE_BYTES);
   if (packed === undefined) return undefined;
   const share: Share = {
-    setId: packed.slice(0, SET_ID_BYTES),
+    setId: packed.slice(SET_ID_AT, INDEX_AT),
     index: packed[INDEX_AT] ?? 0,
     threshold: packed[THRESHOLD_AT] ?? 0,
     bytes: packed.slice(BYTES_AT),
   };
+  const isKnown = packed[VERSION_AT] === VERSION;
   wipe(packed);
-  if (share.index === 0 || share.threshold < 2 || share.bytes[COORDINATE_AT] === 0) {
-    wipe(share.bytes);
-    return undefined;
-  }
-  return share;
+  // At x = 0 lies the secret itself.
+  const isPossible = share.index !== 0 && share.threshold >= 2 && share.bytes[COORDINATE_AT] !== 0;
+  if (isKnown && isPossible) return share;
+  wipe(share.bytes);
+  return undefined;
 }
 
 function formatShare(share: Share): string {
   const packed = new Uint8Array(SHARE_BYTES);
-  packed.set(share.setId);
+  packed[VERSION_AT] = VERSION;
+  packed.set(share.setId, SET_ID_AT);
   packed[INDEX_AT] = share.index;
   packed[THRESHOLD_AT] = share.threshold;
   packed.set(share.bytes, BYTES_AT);

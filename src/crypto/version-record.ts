@@ -16,6 +16,7 @@ export type RecordField = {
 /** The plaintext of a version: one text, one byte string, or named fields. */
 export interface VersionRecord {
   readonly kind: 'text' | 'bytes' | 'fields';
+  /** One, or in kind `fields` one or more whose names are not empty and strictly ascend by their UTF-8 bytes. */
   readonly fields: readonly RecordField[];
 }
 
@@ -32,9 +33,9 @@ const HEAD_BYTES = 4;
  * @throws RangeError if the record breaks the rules that {@link decodeRecord} checks.
  */
 export function encodeRecord(record: VersionRecord): Uint8Array {
-  const reason = brokenRule(record);
-  if (reason !== undefined) throw new RangeError(reason);
   const names = record.fields.map((field) => utf8(field.name));
+  const reason = brokenRule(record, names);
+  if (reason !== undefined) throw new RangeError(reason);
   let length = HEAD_BYTES;
   for (const [i, field] of record.fields.entries()) {
     length += 4 + (names[i]?.length ?? 0) + 1 + 4 + field.bytes.length;
@@ -71,6 +72,7 @@ export function decodeRecord(encoded: Uint8Array): VersionRecord {
   const view = new DataView(encoded.buffer, encoded.byteOffset, encoded.length);
   const count = view.getUint16(2);
   const fields: RecordField[] = [];
+  const names: Uint8Array[] = [];
   let offset = HEAD_BYTES;
   for (let i = 0; i < count; i += 1) {
     const name = readPart(view, encoded, offset);
@@ -79,11 +81,12 @@ export function decodeRecord(encoded: Uint8Array): VersionRecord {
     if (fieldKind === undefined) throw malformed();
     const bytes = readPart(view, encoded, offset + 1);
     offset += 5 + bytes.length;
+    names.push(name);
     fields.push({ name: decodeName(name), kind: fieldKind, bytes: bytes.slice() });
   }
   if (offset !== encoded.length) throw malformed();
   const record: VersionRecord = { kind, fields };
-  if (brokenRule(record) !== undefined) throw malformed();
+  if (brokenRule(record, names) !== undefined) throw malformed();
   return record;
 }
 
@@ -102,13 +105,15 @@ function decodeName(bytes: Uint8Array): string {
   }
 }
 
-/** The rules of a record that its layout does not enforce. */
-function brokenRule(record: VersionRecord): string | undefined {
+/** The rules of a record that its layout does not enforce. `names` are those of the fields, UTF-8. */
+function brokenRule(record: VersionRecord, names: readonly Uint8Array[]): string | undefined {
   const { kind, fields } = record;
   if (fields.length > FIELDS_MAX) return 'a record has at most 65,535 fields';
   if (kind === 'fields') {
-    if (new Set(fields.map((field) => field.name)).size !== fields.length) {
-      return 'the names of fields must differ';
+    if (fields.length === 0) return 'a record has at least one field';
+    if (names[0]?.length === 0) return 'the name of a field must not be empty';
+    if (!isStrictlyAscending(names)) {
+      return 'the names of fields must differ and ascend by their UTF-8 bytes';
     }
   } else {
     const [field] = fields;
@@ -121,6 +126,17 @@ function brokenRule(record: VersionRecord): string | undefined {
     if (field.kind === 'text' && !isUtf8(field.bytes)) return 'text must be well-formed UTF-8';
   }
   return undefined;
+}
+
+function isStrictlyAscending(names: readonly Uint8Array[]): boolean {
+  for (let i = 1; i < names.length; i += 1) {
+    const [previous, name] = [names[i - 1], names[i]];
+    // Code units would not do: UTF-16 puts U+1F511 before U+FF01, UTF-8 behind it.
+    if (previous === undefined || name === undefined || Buffer.compare(previous, name) >= 0) {
+      return false;
+    }
+  }
+  return true;
 }
 
 function malformed(): StrongroomError {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hasShell, sourcedValues } from '../testing/sourced-values.ts';
@@ -36,6 +37,15 @@ const NASTY: readonly string[] = [
   'Grüße 👋 \u0081\u0085\u00a0\ufeff\u2028',
   'EOF\n)',
 ];
+
+/** Whether a name can be written at all. */
+function isRendered(name: string): boolean {
+  try {
+    return renderShell([{ name, value: '' }]) !== '';
+  } catch {
+    return false;
+  }
+}
 
 const text = fc
   .array(
@@ -84,9 +94,23 @@ describe('the shell format', () => {
     );
   });
 
-  it.each(['UID', 'PPID', 'status'])('refuses %s, which bash or zsh will not set', (name) => {
-    expect(() => renderShell([{ name, value: '1' }])).toThrow(
-      expect.objectContaining({ code: 'unsafe_variable_name', details: { name } }),
-    );
+  it.each(['UID', 'OPTIND', 'RANDOM', 'status', 'USERNAME'])(
+    'refuses %s, which shells keep',
+    (name) => {
+      expect(() => renderShell([{ name, value: '1' }])).toThrow(
+        expect.objectContaining({ code: 'unsafe_variable_name', details: { name } }),
+      );
+    },
+  );
+
+  it('refuses every name that bash would not keep or would evaluate', () => {
+    const known = execFileSync('bash', ['-c', 'compgen -v'], { encoding: 'utf8' }).split('\n');
+    const dynamic = ['RANDOM', 'SRANDOM', 'HISTCMD', 'LINENO', 'BASH_ARGV0', 'FUNCNAME', 'TMOUT'];
+    const names = [...new Set([...known, ...dynamic, 'HOSTNAME', 'LANG'])].filter(isRendered);
+    expect(names).toContain('LANG');
+    const value = 'x[$(: > owned)]';
+    const files = names.map((name) => ({ text: renderShell([{ name, value }]), names: [name] }));
+    const read = sourcedValues('bash', files).flat();
+    expect(names.filter((_, at) => read[at] !== value)).toEqual([]);
   });
 });

@@ -209,6 +209,7 @@ describe('the YAML format', () => {
   });
 
   it('says what it does not read', () => {
+    expect(() => parseYaml('A: *x')).toThrow(/line 1, column 4: aliases are not read$/);
     expect(() => parseYaml('A: &x 1\nB: *x')).toThrow(/line 1, column 7: anchors are not read$/);
   });
 

@@ -4,12 +4,13 @@ import type { SecretValue } from '../secret-value.ts';
 
 const CHARACTERS_MIN = 15;
 const CHARACTERS_MAX = 1024;
+const SPACE_BUT_ASCII = /(?! )\p{Zs}/gu;
 // A typed passphrase has none; one that was piped in with its newline could never be typed.
 const CONTROL = /\p{Cc}/u;
 
 /**
- * The bytes of a passphrase for a new slot: UTF-8 of its NFC form. Characters
- * are counted in that form, as code points.
+ * The bytes of a passphrase for a new slot: UTF-8 after the OpaqueString
+ * profile (RFC 8265 §4.2). Characters are counted in that form, as code points.
  *
  * @returns Bytes that the caller wipes.
  * @throws {@link StrongroomError} `passphrase_too_short` below 15 characters.
@@ -17,7 +18,7 @@ const CONTROL = /\p{Cc}/u;
  * @throws {@link StrongroomError} `not_text` if the value is bytes.
  */
 export function newPassphraseBytes(passphrase: SecretValue): Uint8Array {
-  const text = passphrase.reveal().normalize('NFC');
+  const text = opaqueString(passphrase.reveal());
   const characters = countCharacters(text);
   if (characters < CHARACTERS_MIN) {
     throw new StrongroomError(
@@ -49,8 +50,13 @@ export function newPassphraseBytes(passphrase: SecretValue): Uint8Array {
  * @throws {@link StrongroomError} `not_text` if the value is bytes.
  */
 export function givenPassphraseBytes(passphrase: SecretValue): Uint8Array | undefined {
-  const text = passphrase.reveal().normalize('NFC');
+  const text = opaqueString(passphrase.reveal());
   return countCharacters(text) > CHARACTERS_MAX ? undefined : utf8(text);
+}
+
+/** The mapping and normalization of RFC 8265 §4.2.2: any space is a space, then NFC. */
+function opaqueString(text: string): string {
+  return text.replace(SPACE_BUT_ASCII, ' ').normalize('NFC');
 }
 
 /** Code points, not UTF-16 units: a letter beyond the basic plane is one character. */

@@ -1,5 +1,6 @@
 import { timingSafeEqual, type KeyObject } from 'node:crypto';
 
+import { envelopeCommitment } from '../crypto/envelope.ts';
 import { hmacSha256 } from '../crypto/mac.ts';
 import { StrongroomError } from '../errors.ts';
 import { tuple } from '../lib/bytes.ts';
@@ -25,10 +26,6 @@ export type Unprotected<Row> = Omit<Row, keyof ProtectedColumns>;
 const TYPE_INTEGER = 1;
 const TYPE_TEXT = 2;
 const TYPE_BYTES = 3;
-
-/** Where an envelope holds its commitment, which stands for it (`docs/spec/envelope.md`). */
-const COMMITMENT_START = 114;
-const COMMITMENT_END = 146;
 
 /** How a table's MAC input is laid out, worked out once. */
 interface Layout {
@@ -170,7 +167,7 @@ function sizeBound(layout: Layout, values: Readonly<Record<string, unknown>>): n
 
 function commitment(envelope: unknown): Uint8Array {
   if (!(envelope instanceof Uint8Array)) throw new TypeError('an envelope is bytes');
-  return envelope.subarray(COMMITMENT_START, COMMITMENT_END);
+  return envelopeCommitment(envelope);
 }
 
 function writeValue(buffer: Buffer, offset: number, value: unknown): number {

@@ -1,4 +1,9 @@
-import { openEnvelope, sealEnvelope, type EnvelopeContext } from '../../crypto/envelope.ts';
+import {
+  envelopeCommitment,
+  openEnvelope,
+  sealEnvelope,
+  type EnvelopeContext,
+} from '../../crypto/envelope.ts';
 import { hmacSha256 } from '../../crypto/mac.ts';
 import { decodeRecord, encodeRecord, type VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -81,7 +86,7 @@ export async function insertVersion(
       destroyed_at: null,
     });
     await countKeyUse(work, key.id);
-    return toBase64Url(envelope.subarray(114, 146));
+    return toBase64Url(envelopeCommitment(envelope));
   } finally {
     wipe(encoded);
   }

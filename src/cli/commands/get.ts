@@ -1,0 +1,64 @@
+import type { Command } from 'commander';
+
+import type { SecretRead } from '../../core/operations/read-secret.ts';
+import { StrongroomError } from '../../errors.ts';
+import { toBase64 } from '../../lib/base64.ts';
+import type { SecretValue } from '../../secret-value.ts';
+import type { Terminal } from '../terminal.ts';
+import { environmentOf, withSession, type GlobalOptions } from '../vault-access.ts';
+import { withSuggestion } from '../suggest.ts';
+
+interface GetOptions extends GlobalOptions {
+  readonly environment?: string;
+  readonly version?: number;
+  readonly field?: string;
+}
+
+/** `strongroom get NAME`: prints a secret's value and nothing else. */
+export function registerGet(program: Command, terminal: Terminal): void {
+  program
+    .command('get')
+    .description("print a secret's value")
+    .argument('<name>', 'path of the secret')
+    .option('-e, --environment <name>', 'environment')
+    .option('--version <number>', 'an earlier version', Number)
+    .option('--field <name>', 'one field of a secret that has fields')
+    .action(async (path: string, _options: object, command: Command) => {
+      const options = command.optsWithGlobals<GetOptions>();
+      const environment = environmentOf(options.environment, options, terminal);
+      const { workspace, version, field } = options;
+      const secret = await withSession(options, terminal, (session) =>
+        withSuggestion(session, { workspace, environment, path }, () =>
+          session.secrets.read({ workspace, environment, path, version, field }),
+        ),
+      );
+      show(secret, terminal);
+    });
+}
+
+function show(secret: SecretRead, terminal: Terminal): void {
+  if (secret.isExpired) terminal.note(`${secret.path} has expired`);
+  if (terminal.isJson) {
+    terminal.result({ ...secret, ...jsonValue(secret) }, '');
+    return;
+  }
+  if (secret.kind === 'fields') {
+    throw new StrongroomError('invalid_input', `${secret.path} has fields`, {
+      hint: `name one with --field (${Object.keys(secret.fields).join(', ')}), or use --json`,
+    });
+  }
+  using value = secret.value;
+  terminal.write(value.revealBytes());
+  if (terminal.isOutputTerminal) terminal.write('\n');
+}
+
+/** Values as JSON has them: text as it is, bytes as `{"$base64": …}`. */
+function jsonValue(secret: SecretRead): object {
+  if (secret.kind !== 'fields') return { value: plain(secret.value) };
+  const fields = Object.entries(secret.fields).map(([name, value]) => [name, plain(value)]);
+  return { fields: Object.fromEntries(fields) as object };
+}
+
+function plain(value: SecretValue): unknown {
+  return value.kind === 'text' ? value.reveal() : { $base64: toBase64(value.revealBytes()) };
+}
