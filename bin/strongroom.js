@@ -19,7 +19,7 @@ else runWithNewerNode();
 async function runHere() {
   const { enableCompileCache } = await import('node:module');
   enableCompileCache?.();
-  const compiled = join(root, 'dist', 'cli', 'main.js');
+  const compiled = join(root, 'dist', 'bundle', 'cli.js');
   const { main } = await import(
     existsSync(compiled) ? compiled : join(root, 'src', 'cli', 'main.ts')
   );

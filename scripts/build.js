@@ -1,14 +1,34 @@
-// Compiles src/ to dist/. Plain JavaScript, because it also runs where only an older Node is at hand.
+// Compiles src/ to dist/, and puts the command line into one file, since
+// loading several hundred modules would take most of a command's time
+// (docs/adr/0003-bundled-command-line.md). Plain JavaScript, because it also
+// runs where only an older Node is at hand.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+function run(name, file, args) {
+  const result = spawnSync(process.execPath, [join(root, 'node_modules', name, file), ...args], {
+    stdio: ['inherit', 'pipe', 'inherit'],
+    cwd: root,
+  });
+  if (result.status === 0) return;
+  process.stderr.write(result.stdout);
+  process.exit(result.status ?? 1);
+}
+
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-const result = spawnSync(
-  process.execPath,
-  [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', join(root, 'tsconfig.build.json')],
-  { stdio: 'inherit', cwd: root },
-);
-process.exitCode = result.status ?? 1;
+run('typescript', 'bin/tsc', ['-p', 'tsconfig.build.json']);
+run('rolldown', 'bin/cli.mjs', [
+  'dist/cli/main.js',
+  '--format',
+  'esm',
+  '--platform',
+  'node',
+  '--dir',
+  'dist/bundle',
+  '--entry-file-names',
+  'cli.js',
+]);

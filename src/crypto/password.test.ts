@@ -40,6 +40,20 @@ describe('deriveArgon2id', () => {
     expect(Buffer.isBuffer(derived)).toBe(false);
   });
 
+  it('rests on an argon2id that gives the tag of RFC 9106 §5.3', () => {
+    const tag = argon2Sync('argon2id', {
+      message: new Uint8Array(32).fill(1),
+      nonce: new Uint8Array(16).fill(2),
+      secret: new Uint8Array(8).fill(3),
+      associatedData: new Uint8Array(12).fill(4),
+      memory: 32,
+      passes: 3,
+      parallelism: 4,
+      tagLength: 32,
+    });
+    expect(hex(tag)).toBe('0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659');
+  });
+
   it('gives the tag of the reference implementation (phc-winner-argon2, argon2id version 19)', async () => {
     const parameters = { memoryKib: 256, passes: 2, lanes: 1 };
     const derived = await testOnlyDeriveArgon2id(

@@ -30,6 +30,7 @@ async function failureOf(shares: readonly string[]): Promise<Failure> {
 function forge(text: string, changes: { at: number; value: number }[]): string {
   const share = parseShare(text)!;
   const packed = Buffer.concat([
+    Uint8Array.of(1),
     share.setId,
     Uint8Array.of(share.index, share.threshold),
     share.bytes,
@@ -38,9 +39,10 @@ function forge(text: string, changes: { at: number; value: number }[]): string {
   return formatChecked('share', packed);
 }
 
-const INDEX_AT = 8;
-const THRESHOLD_AT = 9;
-const COORDINATE_AT = 42;
+const VERSION_AT = 0;
+const INDEX_AT = 9;
+const THRESHOLD_AT = 10;
+const COORDINATE_AT = 43;
 
 /** Multiplication in GF(2⁸) bit by bit, without tables. */
 function multiply(a: number, b: number): number {
@@ -81,10 +83,12 @@ describe('splitSecret and combineShares', () => {
     const { setId, shares } = await splitSecret(secret, { threshold: 3, shares: 5 });
     expect(setId).toHaveLength(8);
     for (const [i, text] of shares.entries()) {
-      expect(text).toMatch(/^sr_share_[A-Za-z0-9_-]{58}_[A-Za-z0-9_-]{6}$/);
+      expect(text).toMatch(/^sr_share_[A-Za-z0-9_-]{59}_[A-Za-z0-9_-]{6}$/);
       const share = parseShare(text);
       expect(share).toMatchObject({ setId, index: i + 1, threshold: 3 });
       expect(share?.bytes).toHaveLength(33);
+      const packed = [1, ...setId, i + 1, 3, ...(share?.bytes ?? [])];
+      expect([...Buffer.from(text.slice(9, 68), 'base64url')]).toEqual(packed);
     }
   });
 
@@ -198,6 +202,21 @@ describe('A78: wrong and mixed shares', () => {
     expect(await failureOf([a.shares[0]!, threshold])).toMatchObject({
       details: { position: 2, reason: 'other_set' },
     });
+  });
+
+  it('A78: a share of any other version, or of none, is refused', async () => {
+    const { shares } = await splitSecret(secret, { threshold: 2, shares: 2 });
+    const share = parseShare(shares[0]!)!;
+    const parts = [share.setId, Uint8Array.of(share.index, share.threshold), share.bytes];
+    const others = Array.from({ length: 256 }, (_, value) => value).filter((value) => value !== 1);
+    const texts = others.map((value) => forge(shares[0]!, [{ at: VERSION_AT, value }]));
+    for (const text of [...texts, formatChecked('share', Buffer.concat(parts))]) {
+      expect(await failureOf([text, shares[1]!])).toMatchObject({
+        code: 'invalid_share',
+        details: { position: 1, reason: 'malformed' },
+      });
+    }
+    expect(parseShare(forge(shares[0]!, [{ at: VERSION_AT, value: 1 }]))).toEqual(share);
   });
 
   it('A78: index 0, coordinate 0, and a threshold below 2 are refused', async () => {

@@ -7,20 +7,44 @@ import type { RecordField, VersionRecord } from './version-record.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 30 });
 const anyBytes = fc.uint8Array({ maxLength: 40 });
+const name = fc.string({ unit: 'binary', minLength: 1, maxLength: 30 });
 const field: fc.Arbitrary<RecordField> = fc.oneof(
-  fc.record({ name: text, kind: fc.constant('text' as const), bytes: text.map(utf8) }),
-  fc.record({ name: text, kind: fc.constant('bytes' as const), bytes: anyBytes }),
+  fc.record({ name, kind: fc.constant('text' as const), bytes: text.map(utf8) }),
+  fc.record({ name, kind: fc.constant('bytes' as const), bytes: anyBytes }),
 );
 const record: fc.Arbitrary<VersionRecord> = fc.oneof(
   text.map((value) => single('text', utf8(value))),
   anyBytes.map((value) => single('bytes', value)),
   fc
-    .uniqueArray(field, { selector: ({ name }) => name, maxLength: 6 })
-    .map((fields) => ({ kind: 'fields' as const, fields })),
+    .uniqueArray(field, { selector: ({ name }) => name, minLength: 1, maxLength: 6 })
+    .map((fields) => ({ kind: 'fields' as const, fields: fields.toSorted(byNameBytes) })),
 );
+
+function byNameBytes(a: RecordField, b: RecordField): number {
+  return Buffer.compare(utf8(a.name), utf8(b.name));
+}
 
 function single(kind: 'text' | 'bytes', bytes: Uint8Array): VersionRecord {
   return { kind, fields: [{ name: '', kind, bytes }] };
+}
+
+/** Fields written as the specification has them, in whatever order. */
+function encodeUnchecked(fields: readonly RecordField[]): Uint8Array {
+  const u32 = (value: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(value);
+    return bytes;
+  };
+  return Buffer.concat([
+    Uint8Array.of(1, 3, 0, fields.length),
+    ...fields.flatMap(({ name, kind, bytes }) => [
+      u32(utf8(name).length),
+      utf8(name),
+      Uint8Array.of(kind === 'text' ? 1 : 2),
+      u32(bytes.length),
+      bytes,
+    ]),
+  ]);
 }
 
 /** Bytes from hexadecimal text with spaces. */
@@ -60,6 +84,29 @@ describe('a version record', () => {
     const alone = encodeRecord(single('text', utf8('hi')));
     expect(Buffer.from(alone)).toEqual(fromHex('01010001 00000000 01 000000026869'));
     expect(encodeRecord(single('bytes', new Uint8Array(0)))[1]).toBe(2);
+  });
+
+  it('has one form only: fields in any other order are refused, written or read', () => {
+    const several = record.filter(({ fields }) => fields.length > 1);
+    fc.assert(
+      fc.property(several, fc.nat(), ({ kind, fields }, at) => {
+        const i = at % (fields.length - 1);
+        const swapped = [...fields];
+        swapped.splice(i, 2, fields[i + 1]!, fields[i]!);
+        expect(() => encodeRecord({ kind, fields: swapped })).toThrow(RangeError);
+        expect(isRefused(encodeUnchecked(swapped))).toBe(true);
+        expect(isRefused(encodeUnchecked(fields))).toBe(false);
+      }),
+    );
+  });
+
+  it('orders fields by the bytes of their names, not by UTF-16 code units', () => {
+    const names = ['Z', 'a', 'ab', 'b', 'é', '\uff01', '\u{1f511}'];
+    const fields = names.map((name) => ({ name, kind: 'text' as const, bytes: utf8('x') }));
+    expect(decodeRecord(encodeRecord({ kind: 'fields', fields })).fields).toEqual(fields);
+    const byUnits = fields.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    expect(() => encodeRecord({ kind: 'fields', fields: byUnits })).toThrow(RangeError);
+    expect(isRefused(encodeUnchecked(byUnits))).toBe(true);
   });
 
   it('is decoded from a part of a larger array', () => {
@@ -111,6 +158,11 @@ describe('a version record', () => {
     ['a text with a name', '01010001 0000000161 01 00000000'],
     ['a text without a field', '01010000'],
     ['a text with two fields', '01010002 000000000100000000 000000000100000000'],
+    ['no fields', '01030000'],
+    ['a field without a name', '01030001 00000000 01 00000000'],
+    ['an empty name before another', '01030002 000000000100000000 00000001610100000000'],
+    ['fields out of order', '01030002 00000001620100000000 00000001610100000000'],
+    ['a longer name before its beginning', '01030002 0000000261620100000000 00000001610100000000'],
     ['two fields of one name', '01030002 00000001610100000000 00000001610100000000'],
     ['text that is not UTF-8', '01010001 00000000 01 00000001ff'],
     ['a surrogate in UTF-8', '01010001 00000000 01 00000003eda080'],
@@ -127,12 +179,16 @@ describe('a version record', () => {
       { kind: 'text', fields: [] },
       { kind: 'text', fields: [a] },
       { kind: 'bytes', fields: [{ name: '', kind: 'text', bytes: utf8('x') }] },
+      { kind: 'fields', fields: [] },
+      { kind: 'fields', fields: [{ ...a, name: '' }] },
+      { kind: 'fields', fields: [{ ...a, name: '' }, a] },
       { kind: 'fields', fields: [a, a] },
+      { kind: 'fields', fields: [{ ...a, name: 'b' }, a] },
       { kind: 'fields', fields: [{ ...a, name: '\ud800' }] },
       { kind: 'text', fields: [{ name: '', kind: 'text', bytes: Uint8Array.of(0xff) }] },
       {
         kind: 'fields',
-        fields: Array.from({ length: 65_536 }, (_, i) => ({ ...a, name: String(i) })),
+        fields: Array.from({ length: 65_536 }, (_, i) => ({ ...a, name: String(1e5 + i) })),
       },
     ];
     for (const bad of wrong) expect(() => encodeRecord(bad)).toThrow(RangeError);

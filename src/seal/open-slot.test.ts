@@ -43,13 +43,13 @@ const MASTER_KEY = 'bwlcz85is+2SKECf4v52RVq3mz9VXdeO354Fk3XdPVR/WPWcQUIeNA==';
 
 const SHAMIR = golden('shamir', '13', {
   params:
-    '{"salt":"2s/RuNQptIN/gUllwByaGjHOOOOjDqO0qqczPreS4lM=","set_id":"rg68t29SZAI=","shares":3,"threshold":2}',
-  wrapped: 'H38s/5e7BEIqoU4sH3DQRH+fIqU6a9L/kcJFw9FmCWQoQnslHCbtmDYDZK20sadfIkZzkgzezqZVGKJ5',
+    '{"salt":"q/JG9vmk0M1Nqvu07pOESXmXPJj+2VDgUXFDymoTfrU=","set_id":"dY6yniHKGro=","shares":3,"threshold":2}',
+  wrapped: 'dnmsC0PflwzebOCUJwJpel/g3GLbrNuG0mK5/ybreENxzgtsIwS8NkQDGKqfqCuQoLd8fJ7cIBifRNfE',
 });
 const SHARES = [
-  'sr_share_rg68t29SZAIBAq_M6RDfk7VHYoKuyK3_eSJlic4GKIa5DnQt9qqzShVv0w_XxIlt7',
-  'sr_share_rg68t29SZAICAh-8HKqs94fle3h5LCBtjtTcjqSp0M3oUVJSmKwa2m2-bg_-ETKRf',
-  'sr_share_rg68t29SZAIDAr_t8sGlK-l4TLVdp80H-WLv_5qOhGErcLEgjxyNKW4qdA_SJOIRE',
+  'sr_share_AXWOsp4hyhq6AQJnC_m43HrZP8EXaRtvIKXBca_CRJb7iLW7fD-rGBPiR6w_4SXg9r',
+  'sr_share_AXWOsp4hyhq6AgKUb6aITOE4tGxYa7fT4JgXx1hVBVCHkgWWJUVxz239QeE_e4uaWm',
+  'sr_share_AXWOsp4hyhq6AwI_JNDQ3xeig8nvm2rPm66mxgi1VCDgTg9hWCnWBvqiSqY_mEL9Jr',
 ] as const;
 
 const ARGON2ID = golden('passphrase', '14', {
@@ -127,6 +127,11 @@ async function another(spec: NewSlot): Promise<{ row: SlotRow; shares: readonly 
   return { row: stored, shares: shares.map((share) => share.reveal()) };
 }
 
+/** The passphrase with other spaces in it, as some keyboards and word processors give them. */
+function spaced(space: string): string {
+  return PASSPHRASE.replaceAll(' ', space);
+}
+
 function withParams(slot: SlotRow, change: Readonly<Record<string, unknown>>): SlotRow {
   const params = parseSlotParams(slot.params);
   return { ...slot, params: canonicalJson({ ...params, ...change }) };
@@ -142,6 +147,8 @@ describe('slots of format 1 open', () => {
     ['passphrase by argon2id', ARGON2ID, () => passphrase(PASSPHRASE)],
     ['passphrase by PBKDF2', PBKDF2, () => passphrase(PASSPHRASE)],
     ['passphrase typed decomposed', PBKDF2, () => passphrase(PASSPHRASE.normalize('NFD'))],
+    ['passphrase with ideographic spaces', PBKDF2, () => passphrase(spaced('\u3000'))],
+    ['passphrase with no-break spaces', PBKDF2, () => passphrase(spaced('\u00a0'))],
   ])('%s', async (_, slot, key) => {
     const opened = await openSlots(VAULT, [slot], [key()]);
     expect(opened.rootKey.export().toString('hex')).toBe(ROOT_HEX);
@@ -225,6 +232,9 @@ describe('a wrong key is told by its kind', () => {
     expect(await failure([PBKDF2], passphrase(`${PASSPHRASE}!`))).toMatchObject({
       code: 'wrong_passphrase',
       message: 'the passphrase does not open this vault',
+    });
+    expect(await failure([PBKDF2], passphrase(spaced('')))).toMatchObject({
+      code: 'wrong_passphrase',
     });
     expect(await failure([ARGON2ID], passphrase(PASSPHRASE.toUpperCase()))).toMatchObject({
       code: 'wrong_passphrase',

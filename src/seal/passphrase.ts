@@ -4,7 +4,7 @@ import type { SecretValue } from '../secret-value.ts';
 
 const CHARACTERS_MIN = 15;
 const CHARACTERS_MAX = 1024;
-const SPACE_BUT_ASCII = /(?! )\p{Zs}/gu;
+const SPACE = /\p{Zs}/gu;
 // A typed passphrase has none; one that was piped in with its newline could never be typed.
 const CONTROL = /\p{Cc}/u;
 
@@ -56,7 +56,7 @@ export function givenPassphraseBytes(passphrase: SecretValue): Uint8Array | unde
 
 /** The mapping and normalization of RFC 8265 §4.2.2: any space is a space, then NFC. */
 function opaqueString(text: string): string {
-  return text.replace(SPACE_BUT_ASCII, ' ').normalize('NFC');
+  return text.replace(SPACE, ' ').normalize('NFC');
 }
 
 /** Code points, not UTF-16 units: a letter beyond the basic plane is one character. */
