@@ -15,6 +15,13 @@ export interface ProjectConfig {
   readonly environment?: string;
 }
 
+/** Something that was settled, and where. */
+export interface Setting {
+  readonly value: string;
+  /** An option, a variable, a file or a rule. */
+  readonly source: string;
+}
+
 /**
  * The vault's directory: `--path`, then `STRONGROOM_PATH`, then `.strongroom`
  * in this directory or the nearest one above that has it.
@@ -22,16 +29,28 @@ export interface ProjectConfig {
  * @throws {@link StrongroomError} `vault_not_found`.
  */
 export function findVault(path: string | undefined, cwd: string = process.cwd()): string {
-  const named = path ?? process.env['STRONGROOM_PATH'];
-  if (named !== undefined && named !== '') return resolve(cwd, named);
-  for (let directory = cwd; ; directory = dirname(directory)) {
-    const candidate = join(directory, PROJECT_DIRECTORY);
-    if (existsSync(join(candidate, 'vault.db'))) return candidate;
-    if (dirname(directory) === directory) break;
-  }
+  const found = locateVault(path, cwd);
+  if (found !== undefined) return found.value;
   throw new StrongroomError('vault_not_found', 'there is no vault here or in a directory above', {
     hint: 'make one with `strongroom init`, or name one with --path or STRONGROOM_PATH',
   });
+}
+
+/** As {@link findVault}, saying where that is settled, or `undefined` if there is no vault. */
+export function locateVault(
+  path: string | undefined,
+  cwd: string = process.cwd(),
+): Setting | undefined {
+  if (path !== undefined && path !== '') return { value: resolve(cwd, path), source: '--path' };
+  const variable = process.env['STRONGROOM_PATH'] ?? '';
+  if (variable !== '') return { value: resolve(cwd, variable), source: 'STRONGROOM_PATH' };
+  for (let directory = cwd; ; directory = dirname(directory)) {
+    const value = join(directory, PROJECT_DIRECTORY);
+    if (existsSync(join(value, 'vault.db'))) {
+      return { value, source: directory === cwd ? 'this directory' : 'a directory above' };
+    }
+    if (dirname(directory) === directory) return undefined;
+  }
 }
 
 /**

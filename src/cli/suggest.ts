@@ -11,7 +11,7 @@ export async function withSuggestion<T>(
   session: Session,
   at: {
     readonly workspace: string | undefined;
-    readonly environment: string;
+    readonly environment: string | undefined;
     readonly path: string;
   },
   work: () => Promise<T>,

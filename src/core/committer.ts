@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { StrongroomError } from '../errors.ts';
+import { StrongroomError, type ErrorCode } from '../errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
 
 /** How one item of a cohort ended. */
@@ -117,9 +117,17 @@ function isCleanFailure(error: unknown): boolean {
   );
 }
 
+const STORAGE_CODES: readonly ErrorCode[] = [
+  'storage_full',
+  'storage_failed',
+  'read_only',
+  'outcome_unknown',
+];
+
 /** No secret leaves unrecorded, so a read fails too when its entry cannot be kept. */
 function failureOf(item: CommitterItem, error: unknown): unknown {
   if (item.mutates || !(error instanceof StrongroomError)) return error;
+  if (!STORAGE_CODES.includes(error.code)) return error;
   return new StrongroomError(
     'audit_blocked',
     'the access cannot be put on record, so nothing was given out',

@@ -7,7 +7,6 @@ import { uuidText } from '../lib/ids.ts';
 import { SecretValue } from '../secret-value.ts';
 import { statement, type Parameters } from '../store/statement.ts';
 import type { IdempotencyRow } from '../store/tables.ts';
-import { countKeyUse } from '../domain/keys/key-uses.ts';
 import type { Work } from '../domain/work.ts';
 
 const KEPT_MS = 24 * 60 * 60 * 1000;
@@ -137,7 +136,7 @@ async function sealAnswer(
   const key = work.keyring.activeWorkspaceKey(context.workspaceId);
   const plaintext = utf8(JSON.stringify(answer ?? null));
   try {
-    await countKeyUse(work, key.id);
+    await work.keyUses.count(key.id);
     return sealEnvelope(key, context, plaintext);
   } finally {
     wipe(plaintext);

@@ -6,6 +6,7 @@ import { selfTest } from '../crypto/self-test.ts';
 import { createSecretKey } from 'node:crypto';
 import { assignRole, createBuiltInRoles, createUser } from '../domain/access/principals.ts';
 import { AuditLog } from '../domain/audit/audit-log.ts';
+import { KeyUses } from '../domain/keys/key-uses.ts';
 import { insertWorkspace } from '../domain/workspaces/create.ts';
 import { FIRST_WORKSPACE } from '../domain/workspaces/names.ts';
 import type { Work } from '../domain/work.ts';
@@ -122,7 +123,8 @@ async function build(
     const mac = rowMacOf(keyring);
     const log = await store.write(async (transaction) => {
       const ownerId = uuidv7(now);
-      const work: Work = { transaction, mac, keyring, now: now(), actor: ownerId };
+      const keyUses = new KeyUses(transaction, mac);
+      const work: Work = { transaction, mac, keyring, keyUses, now: now(), actor: ownerId };
       await insertRow(transaction, mac, VAULT, {
         id: vaultId,
         created_at: work.now,

@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { AuditLog } from '../domain/audit/audit-log.ts';
 import { StrongroomError } from '../errors.ts';
 import { equalBytes } from '../lib/compare.ts';
-import { parseCheckpoint, verifyCheckpoint } from '../merkle/checkpoint.ts';
-import { parseNote, parseVerifierKeys } from '../merkle/note.ts';
+import { originOfNote, verifyCheckpoint } from '../merkle/verify-checkpoint.ts';
 import { createPrivateDirectory, writePrivateFile } from '../store/private-files.ts';
 import type { Store } from '../store/store.ts';
 import { dirname } from 'node:path';
@@ -31,20 +30,11 @@ export function readOutsideCheckpoint(path: string): string | undefined {
  * @throws {@link StrongroomError} `rollback_detected`.
  */
 export async function holdAgainstOutside(store: Store, log: AuditLog, note: string): Promise<void> {
-  const origin = originIn(note);
-  if (origin !== log.origin) throw rollback(log.size, undefined);
-  const checkpoint = verifyCheckpoint(note, parseVerifierKeys(log.verifierKeys));
+  if (originOfNote(note) !== log.origin) throw rollback(log.size, undefined);
+  const checkpoint = verifyCheckpoint(note, log.keys);
   if (checkpoint.size > log.size) throw rollback(log.size, checkpoint.size);
   const root = await store.read((transaction) => log.rootAt(transaction, checkpoint.size));
   if (!equalBytes(root, checkpoint.root)) throw rollback(log.size, checkpoint.size);
-}
-
-function originIn(note: string): string | undefined {
-  try {
-    return parseCheckpoint(parseNote(note).text).origin;
-  } catch {
-    return undefined;
-  }
 }
 
 function rollback(size: number, known: number | undefined): StrongroomError {

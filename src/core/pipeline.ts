@@ -3,6 +3,7 @@ import { decide, mayReachUnder, type Decision } from '../domain/access/decide.ts
 import type { PrincipalView } from '../domain/access/principals.ts';
 import { STATE_INTERVAL, type AuditLog, type StagedEntries } from '../domain/audit/audit-log.ts';
 import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
+import { KeyUses } from '../domain/keys/key-uses.ts';
 import { StrongroomError } from '../errors.ts';
 import { toBase64Url } from '../lib/base64.ts';
 import { tuple } from '../lib/bytes.ts';
@@ -48,6 +49,15 @@ interface Item {
   readonly prepared: unknown;
   readonly fault: unknown;
   readonly idempotencyKey: string | undefined;
+}
+
+/** What the items of one transaction share. */
+interface Cohort {
+  readonly transaction: Transaction;
+  readonly staged: StagedEntries;
+  readonly keyUses: KeyUses;
+  /** Why nobody's rights can be told, if they can't. */
+  readonly fault: StrongroomError | undefined;
 }
 
 /** What one item found out about itself on its way. */
@@ -148,18 +158,22 @@ export class Pipeline {
 
   async #cohort(transaction: Transaction, items: readonly Item[]): Promise<CohortResult> {
     const staged = this.#options.log.stage();
+    const keyUses = new KeyUses(transaction, this.#options.mac);
     const outcomes: ItemOutcome[] = [];
-    await this.#rights.refresh(transaction);
+    const fault = await this.#refresh(transaction);
     for (const fields of this.#refusals.drain(this.#options.now())) this.#append(staged, fields);
-    for (const item of items) outcomes.push(await this.#one(transaction, staged, item));
+    for (const item of items)
+      outcomes.push(await this.#one({ transaction, staged, keyUses, fault }, item));
+    await keyUses.flush();
     await staged.flush(transaction);
-    return { outcomes, accept: staged.accept };
+    return { outcomes, accept: () => staged.accept() };
   }
 
-  async #one(transaction: Transaction, staged: StagedEntries, item: Item): Promise<ItemOutcome> {
+  async #one(cohort: Cohort, item: Item): Promise<ItemOutcome> {
+    const { transaction, staged } = cohort;
     const progress: Progress = { subject: {}, extra: [], now: this.#options.now() };
     try {
-      const value = await this.#answer(transaction, item, progress);
+      const value = await this.#answer(cohort, item, progress);
       const changed = item.mutates && (await this.#rights.refresh(transaction));
       const state = changed ? this.#rights.state : undefined;
       this.#record(staged, item, progress, { outcome: 'ok', state });
@@ -174,8 +188,21 @@ export class Pipeline {
     }
   }
 
+  /** Rows that decide who may do what may be found altered: then every item fails, on record. */
+  async #refresh(transaction: Transaction): Promise<StrongroomError | undefined> {
+    try {
+      await this.#rights.refresh(transaction);
+      return undefined;
+    } catch (error) {
+      if (error instanceof StrongroomError && error.code === 'integrity_error') return error;
+      throw error;
+    }
+  }
+
   /** Who? May they? Then the work itself. */
-  async #answer(transaction: Transaction, item: Item, progress: Progress): Promise<unknown> {
+  async #answer(cohort: Cohort, item: Item, progress: Progress): Promise<unknown> {
+    const { transaction, fault } = cohort;
+    if (fault !== undefined) throw fault;
     const { caller, operation } = item;
     const view = await this.#rights.view(
       transaction,
@@ -191,7 +218,7 @@ export class Pipeline {
       if (!progress.decision.allowed) throw denied(requirement, item.request);
     }
     if (item.fault !== undefined) throw item.fault;
-    const call = this.#callOf(transaction, item, view, progress);
+    const call = this.#callOf(cohort, item, view, progress);
     if (!item.mutates) return operation.apply(item.input, call, item.prepared);
     return transaction.savepoint(() => this.#change(item, call));
   }
@@ -210,9 +237,10 @@ export class Pipeline {
     return runOnce(call, repeatable, apply);
   }
 
-  #callOf(transaction: Transaction, item: Item, view: PrincipalView, progress: Progress): Call {
+  #callOf(cohort: Cohort, item: Item, view: PrincipalView, progress: Progress): Call {
     return {
-      transaction,
+      transaction: cohort.transaction,
+      keyUses: cohort.keyUses,
       mac: this.#options.mac,
       keyring: this.#options.keyring,
       log: this.#options.log,

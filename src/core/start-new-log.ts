@@ -1,4 +1,5 @@
 import { AuditLog } from '../domain/audit/audit-log.ts';
+import { KeyUses } from '../domain/keys/key-uses.ts';
 import { newestCheckpoint } from '../domain/audit/log-queries.ts';
 import { uuidv7, type Clock } from '../lib/ids.ts';
 import type { Keyring } from '../keys/keyring.ts';
@@ -19,7 +20,8 @@ export async function startNewLog(
   { old, outside }: { readonly old: AuditLogRow; readonly outside: string },
 ): Promise<AuditLog> {
   return store.write(async (transaction) => {
-    const work = { transaction, mac, keyring, now: now(), actor: keyring.vaultId };
+    const keyUses = new KeyUses(transaction, mac);
+    const work = { transaction, mac, keyring, keyUses, now: now(), actor: keyring.vaultId };
     const found = await transaction.get(newestCheckpoint, { log: old.number });
     await updateRow(transaction, mac, AUDIT_LOGS, { from: old, set: { state: 'closed' } });
     const row = await AuditLog.create(work, old.number + 1);

@@ -78,12 +78,13 @@ export class UnsealedVault {
   /** Puts an event of the vault itself on record. */
   async recordEvent(action: string, fields: Partial<EntryFields> = {}): Promise<void> {
     const { store, log, now } = this.#parts;
-    const staged = log.stage();
-    await store.write(async (transaction) => {
+    const staged = await store.write(async (transaction) => {
+      const entries = log.stage();
       const state = await this.#pipeline.state(transaction);
       const request = uuidv7(now);
-      staged.append({ ...fields, request, action, outcome: 'ok', state }, now());
-      await staged.flush(transaction);
+      entries.append({ ...fields, request, action, outcome: 'ok', state }, now());
+      await entries.flush(transaction);
+      return entries;
     });
     staged.accept();
   }
@@ -116,14 +117,15 @@ export class UnsealedVault {
     const { store, log, now } = this.#parts;
     const refusals = this.#pipeline.openRefusals();
     if (refusals.length === 0) return;
-    const staged = log.stage();
-    await store.write(async (transaction) => {
+    const staged = await store.write(async (transaction) => {
+      const entries = log.stage();
       const state = await this.#pipeline.state(transaction);
       for (const fields of refusals) {
-        const isAnchor = staged.size % STATE_INTERVAL === 0;
-        staged.append(isAnchor ? { ...fields, state } : fields, now());
+        const isAnchor = entries.size % STATE_INTERVAL === 0;
+        entries.append(isAnchor ? { ...fields, state } : fields, now());
       }
-      await staged.flush(transaction);
+      await entries.flush(transaction);
+      return entries;
     });
     staged.accept();
   }

@@ -98,7 +98,7 @@ export const KNOWN_ANSWER_TESTS: readonly KnownAnswerTest[] = [
       !verify('ed25519', ED25519.publicKey, utf8('another message'), answer),
   },
   {
-    // The vector of RFC 9106 §5.3 has four lanes, whose threads take 1 to 5 ms. This is its
+    // The vector of RFC 9106 §5.3 has four lanes, whose threads wait for each other on a busy machine. This is its
     // password and salt with one lane and the least memory; the tag is that of the reference
     // implementation (argon2-cffi 25.1.0, version 19). password.test.ts runs the RFC's own.
     name: 'argon2id (RFC 9106)',
@@ -115,7 +115,7 @@ export const KNOWN_ANSWER_TESTS: readonly KnownAnswerTest[] = [
 
 /**
  * Runs a known-answer test of every primitive that the vault rests on. It
- * runs at every start and takes under 10 ms; ML-DSA-44 is tested at its first
+ * runs at every start and takes a few milliseconds; ML-DSA-44 is tested at its first
  * use.
  *
  * @param tests - The table; tests of this function alter it.

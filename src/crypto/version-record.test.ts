@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StrongroomError } from '../errors.ts';
-import { utf8 } from '../lib/bytes.ts';
+import { tuple, utf8 } from '../lib/bytes.ts';
 import { decodeRecord, encodeRecord } from './version-record.ts';
 import type { RecordField, VersionRecord } from './version-record.ts';
 
@@ -30,19 +30,12 @@ function single(kind: 'text' | 'bytes', bytes: Uint8Array): VersionRecord {
 
 /** Fields written as the specification has them, in whatever order. */
 function encodeUnchecked(fields: readonly RecordField[]): Uint8Array {
-  const u32 = (value: number): Buffer => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeUInt32BE(value);
-    return bytes;
-  };
   return Buffer.concat([
     Uint8Array.of(1, 3, 0, fields.length),
     ...fields.flatMap(({ name, kind, bytes }) => [
-      u32(utf8(name).length),
-      utf8(name),
+      tuple([name]),
       Uint8Array.of(kind === 'text' ? 1 : 2),
-      u32(bytes.length),
-      bytes,
+      tuple([bytes]),
     ]),
   ]);
 }

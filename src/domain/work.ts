@@ -1,12 +1,15 @@
 import type { Keyring } from '../keys/keyring.ts';
 import type { RowMac } from '../store/row-mac.ts';
 import type { Transaction } from '../store/store.ts';
+import type { KeyUses } from './keys/key-uses.ts';
 
 /** What a domain function works with: one transaction, the keys, and who acts when. */
 export interface Work {
   readonly transaction: Transaction;
   readonly mac: RowMac;
   readonly keyring: Keyring;
+  /** Counts what workspace keys wrap in this transaction. */
+  readonly keyUses: KeyUses;
   /** Milliseconds since 1970; the same for everything in one call. */
   readonly now: number;
   /** Principal id of the caller. */

@@ -27,6 +27,16 @@ export function leafHash(entry: Uint8Array): Uint8Array {
 }
 
 /**
+ * Hash of a leaf that is text, without encoding it first.
+ *
+ * @param entry - The entry, well-formed text.
+ * @returns 32 bytes, the same as of its UTF-8.
+ */
+export function textLeafHash(entry: string): Uint8Array {
+  return sha256(`\0${entry}`);
+}
+
+/**
  * Hash of an inner node: `SHA-256(0x01 ‖ left ‖ right)` (RFC 6962 §2.1).
  *
  * @param left - Hash of the left subtree, 32 bytes.

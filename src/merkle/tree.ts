@@ -167,6 +167,14 @@ export class MerkleTree {
     );
   }
 
+  /**
+   * A tree in the same state that shares memory with this one: cheap, but only
+   * one of the two may be appended to. What the other says stays right.
+   */
+  fork(): MerkleTree {
+    return new MerkleTree(this.#size, [...this.#peaks], [...this.#edges]);
+  }
+
   #addToTile(
     level: number,
     position: number,

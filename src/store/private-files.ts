@@ -8,7 +8,8 @@ import {
   mkdirSync,
   openSync,
   renameSync,
-  writeSync,
+  rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -49,20 +50,30 @@ export function createPrivateFile(path: string): void {
  */
 export function writePrivateFile(path: string, content: string | Uint8Array): void {
   const temporary = `${path}.${uuidv7()}`;
+  try {
+    writeNewFile(temporary, content);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(path));
+}
+
+function writeNewFile(path: string, content: string | Uint8Array): void {
   const file = openSync(
-    temporary,
+    path,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
     FILE_MODE,
   );
   try {
     fchmodSync(file, FILE_MODE);
-    writeSync(file, typeof content === 'string' ? new TextEncoder().encode(content) : content);
+    // Unlike `writeSync`, it goes on after a short write, and fails where no more fits.
+    writeFileSync(file, content);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  renameSync(temporary, path);
-  syncDirectory(dirname(path));
 }
 
 /** Makes a directory's entries durable: a file's creation or rename is kept only then. */

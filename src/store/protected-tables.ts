@@ -111,6 +111,7 @@ export const SECRETS: ProtectedTable<'secrets'> = {
     'path',
     'type',
     'current_version',
+    'current_commit',
     'tags',
     'metadata_revision',
     'expires_at',

@@ -1,9 +1,10 @@
-import { timingSafeEqual, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 
 import { envelopeCommitment } from '../crypto/envelope.ts';
 import { hmacSha256 } from '../crypto/mac.ts';
 import { StrongroomError } from '../errors.ts';
 import { tuple } from '../lib/bytes.ts';
+import { equalBytes } from '../lib/compare.ts';
 import { uuidBytes } from '../lib/ids.ts';
 import type { ProtectedColumns, TableName, Tables } from './tables.ts';
 
@@ -76,7 +77,7 @@ export class RowMac {
   check<T extends TableName>(table: ProtectedTable<T>, row: ProtectedColumns): void {
     if (this.#keys.has(row.mac_key)) {
       const expected = this.#compute(table, row, row.mac_key);
-      if (row.mac.length === expected.length && timingSafeEqual(row.mac, expected)) return;
+      if (equalBytes(row.mac, expected)) return;
     }
     const values = row as unknown as Readonly<Record<string, unknown>>;
     throw new StrongroomError('integrity_error', `a row of table ${table.table} was altered`, {
@@ -136,7 +137,7 @@ export class RowMac {
     const known = this.#layouts.get(table.table);
     if (known !== undefined) return known;
     const envelopes: readonly string[] = table.envelopes ?? [];
-    const names = [...table.columns, ...envelopes, 'row_revision', 'mac_key'].sort();
+    const names = [...table.columns, ...envelopes, 'row_revision', 'mac_key'].toSorted();
     const made: Layout = {
       prefix: tuple(['strongroom/v1/row', table.table, this.#vaultId]),
       columns: names.map((column) => ({

@@ -184,7 +184,8 @@ function transactionOn(connection: SqliteConnection): Transaction {
       } catch (error) {
         // A full disk or a failed read may have ended the whole transaction.
         if (!connection.isTransaction) throw error;
-        connection.exec('ROLLBACK TO item; RELEASE item');
+        connection.exec('ROLLBACK TO item');
+        connection.exec('RELEASE item');
         throw error;
       }
     },

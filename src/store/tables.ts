@@ -111,6 +111,8 @@ export interface SecretRow extends ProtectedColumns {
   readonly path: string;
   readonly type: string;
   readonly current_version: number;
+  /** The commitment of the current version's envelope; null while that version is deleted. */
+  readonly current_commit: Uint8Array | null;
   readonly tags: string;
   readonly metadata_revision: number;
   readonly metadata: Uint8Array | null;

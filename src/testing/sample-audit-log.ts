@@ -11,10 +11,11 @@ import { canonicalJson } from '../lib/canonical-json.ts';
 import { uuidv7 } from '../lib/ids.ts';
 import { formatCheckpoint } from '../merkle/checkpoint.ts';
 import { leafHash } from '../merkle/hash.ts';
-import { formatVerifierKeys, type NoteSigner, signNote, verifierKey } from '../merkle/note.ts';
+import { type NoteSigner, signNote } from '../merkle/note.ts';
 import { type HashAt, nodeReader } from '../merkle/proof.ts';
 import { perfectRoot, TILE_WIDTH } from '../merkle/tile.ts';
 import { MerkleTree } from '../merkle/tree.ts';
+import { formatVerifierKeys, verifierKey } from '../merkle/verifier-key.ts';
 
 /** What of an export a test has otherwise than as the log is. */
 export interface SampleExportOptions {

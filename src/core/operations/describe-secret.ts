@@ -17,6 +17,10 @@ import { toIso, toSummary, type SecretSummary } from './secret-view.ts';
 
 /** All that is known of a secret but its value. */
 export interface SecretDescription extends SecretSummary {
+  /** The present name of the principal who made it. */
+  readonly createdByName: string;
+  /** The present name of the principal who changed it last. */
+  readonly updatedByName: string;
   readonly description: string | undefined;
 }
 
@@ -64,7 +68,13 @@ export const describeSecret: Operation<SecretAddress, SecretDescription> = {
     const row = await requireSecret(call, environment, input.path);
     call.about({ secretId: row.id });
     const { description } = openMetadata(call, row);
-    return { ...toSummary(call, environment, row), description };
+    const names = await principalNames(call.transaction);
+    return {
+      ...toSummary(call, environment, row),
+      createdByName: names.get(row.created_by) ?? row.created_by,
+      updatedByName: names.get(row.updated_by) ?? row.updated_by,
+      description,
+    };
   },
 };
 

@@ -115,7 +115,7 @@ async function importOne(
 ): Promise<keyof SecretsImported> {
   const current = await findSecret(call, environment, secret.path);
   if (current !== undefined) {
-    const { record } = await readVersion(call, current, current.current_version);
+    const record = await readVersion(call, current, current.current_version);
     const [before, after] = [encodeRecord(record), encodeRecord(toRecord(secret.value))];
     const isSame = equalBytes(before, after);
     for (const bytes of [before, after]) wipe(bytes);

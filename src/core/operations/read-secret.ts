@@ -2,9 +2,13 @@ import { z } from 'zod';
 
 import { requireSecret } from '../../domain/secrets/find.ts';
 import { fromRecord, wipeRecord, type ValueOutput } from '../../domain/secrets/value.ts';
+import { readCurrent } from '../../domain/secrets/read-current.ts';
 import { readVersion } from '../../domain/secrets/versions.ts';
 import { StrongroomError } from '../../errors.ts';
-import type { Operation } from '../operation.ts';
+import type { VersionRecord } from '../../crypto/version-record.ts';
+import type { Environment } from '../../domain/workspaces/directory.ts';
+import type { SecretRow } from '../../store/tables.ts';
+import type { Call, Operation } from '../operation.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -41,10 +45,7 @@ export const readSecret: Operation<ReadSecretInput, SecretRead> = {
   subject: secretSubject,
   apply: async (input, call) => {
     const environment = environmentOf(call, input);
-    const row = await requireSecret(call, environment, input.path);
-    const version = input.version ?? row.current_version;
-    call.about({ secretId: row.id, version });
-    const { record } = await readVersion(call, row, version);
+    const { row, record, version } = await read(call, environment, input);
     const summary = { ...toSummary(call, environment, row), version };
     if (input.field === undefined) return { ...summary, ...fromRecord(record) };
     const field = record.kind === 'fields' && record.fields.find((f) => f.name === input.field);
@@ -59,3 +60,23 @@ export const readSecret: Operation<ReadSecretInput, SecretRead> = {
     return { ...summary, ...fromRecord({ kind: field.kind, fields: [{ ...field, name: '' }] }) };
   },
 };
+
+/** The version that was asked for, without naming one the current. */
+async function read(
+  call: Call,
+  environment: Environment,
+  { path, version }: ReadSecretInput,
+): Promise<{
+  readonly row: SecretRow;
+  readonly record: VersionRecord;
+  readonly version: number;
+}> {
+  if (version === undefined) {
+    const { row, record } = await readCurrent(call, environment, path);
+    call.about({ secretId: row.id, version: row.current_version });
+    return { row, record, version: row.current_version };
+  }
+  const row = await requireSecret(call, environment, path);
+  call.about({ secretId: row.id, version });
+  return { row, record: await readVersion(call, row, version), version };
+}

@@ -43,7 +43,15 @@ export function toSummary(work: Work, environment: Environment, row: SecretRow):
   };
 }
 
-/** A time in milliseconds as RFC 3339. */
+const ISO_KEPT_MAX = 1024;
+const isoTexts = new Map<number, string>();
+
+/** A time in milliseconds as RFC 3339. The same few times are asked for again and again. */
 export function toIso(ms: number): string {
-  return new Date(ms).toISOString();
+  const known = isoTexts.get(ms);
+  if (known !== undefined) return known;
+  if (isoTexts.size >= ISO_KEPT_MAX) isoTexts.clear();
+  const text = new Date(ms).toISOString();
+  isoTexts.set(ms, text);
+  return text;
 }

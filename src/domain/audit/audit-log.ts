@@ -1,13 +1,15 @@
 import { generateSigningKey, importSigningKey } from '../../crypto/signature.ts';
 import { StrongroomError } from '../../errors.ts';
 import { equalBytes } from '../../lib/compare.ts';
-import { utf8, wipe } from '../../lib/bytes.ts';
+import { wipe } from '../../lib/bytes.ts';
 import { uuidv7 } from '../../lib/ids.ts';
-import { formatCheckpoint, verifyCheckpoint } from '../../merkle/checkpoint.ts';
-import { leafHash } from '../../merkle/hash.ts';
-import { formatVerifierKeys, signNote, verifierKey, type NoteSigner } from '../../merkle/note.ts';
-import type { Tile } from '../../merkle/tile.ts';
+import { formatCheckpoint } from '../../merkle/checkpoint.ts';
+import { textLeafHash } from '../../merkle/hash.ts';
+import { signNote, type NoteSigner } from '../../merkle/note.ts';
+import { TILE_WIDTH, type Tile } from '../../merkle/tile.ts';
 import type { MerkleTree } from '../../merkle/tree.ts';
+import { formatVerifierKeys, verifierKey } from '../../merkle/verifier-key.ts';
+import { logKeys, type LogKeys } from '../../merkle/verify-checkpoint.ts';
 import type { Keyring } from '../../keys/keyring.ts';
 import { AUDIT_LOGS, KEYS } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
@@ -27,6 +29,7 @@ import {
   twoNewestCheckpoints,
 } from './log-queries.ts';
 import { loadTree } from './load-tree.ts';
+import { openStoredCheckpoint } from './stored-checkpoint.ts';
 
 const CHECKPOINT_PAGE = 4096;
 const THIN_MS = 60 * 60 * 1000;
@@ -52,6 +55,8 @@ export class AuditLog {
   readonly origin: string;
   /** The verifier key file: what anyone needs to check an export of this log. */
   readonly verifierKeys: string;
+  /** The same keys, to verify checkpoints of this log. */
+  readonly keys: LogKeys;
   readonly #signers: readonly NoteSigner[];
   #tree: MerkleTree;
   /** The tree up to the newest checkpoint, recomputed from stored bytes. */
@@ -62,7 +67,9 @@ export class AuditLog {
     this.id = row.id;
     this.origin = row.origin;
     this.#signers = signers;
-    this.verifierKeys = formatVerifierKeys(signers.map((signer) => signer.key));
+    const keys = signers.map((signer) => signer.key);
+    this.keys = logKeys(keys, row.origin);
+    this.verifierKeys = formatVerifierKeys(keys);
     this.#tree = tree;
     this.#checked = tree.clone();
   }
@@ -121,10 +128,10 @@ export class AuditLog {
     const checkpoint = await transaction.get(newestCheckpoint, { log: row.number });
     const tree = await loadTree(transaction, row.number, checkpoint?.size ?? 0);
     const log = new AuditLog(row, signers, tree);
-    if (checkpoint !== undefined) log.#holdAgainst(checkpoint);
+    if (checkpoint !== undefined) log.#requireOwn(checkpoint);
     for (let from = tree.size; ; from = tree.size) {
       const rows = await log.#bodies(transaction, from);
-      for (const entry of rows) tree.append(leafHash(utf8(entry.body)));
+      for (const entry of rows) tree.append(textLeafHash(entry.body));
       if (rows.length < CHECKPOINT_PAGE) return log;
     }
   }
@@ -139,9 +146,19 @@ export class AuditLog {
     return this.#checked.size;
   }
 
+  /**
+   * What memory knows of the last entries, whatever is stored: the joined leaf
+   * hashes of those that fill no tile yet, and the index of the first.
+   */
+  get edge(): { readonly first: number; readonly hashes: Uint8Array } {
+    const { size } = this.#tree;
+    const [hashes = new Uint8Array()] = this.#tree.frontier();
+    return { first: size - (size % TILE_WIDTH), hashes };
+  }
+
   /** Begins to write entries in a transaction. */
   stage(): StagedEntries {
-    const tree = this.#tree.clone();
+    const tree = this.#tree.fork();
     const rows: AuditEntryRow[] = [];
     const tiles: Tile[] = [];
     return {
@@ -152,7 +169,7 @@ export class AuditLog {
         const seq = tree.size;
         const body = formatEntry(fields, { log: this.id, seq, time: isoTime(now) });
         rows.push({ log: this.number, seq, body });
-        for (const tile of tree.append(leafHash(utf8(body)))) tiles.push(tile);
+        for (const tile of tree.append(textLeafHash(body))) tiles.push(tile);
       },
       flush: async (transaction) => {
         await transaction.runMany(insertEntry, rows);
@@ -171,7 +188,7 @@ export class AuditLog {
     const tree = this.#checked.clone();
     for (;;) {
       const rows = await this.#bodies(transaction, tree.size);
-      for (const entry of rows) tree.append(leafHash(utf8(entry.body)));
+      for (const entry of rows) tree.append(textLeafHash(entry.body));
       if (rows.length < CHECKPOINT_PAGE) break;
     }
     this.#tree = tree;
@@ -179,21 +196,26 @@ export class AuditLog {
 
   /**
    * Signs the log's present state, after computing it again from the stored
-   * bytes. Does nothing if the newest checkpoint says it already.
+   * bytes. Does nothing if the newest checkpoint says it already. What it signs
+   * is never inconsistent with a checkpoint that it signed before.
    *
    * @returns The newest checkpoint's note, or `undefined` for a log without entries.
-   * @throws {@link StrongroomError} `audit_tampered` if the stored bytes are not what was written.
+   * @throws {@link StrongroomError} `audit_tampered` if the stored entries, tiles or newest
+   * checkpoint are not what was written; nothing is signed then.
    */
   async checkpoint(transaction: Transaction, now: number): Promise<string | undefined> {
+    // What is accepted while this runs belongs to the next checkpoint.
+    const tree = this.#tree;
     const stored = await transaction.get(newestCheckpoint, { log: this.number });
-    if (stored?.size === this.#tree.size || this.#tree.size === 0) return stored?.note;
-    const checked = await this.#recompute(transaction);
+    if (stored !== undefined) this.#requireOwn(stored);
+    if (stored?.size === tree.size || tree.size === 0) return stored?.note;
+    const checked = await this.#recompute(transaction, tree.size);
     const root = checked.root();
-    if (checked.size !== this.#tree.size || !equalBytes(root, this.#tree.root())) {
+    if (checked.size !== tree.size || !equalBytes(root, tree.root())) {
       throw new StrongroomError(
         'audit_tampered',
         'the stored audit entries are not the ones that were written; no checkpoint was signed',
-        { details: { log: this.id, size: this.#tree.size }, hint: 'stop using this vault' },
+        { details: { log: this.id, size: tree.size }, hint: 'stop using this vault' },
       );
     }
     const size = checked.size;
@@ -220,12 +242,12 @@ export class AuditLog {
   }
 
   /** Appends what was stored since the last checkpoint, and holds completed tiles against the stored ones. */
-  async #recompute(transaction: Transaction): Promise<MerkleTree> {
+  async #recompute(transaction: Transaction, size: number): Promise<MerkleTree> {
     const checked = this.#checked.clone();
-    while (checked.size < this.#tree.size) {
+    while (checked.size < size) {
       const rows = await this.#bodies(transaction, checked.size);
-      for (const row of rows.slice(0, this.#tree.size - checked.size)) {
-        for (const tile of checked.append(leafHash(utf8(row.body)))) {
+      for (const row of rows.slice(0, size - checked.size)) {
+        for (const tile of checked.append(textLeafHash(row.body))) {
           await this.#requireStoredTile(transaction, tile);
         }
       }
@@ -246,20 +268,24 @@ export class AuditLog {
     });
   }
 
-  #holdAgainst(stored: AuditCheckpointRow): void {
-    const keys = this.#signers.map((each) => each.key);
-    const checkpoint = verifyCheckpoint(stored.note, keys);
-    const isSame = equalBytes(checkpoint.root, this.#tree.root());
-    if (checkpoint.origin !== this.origin || checkpoint.size !== this.#tree.size || !isSame) {
-      throw new StrongroomError(
-        'audit_tampered',
-        'the audit log does not agree with its newest checkpoint',
-        {
-          details: { log: this.id, size: checkpoint.size },
-          hint: 'stop using this vault; keep a copy, and restore a backup',
-        },
-      );
-    }
+  /**
+   * Holds a stored checkpoint against the trees in memory. After a transaction
+   * that failed it may be older than `#checked`; its signatures still hold.
+   */
+  #requireOwn(stored: AuditCheckpointRow): void {
+    const { size, root } = openStoredCheckpoint(stored, this.keys);
+    const isKnown = [this.#checked, this.#tree].every(
+      (tree) => tree.size !== size || equalBytes(tree.root(), root),
+    );
+    if (isKnown && size <= this.#tree.size) return;
+    throw new StrongroomError(
+      'audit_tampered',
+      'the audit log does not agree with its newest checkpoint',
+      {
+        details: { log: this.id, size },
+        hint: 'stop using this vault; keep a copy, and restore a backup',
+      },
+    );
   }
 
   /** Keeps the newest checkpoint and one for each hour before it. */

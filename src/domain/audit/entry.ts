@@ -1,5 +1,6 @@
 import { randomBytes } from '../../crypto/random.ts';
 import { toBase64Url } from '../../lib/base64.ts';
+import type { EntryMember } from './entry-members.ts';
 
 /** How an operation ended. */
 export type Outcome = 'ok' | 'denied' | 'failed' | 'unknown';
@@ -102,7 +103,7 @@ export function formatEntry(fields: EntryFields, place: EntryPlace): string {
 }
 
 /** An entry as it was written. Members that did not apply are absent. */
-export interface AuditEntry {
+export interface AuditEntry extends Partial<Readonly<Record<EntryMember, string | number>>> {
   readonly v: 1;
   readonly salt: string;
   readonly log: string;
@@ -141,11 +142,11 @@ export function parseEntry(line: string): AuditEntry {
   return JSON.parse(line) as AuditEntry;
 }
 
-function member(name: string, value: string | undefined, lengthMax = TEXT_MAX): string {
+function member(name: EntryMember, value: string | undefined, lengthMax = TEXT_MAX): string {
   return value === undefined ? '' : `,"${name}":${text(value, lengthMax)}`;
 }
 
-function numberMember(name: string, value: number | undefined): string {
+function numberMember(name: EntryMember, value: number | undefined): string {
   return value === undefined ? '' : `,"${name}":${String(value)}`;
 }
 

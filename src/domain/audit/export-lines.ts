@@ -2,6 +2,7 @@ import { fromBase64, toBase64 } from '../../lib/base64.ts';
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
 import { isUuid } from '../../lib/ids.ts';
 import { HASH_BYTES } from '../../merkle/hash.ts';
+import { hasEntryMembersOnly } from './entry-members.ts';
 
 const ORIGIN_PREFIX = 'strongroom/';
 /** 256^7 leaves are more than any size that a number holds exactly. */
@@ -80,13 +81,14 @@ export function formatCheckpointLine(note: string): string {
  * Reads one line of an export.
  *
  * @returns The line, or `undefined` if it is not canonical JSON of one of the five forms, with
- * exactly that form's members. Whether it belongs where it stands is not looked at.
+ * exactly that form's members (of an entry, none but those of the list). Whether it belongs where it stands is not looked at.
  */
 export function parseExportLine(line: string): ExportLine | undefined {
   const value = parseCanonicalJson(line);
   if (!isObject(value)) return undefined;
   if (!Object.hasOwn(value, 'kind')) {
-    return value['v'] === 1 ? { kind: 'entry', log: value['log'], seq: value['seq'] } : undefined;
+    if (value['v'] !== 1 || !hasEntryMembersOnly(value)) return undefined;
+    return { kind: 'entry', log: value['log'], seq: value['seq'] };
   }
   switch (value['kind']) {
     case 'strongroom-audit-export':

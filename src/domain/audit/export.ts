@@ -1,6 +1,6 @@
 import { StrongroomError } from '../../errors.ts';
-import { concat, utf8 } from '../../lib/bytes.ts';
-import { leafHash } from '../../merkle/hash.ts';
+import { concat } from '../../lib/bytes.ts';
+import { textLeafHash } from '../../merkle/hash.ts';
 import { parseCheckpoint } from '../../merkle/checkpoint.ts';
 import { parseNote } from '../../merkle/note.ts';
 import { inclusionProof, nodeReader } from '../../merkle/proof.ts';
@@ -52,7 +52,7 @@ export async function exportPart(
   const bodies = await transaction.all(bodiesFrom, { log: log.number, from, limit: end - from });
   let hashes: Uint8Array[] = [];
   for (const { seq, body } of bodies) {
-    const hash = leafHash(utf8(body));
+    const hash = textLeafHash(body);
     hashes.push(hash);
     const isShown = maySee(parseEntry(body));
     lines.push(isShown ? body : formatHiddenLine({ level: 0, index: seq, hash }));

@@ -1,5 +1,4 @@
-import { utf8 } from '../../lib/bytes.ts';
-import { leafHash } from '../../merkle/hash.ts';
+import { textLeafHash } from '../../merkle/hash.ts';
 import { TILE_WIDTH } from '../../merkle/tile.ts';
 import { MerkleTree } from '../../merkle/tree.ts';
 import type { Transaction } from '../../store/store.ts';
@@ -38,6 +37,6 @@ export async function loadTree(
   return MerkleTree.fromTiles(
     size,
     (tileLevel, index) => tiles.get(`${tileLevel}/${index}`),
-    edge.map((row) => leafHash(utf8(row.body))),
+    edge.map((row) => textLeafHash(row.body)),
   );
 }

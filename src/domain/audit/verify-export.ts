@@ -4,9 +4,10 @@ import { toBase64 } from '../../lib/base64.ts';
 import { utf8 } from '../../lib/bytes.ts';
 import type { Checkpoint } from '../../merkle/checkpoint.ts';
 import { HASH_BYTES, leafHash } from '../../merkle/hash.ts';
-import { parseVerifierKeys, type VerifierKey } from '../../merkle/note.ts';
 import { TILE_BYTES, TILE_WIDTH } from '../../merkle/tile.ts';
 import { MerkleTree } from '../../merkle/tree.ts';
+import { parseVerifierKeys, type VerifierKey } from '../../merkle/verifier-key.ts';
+import { logKeys, type LogKeys } from '../../merkle/verify-checkpoint.ts';
 import {
   type ExportLine,
   type HeaderLine,
@@ -60,20 +61,15 @@ export type VerifyReport = VerifiedExport | FailedVerification;
  * @param lines - The file's lines, without their newlines; from a file by `readExportLines`.
  * @param options - The verifier keys, and maybe a checkpoint known from elsewhere.
  * @returns What was verified, or the first fault. A fault is never thrown.
- * @throws {@link StrongroomError} `invalid_input` if the verifier keys can't be read.
+ * @throws {@link StrongroomError} `invalid_input` if the verifier keys can't be read, or are not
+ * exactly one of each type for the export's origin.
  */
 export async function verifyExport(
   lines: AsyncIterable<string> | Iterable<string>,
   options: VerifyExportOptions,
 ): Promise<VerifyReport> {
   const keys = parseVerifierKeys(options.verifierKeys);
-  let given: Checkpoint | undefined;
-  if (options.checkpoint !== undefined) {
-    const checkpoint = checkpointOrFault(options.checkpoint, keys);
-    if (typeof checkpoint === 'string') return failed(checkpoint);
-    given = checkpoint;
-  }
-  const verifier = new ExportVerifier(keys, given);
+  const verifier = new ExportVerifier(keys, options.checkpoint);
   try {
     for await (const line of lines) {
       const fault = verifier.accept(line);
@@ -102,12 +98,14 @@ interface Disagreement {
  */
 class ExportVerifier {
   readonly #keys: readonly VerifierKey[];
-  readonly #given: Checkpoint | undefined;
+  readonly #givenNote: string | undefined;
   readonly #tree: MerkleTree = MerkleTree.empty();
   /** Leaf hashes since the last tile line, as the entries give them. */
   readonly #run = new Uint8Array(TILE_BYTES);
   #runLength = 0;
   #header: HeaderLine | undefined;
+  #log: LogKeys | undefined;
+  #given: Checkpoint | undefined;
   #logId: string | undefined;
   #line = 0;
   #position = 0;
@@ -116,10 +114,9 @@ class ExportVerifier {
   #rootAtGiven: Uint8Array | undefined;
   #result: VerifiedExport | undefined;
 
-  constructor(keys: readonly VerifierKey[], given: Checkpoint | undefined) {
+  constructor(keys: readonly VerifierKey[], givenNote: string | undefined) {
     this.#keys = keys;
-    this.#given = given;
-    this.#noteRoot();
+    this.#givenNote = givenNote;
   }
 
   accept(text: string): FailedVerification | undefined {
@@ -150,8 +147,13 @@ class ExportVerifier {
     if (line?.kind !== 'header') return this.fail('not_an_export');
     this.#header = line;
     this.#logId = logIdOf(line.origin);
-    const isOfGiven = this.#given === undefined || this.#given.origin === line.origin;
-    return isOfGiven ? undefined : this.fail('checkpoint_mismatch');
+    this.#log = logKeys(this.#keys, line.origin);
+    if (this.#givenNote === undefined) return undefined;
+    const given = checkpointOrFault(this.#givenNote, this.#log);
+    if (typeof given === 'string') return failed(given);
+    this.#given = given;
+    this.#noteRoot();
+    return undefined;
   }
 
   /** A tile or the end is due. */
@@ -214,12 +216,11 @@ class ExportVerifier {
   }
 
   #acceptCheckpoint(note: string): FailedVerification | undefined {
-    const checkpoint = checkpointOrFault(note, this.#keys);
+    if (this.#log === undefined) return this.fail('not_an_export');
+    const checkpoint = checkpointOrFault(note, this.#log);
     if (typeof checkpoint === 'string') return this.fail(checkpoint);
     const { origin, size, root } = checkpoint;
-    if (origin !== this.#header?.origin || size !== this.#header.size) {
-      return this.fail('checkpoint_mismatch');
-    }
+    if (size !== this.#header?.size) return this.fail('checkpoint_mismatch');
     const fault = this.#compareRoot(root) ?? this.#compareGiven(size);
     if (fault !== undefined) return fault;
     this.#result = {

@@ -2,8 +2,9 @@ import { fromBase64, toBase64 } from '../../lib/base64.ts';
 import { utf8 } from '../../lib/bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
 import { leafHash } from '../../merkle/hash.ts';
-import { parseVerifierKeys } from '../../merkle/note.ts';
 import { verifyInclusion } from '../../merkle/proof.ts';
+import { parseVerifierKeys } from '../../merkle/verifier-key.ts';
+import { logKeys, originOfNote } from '../../merkle/verify-checkpoint.ts';
 import { logIdOf, parseExportLine } from './export-lines.ts';
 import { checkpointOrFault, failed, type FailedVerification } from './verify-report.ts';
 
@@ -46,7 +47,8 @@ export function formatProof({ entry, index, proof, checkpoint }: EntryProof): st
  * @param file - The file's text.
  * @param verifierKeys - The text of a verifier key file.
  * @returns What was verified, or the fault. A fault is never thrown.
- * @throws {@link StrongroomError} `invalid_input` if the verifier keys can't be read.
+ * @throws {@link StrongroomError} `invalid_input` if the verifier keys can't be read, or are not
+ * exactly one of each type for the checkpoint's origin.
  */
 export function verifyProof(file: string, verifierKeys: string): ProofReport {
   const keys = parseVerifierKeys(verifierKeys);
@@ -55,7 +57,9 @@ export function verifyProof(file: string, verifierKeys: string): ProofReport {
   const { entry, index, proof } = claim;
   const line = parseExportLine(entry);
   if (line?.kind !== 'entry') return failed('line_malformed', { badIndex: index });
-  const checkpoint = checkpointOrFault(claim.checkpoint, keys);
+  const claimedOrigin = originOfNote(claim.checkpoint);
+  if (claimedOrigin === undefined) return failed('checkpoint_invalid');
+  const checkpoint = checkpointOrFault(claim.checkpoint, logKeys(keys, claimedOrigin));
   if (typeof checkpoint === 'string') return failed(checkpoint);
   const { origin, size, root } = checkpoint;
   const logId = logIdOf(origin);

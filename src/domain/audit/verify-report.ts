@@ -1,6 +1,6 @@
 import { StrongroomError } from '../../errors.ts';
-import { type Checkpoint, verifyCheckpoint } from '../../merkle/checkpoint.ts';
-import type { VerifierKey } from '../../merkle/note.ts';
+import type { Checkpoint } from '../../merkle/checkpoint.ts';
+import { type LogKeys, originOfNote, verifyCheckpoint } from '../../merkle/verify-checkpoint.ts';
 
 /** What is wrong with an export or a proof. */
 export type AuditFault =
@@ -76,13 +76,12 @@ export function failed(reason: AuditFault, place: FaultPlace = {}): FailedVerifi
   return { ok: false, code, reason, message: MESSAGES[reason], ...place };
 }
 
-/** Verifies a checkpoint, giving the fault instead of throwing it. */
-export function checkpointOrFault(
-  note: string,
-  keys: readonly VerifierKey[],
-): Checkpoint | AuditFault {
+/** Verifies a checkpoint of a log, giving the fault instead of throwing it. */
+export function checkpointOrFault(note: string, log: LogKeys): Checkpoint | AuditFault {
+  const origin = originOfNote(note);
+  if (origin !== undefined && origin !== log.origin) return 'checkpoint_mismatch';
   try {
-    return verifyCheckpoint(note, keys);
+    return verifyCheckpoint(note, log);
   } catch (error) {
     if (!(error instanceof StrongroomError)) throw error;
     if (error.code === 'audit_unverifiable') return 'checkpoint_unverifiable';

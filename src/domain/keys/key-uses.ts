@@ -1,8 +1,10 @@
 import { StrongroomError } from '../../errors.ts';
 import { KEY_USES } from '../../store/protected-tables.ts';
+import type { RowMac } from '../../store/row-mac.ts';
 import { insertRow, updateRow } from '../../store/rows.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
-import type { Work } from '../work.ts';
+import type { Transaction } from '../../store/store.ts';
+import type { KeyUsesRow } from '../../store/tables.ts';
 
 /** The hard stop of a workspace key: it never wraps more data keys than this. */
 const USES_MAX = 2 ** 30;
@@ -19,22 +21,54 @@ const usesOf = statement((db, p: Parameters<{ keyId: string; node: string }>) =>
 );
 
 /**
- * Counts one more data key that a workspace key has wrapped.
- *
- * @throws {@link StrongroomError} `integrity_error` beyond 2³⁰ uses.
+ * Counts the data keys that workspace keys wrap in one transaction, and stores
+ * the counts once at its end. A change that is undone stays counted: the count
+ * is never less than the truth.
  */
-export async function countKeyUse(work: Work, keyId: string): Promise<void> {
-  const row = await work.transaction.get(usesOf, { keyId, node: NODE });
-  if (row === undefined) {
-    await insertRow(work.transaction, work.mac, KEY_USES, { key_id: keyId, node: NODE, uses: 1 });
-    return;
+export class KeyUses {
+  readonly #transaction: Transaction;
+  readonly #mac: RowMac;
+  readonly #counted: Map<string, { readonly row: KeyUsesRow | undefined; added: number }> =
+    new Map();
+
+  constructor(transaction: Transaction, mac: RowMac) {
+    this.#transaction = transaction;
+    this.#mac = mac;
   }
-  work.mac.check(KEY_USES, row);
-  if (row.uses >= USES_MAX) {
-    throw new StrongroomError('integrity_error', 'the workspace key has been used too often', {
-      details: { key: keyId },
-      hint: 'rotate the workspace key',
-    });
+
+  /**
+   * Counts one more use.
+   *
+   * @throws {@link StrongroomError} `integrity_error` beyond 2³⁰ uses.
+   */
+  async count(keyId: string): Promise<void> {
+    let counted = this.#counted.get(keyId);
+    if (counted === undefined) {
+      const row = await this.#transaction.get(usesOf, { keyId, node: NODE });
+      if (row !== undefined) this.#mac.check(KEY_USES, row);
+      counted = { row, added: 0 };
+      this.#counted.set(keyId, counted);
+    }
+    if ((counted.row?.uses ?? 0) + counted.added >= USES_MAX) {
+      throw new StrongroomError('integrity_error', 'the workspace key has been used too often', {
+        details: { key: keyId },
+        hint: 'rotate the workspace key',
+      });
+    }
+    counted.added += 1;
   }
-  await updateRow(work.transaction, work.mac, KEY_USES, { from: row, set: { uses: row.uses + 1 } });
+
+  /** Stores what was counted. */
+  async flush(): Promise<void> {
+    for (const [keyId, { row, added }] of this.#counted) {
+      if (row === undefined) {
+        const first = { key_id: keyId, node: NODE, uses: added };
+        await insertRow(this.#transaction, this.#mac, KEY_USES, first);
+      } else {
+        const set = { uses: row.uses + added };
+        await updateRow(this.#transaction, this.#mac, KEY_USES, { from: row, set });
+      }
+    }
+    this.#counted.clear();
+  }
 }

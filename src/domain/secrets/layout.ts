@@ -3,7 +3,6 @@ import { StrongroomError } from '../../errors.ts';
 import { utf8, utf8Decode, wipe } from '../../lib/bytes.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { LayoutRow } from '../../store/tables.ts';
-import { countKeyUse } from '../keys/key-uses.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 
@@ -49,7 +48,7 @@ export async function writeLayout(
     const revision = (known?.revision ?? 0) + 1;
     const key = work.keyring.activeWorkspaceKey(environment.workspace.id);
     const envelope = sealEnvelope(key, context(work, environment, revision), plaintext);
-    await countKeyUse(work, key.id);
+    await work.keyUses.count(key.id);
     await work.transaction.run(put, { environment_id: environment.id, revision, envelope });
   } finally {
     wipe(plaintext);

@@ -2,7 +2,6 @@ import { openEnvelope, sealEnvelope, type EnvelopeContext } from '../../crypto/e
 import { StrongroomError } from '../../errors.ts';
 import { utf8, utf8Decode, wipe } from '../../lib/bytes.ts';
 import type { SecretRow } from '../../store/tables.ts';
-import { countKeyUse } from '../keys/key-uses.ts';
 import type { Work } from '../work.ts';
 import type { SecretPlace } from './versions.ts';
 
@@ -30,7 +29,7 @@ export async function sealMetadata(
   const plaintext = utf8(JSON.stringify(metadata));
   try {
     const envelope = sealEnvelope(key, context(work, secret, revision), plaintext);
-    await countKeyUse(work, key.id);
+    await work.keyUses.count(key.id);
     return envelope;
   } finally {
     wipe(plaintext);

@@ -7,7 +7,6 @@ import {
 import { hmacSha256 } from '../../crypto/mac.ts';
 import { decodeRecord, encodeRecord, type VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
-import { toBase64Url } from '../../lib/base64.ts';
 import { tuple, u64, wipe } from '../../lib/bytes.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import { uuidBytes } from '../../lib/ids.ts';
@@ -15,7 +14,6 @@ import { VERSIONS } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow, VersionRow } from '../../store/tables.ts';
-import { countKeyUse } from '../keys/key-uses.ts';
 import type { Work } from '../work.ts';
 
 /** Where a secret is, as far as its ciphertexts are concerned. */
@@ -24,6 +22,9 @@ export interface SecretPlace {
   readonly workspace_id: string;
   readonly environment_id: string;
 }
+
+/** What a version's row holds of its value. */
+export type SealedVersion = Pick<VersionRow, 'envelope' | 'checksum' | 'checksum_key'>;
 
 const oneVersion = statement((db, p: Parameters<{ secretId: string; version: number }>) =>
   db
@@ -36,60 +37,57 @@ const oneVersion = statement((db, p: Parameters<{ secretId: string; version: num
 const allVersions = statement((db, p: Parameters<{ secretId: string }>) =>
   db
     .selectFrom('versions')
-    .select([
-      'secret_id',
-      'version',
-      'checksum_key',
-      'checksum',
-      'envelope',
-      'created_at',
-      'created_by',
-      'deleted_at',
-      'destroyed_at',
-      'row_revision',
-      'mac_key',
-      'mac',
-    ])
+    .selectAll()
     .where('secret_id', '=', p('secretId'))
     .orderBy('version', 'desc'),
 );
 
 /**
- * Stores a record as a version.
+ * Encrypts a record as a version of a secret.
  *
- * @returns The envelope's commitment, base64url, for the audit entry.
+ * @returns What to store, and the envelope's commitment.
  */
-export async function insertVersion(
+export async function sealVersion(
   work: Work,
   secret: SecretPlace,
   version: number,
   record: VersionRecord,
-): Promise<string> {
+): Promise<SealedVersion & { readonly commit: Uint8Array }> {
   const encoded = encodeRecord(record);
   try {
     const key = work.keyring.activeWorkspaceKey(secret.workspace_id);
+    await work.keyUses.count(key.id);
     const envelope = sealEnvelope(key, valueContext(work, secret, version), encoded);
-    const checksumKey = work.keyring.checksumKey();
-    await insertRow(work.transaction, work.mac, VERSIONS, {
-      secret_id: secret.id,
-      version,
-      checksum_key: checksumKey.number,
-      checksum: checksum(
-        work,
-        { secretId: secret.id, version, keyNumber: checksumKey.number },
-        encoded,
-      ),
+    const { number } = work.keyring.checksumKey();
+    return {
       envelope,
-      created_at: work.now,
-      created_by: work.actor,
-      deleted_at: null,
-      destroyed_at: null,
-    });
-    await countKeyUse(work, key.id);
-    return toBase64Url(envelopeCommitment(envelope));
+      checksum_key: number,
+      checksum: checksum(work, { secretId: secret.id, version, keyNumber: number }, encoded),
+      commit: envelopeCommitment(envelope).slice(),
+    };
   } finally {
     wipe(encoded);
   }
+}
+
+/** Stores a sealed version. */
+export async function insertVersion(
+  work: Work,
+  secretId: string,
+  version: number,
+  { envelope, checksum: sum, checksum_key: keyNumber }: SealedVersion,
+): Promise<void> {
+  await insertRow(work.transaction, work.mac, VERSIONS, {
+    secret_id: secretId,
+    version,
+    checksum_key: keyNumber,
+    checksum: sum,
+    envelope,
+    created_at: work.now,
+    created_by: work.actor,
+    deleted_at: null,
+    destroyed_at: null,
+  });
 }
 
 /**
@@ -101,7 +99,7 @@ export async function readVersion(
   work: Work,
   secret: SecretPlace,
   version: number,
-): Promise<{ readonly row: VersionRow; readonly record: VersionRecord }> {
+): Promise<VersionRecord> {
   const row = await work.transaction.get(oneVersion, { secretId: secret.id, version });
   if (row === undefined) {
     throw new StrongroomError('version_not_found', `there is no version ${version}`, {
@@ -110,24 +108,32 @@ export async function readVersion(
     });
   }
   work.mac.check(VERSIONS, row);
-  if (row.deleted_at !== null || row.destroyed_at !== null) {
-    throw new StrongroomError('secret_deleted', `version ${version} was deleted`, {
-      details: { version },
-    });
-  }
-  const encoded = openEnvelope(row.envelope, valueContext(work, secret, version), (id) =>
+  if (row.deleted_at !== null || row.destroyed_at !== null) throw versionDeleted(version);
+  return openVersion(work, secret, version, row);
+}
+
+/**
+ * Decrypts a version whose row has been found to be the right one.
+ *
+ * @throws {@link StrongroomError} `decryption_failed`, `integrity_error`.
+ */
+export function openVersion(
+  work: Work,
+  secret: SecretPlace,
+  version: number,
+  sealed: SealedVersion,
+): VersionRecord {
+  const encoded = openEnvelope(sealed.envelope, valueContext(work, secret, version), (id) =>
     work.keyring.workspaceKey(id),
   );
   try {
-    const expected = checksum(
-      work,
-      { secretId: secret.id, version, keyNumber: row.checksum_key },
-      encoded,
-    );
-    if (!equalBytes(expected, row.checksum)) {
-      throw new StrongroomError('integrity_error', 'a value does not have its checksum');
+    const of = { secretId: secret.id, version, keyNumber: sealed.checksum_key };
+    if (!equalBytes(checksum(work, of, encoded), sealed.checksum)) {
+      throw new StrongroomError('integrity_error', 'a value does not have its checksum', {
+        details: { secret: secret.id, version },
+      });
     }
-    return { row, record: decodeRecord(encoded) };
+    return decodeRecord(encoded);
   } finally {
     wipe(encoded);
   }
@@ -138,6 +144,13 @@ export async function listVersions(work: Work, secret: SecretRow): Promise<Versi
   const rows = await work.transaction.all(allVersions, { secretId: secret.id });
   for (const row of rows) work.mac.check(VERSIONS, row);
   return rows;
+}
+
+/** The error for a version that was deleted. */
+export function versionDeleted(version: number): StrongroomError {
+  return new StrongroomError('secret_deleted', `version ${version} was deleted`, {
+    details: { version },
+  });
 }
 
 function valueContext(work: Work, secret: SecretPlace, version: number): EnvelopeContext {

@@ -1,6 +1,7 @@
 import { StrongroomError } from '../../errors.ts';
 import type { VersionRecord } from '../../crypto/version-record.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
+import { toBase64Url } from '../../lib/base64.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import { SECRETS } from '../../store/protected-tables.ts';
 import { insertRow, updateRow } from '../../store/rows.ts';
@@ -10,7 +11,7 @@ import type { Environment } from '../workspaces/directory.ts';
 import { findSecret } from './find.ts';
 import { openMetadata, sealMetadata } from './metadata.ts';
 import { mergeFields, toRecord, wipeRecord, type ValueInput } from './value.ts';
-import { insertVersion, readVersion } from './versions.ts';
+import { insertVersion, readVersion, sealVersion } from './versions.ts';
 
 /** What may be said about a secret besides its value. Absent members stay as they are. */
 export interface SecretAttributes {
@@ -84,11 +85,14 @@ async function createSecret(
     environment_id: environment.id,
   };
   const description = change.description ?? '';
+  const record = toRecord(change.value);
+  const sealed = await sealVersion(work, place, 1, record).finally(() => wipeRecord(record));
   const row = await insertRow(work.transaction, work.mac, SECRETS, {
     ...place,
     path: change.path,
     type: change.type ?? 'generic',
     current_version: 1,
+    current_commit: sealed.commit,
     tags: encodeTags(change.tags ?? []),
     metadata_revision: description === '' ? 0 : 1,
     metadata: description === '' ? null : await sealMetadata(work, place, 1, { description }),
@@ -100,12 +104,8 @@ async function createSecret(
     deleted_at: null,
     deleted_by: null,
   });
-  const record = toRecord(change.value);
-  try {
-    return { row, commit: await insertVersion(work, place, 1, record), created: true };
-  } finally {
-    wipeRecord(record);
-  }
+  await insertVersion(work, place.id, 1, sealed);
+  return { row, commit: toBase64Url(sealed.commit), created: true };
 }
 
 async function changeSecret(
@@ -113,21 +113,12 @@ async function changeSecret(
   current: SecretRow,
   change: SecretChange,
 ): Promise<SecretWritten> {
-  let commit: string | undefined;
-  let version = current.current_version;
-  if (change.value !== undefined) {
-    version += 1;
-    const record = await nextRecord(work, current, change.value, change.replace ?? false);
-    try {
-      commit = await insertVersion(work, current, version, record);
-    } finally {
-      wipeRecord(record);
-    }
-  }
+  const next = await nextVersion(work, current, change);
   const row = await updateRow(work.transaction, work.mac, SECRETS, {
     from: current,
     set: {
-      current_version: version,
+      current_version: next?.version ?? current.current_version,
+      current_commit: next?.commit ?? current.current_commit,
       type: change.type ?? current.type,
       tags: change.tags === undefined ? current.tags : encodeTags(change.tags),
       ...(await nextMetadata(work, current, change.description)),
@@ -136,7 +127,27 @@ async function changeSecret(
       updated_by: work.actor,
     },
   });
-  return { row, commit, created: false };
+  return {
+    row,
+    commit: next === undefined ? undefined : toBase64Url(next.commit),
+    created: false,
+  };
+}
+
+/** Stores the next version if there is a value for one. */
+async function nextVersion(
+  work: Work,
+  current: SecretRow,
+  { value, replace }: SecretChange,
+): Promise<{ readonly version: number; readonly commit: Uint8Array } | undefined> {
+  if (value === undefined) return undefined;
+  const version = current.current_version + 1;
+  const record = await nextRecord(work, current, value, replace ?? false);
+  const sealed = await sealVersion(work, current, version, record).finally(() =>
+    wipeRecord(record),
+  );
+  await insertVersion(work, current.id, version, sealed);
+  return { version, commit: sealed.commit };
 }
 
 /** Fields merge into fields unless the caller replaces; anything else replaces. */
@@ -148,7 +159,7 @@ async function nextRecord(
 ): Promise<VersionRecord> {
   const record = toRecord(value);
   if (record.kind !== 'fields' || replace) return record;
-  const { record: previous } = await readVersion(work, current, current.current_version);
+  const previous = await readVersion(work, current, current.current_version);
   if (previous.kind === 'fields') return mergeFields(previous, record);
   wipeRecord(previous);
   return record;

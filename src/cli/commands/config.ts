@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+
+import { configDirectory } from '../../seal/locations.ts';
+import { environmentOption } from '../option-values.ts';
+import { locateVault, type Setting } from '../project.ts';
+import { formatTable } from '../table.ts';
+import type { Terminal } from '../terminal.ts';
+import {
+  principalOf,
+  settledEnvironment,
+  settledKey,
+  type GlobalOptions,
+} from '../vault-access.ts';
+
+interface ConfigOptions extends GlobalOptions {
+  readonly environment?: string;
+}
+
+/** `strongroom config`: the settings that commands would use, and where each came from. Opens no vault. */
+export function registerConfig(program: Command, terminal: Terminal): void {
+  program
+    .command('config')
+    .description('show the settings in effect, and where each comes from')
+    .addOption(environmentOption())
+    .action((_: object, command: Command) => {
+      const settings = settingsOf(command);
+      const rows = Object.entries(settings).map(([name, { value, source }]) => [
+        name,
+        value ?? '(none)',
+        source,
+      ]);
+      terminal.result(settings, formatTable(['setting', 'value', 'from'], rows));
+    });
+}
+
+type Settings = Readonly<
+  Record<string, Omit<Setting, 'value'> & { readonly value: string | null }>
+>;
+
+function settingsOf(command: Command): Settings {
+  const options = command.optsWithGlobals<ConfigOptions>();
+  const workspaceSource = command.parent?.getOptionValueSource('workspace');
+  return {
+    path: locateVault(options.path) ?? { value: null, source: 'no vault here or above' },
+    workspace: {
+      value: options.workspace ?? 'default',
+      source:
+        workspaceSource === 'env'
+          ? 'STRONGROOM_WORKSPACE'
+          : workspaceSource === undefined
+            ? 'default'
+            : '--workspace',
+    },
+    environment: settledEnvironment(options.environment, options),
+    principal: principalOf(options),
+    key: settledKey(options),
+    configDirectory: {
+      value: configDirectory(),
+      source: (process.env['XDG_CONFIG_HOME'] ?? '') === '' ? 'default' : 'XDG_CONFIG_HOME',
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { resolve } from 'node:path';
+
+import type { FirstSlot, NewVault } from '../core/init-vault.ts';
+import { StrongroomError } from '../errors.ts';
+import type { SlotKdf, SlotKey } from '../seal/slot.ts';
+import { SecretValue } from '../secret-value.ts';
+import type { Terminal } from './terminal.ts';
+import { readSecretFile } from './vault-access.ts';
+
+/** The seals that `init` can begin with. */
+export const SEALS: readonly ['keyfile', 'passphrase', 'env', 'shamir'] = [
+  'keyfile',
+  'passphrase',
+  'env',
+  'shamir',
+];
+
+/** How `init` was asked to seal. */
+export interface SealOptions {
+  readonly seal?: readonly string[];
+  readonly keyFile?: string;
+  readonly passphraseFile?: string;
+  readonly kdf?: SlotKdf;
+  /** Such as `3/5`. */
+  readonly shamir?: string;
+}
+
+/**
+ * The slots of a new vault, as options say; asks for a passphrase.
+ *
+ * @throws {@link StrongroomError} `usage` if options do not go together, or nobody can be asked.
+ */
+export async function firstSlots(options: SealOptions, terminal: Terminal): Promise<FirstSlot[]> {
+  const kinds = new Set(options.seal ?? []);
+  if (options.shamir !== undefined) kinds.add('shamir');
+  if (options.keyFile !== undefined || kinds.size === 0) kinds.add('keyfile');
+  const slots: FirstSlot[] = [];
+  for (const kind of kinds) slots.push(await firstSlot(kind, options, terminal));
+  return slots;
+}
+
+/** What opens a vault that was just made. */
+export function keysOfNewVault(slots: readonly FirstSlot[], made: NewVault): SlotKey[] {
+  const shares = made.shares;
+  return slots.flatMap((slot): SlotKey[] => {
+    switch (slot.kind) {
+      case 'keyfile':
+        return made.keyFiles.map((path) => ({ kind: 'keyfile', path }));
+      case 'passphrase':
+        return [{ kind: 'passphrase', passphrase: slot.passphrase }];
+      case 'env':
+        return [{ kind: 'env', key: slot.key }];
+      case 'shamir':
+        return shares === undefined ? [] : [{ kind: 'shamir', shares }];
+      case 'recovery':
+        return [];
+    }
+  });
+}
+
+async function firstSlot(
+  kind: string,
+  options: SealOptions,
+  terminal: Terminal,
+): Promise<FirstSlot> {
+  switch (kind) {
+    case 'keyfile':
+      return options.keyFile === undefined
+        ? { kind: 'keyfile' }
+        : { kind: 'keyfile', path: resolve(options.keyFile) };
+    case 'passphrase': {
+      const passphrase = await newPassphrase(options.passphraseFile, terminal);
+      return { kind: 'passphrase', passphrase, kdf: options.kdf ?? 'argon2id' };
+    }
+    case 'env':
+      return { kind: 'env', key: masterKey() };
+    case 'shamir':
+      return { kind: 'shamir', ...split(options.shamir) };
+    default:
+      throw new StrongroomError('usage', 'that is not a kind of seal', {
+        hint: `it is one of ${SEALS.join(', ')}`,
+      });
+  }
+}
+
+async function newPassphrase(file: string | undefined, terminal: Terminal): Promise<SecretValue> {
+  if (file !== undefined && file !== '-') return readSecretFile(file);
+  if (!terminal.canAsk) {
+    throw new StrongroomError('usage', 'there is no terminal to ask for a passphrase', {
+      hint: 'give it in a file with --passphrase-file',
+    });
+  }
+  const first = await terminal.askSecret('New passphrase (15 characters or more)');
+  using second = await terminal.askSecret('The same passphrase again');
+  if (first.equals(second)) return first;
+  throw new StrongroomError('usage', 'the two passphrases differ; nothing was made');
+}
+
+function masterKey(): SecretValue {
+  const key = process.env['STRONGROOM_MASTER_KEY'];
+  if (key !== undefined && key !== '') return SecretValue.text(key);
+  throw new StrongroomError('key_not_found', 'STRONGROOM_MASTER_KEY is not set', {
+    hint: 'make a key with: export STRONGROOM_MASTER_KEY="$(openssl rand -base64 32)"',
+  });
+}
+
+function split(text: string | undefined): { readonly threshold: number; readonly shares: number } {
+  const match = /^(\d{1,3})\/(\d{1,3})$/.exec(text ?? '');
+  if (match === null) {
+    throw new StrongroomError('usage', 'how many shares are made, and how many are needed?', {
+      hint: 'say --shamir 3/5: any 3 of 5 shares open the vault',
+    });
+  }
+  return { threshold: Number(match[1]), shares: Number(match[2]) };
+}

@@ -1,0 +1,33 @@
+import { Option } from 'commander';
+
+import { StrongroomError } from '../errors.ts';
+import { parseMoment } from '../lib/duration.ts';
+
+/** The option `-e, --environment`. */
+export function environmentOption(description: string = 'environment'): Option {
+  return new Option('-e, --environment <environment>', description);
+}
+
+/**
+ * Makes the reader of an option that takes a whole number.
+ *
+ * @param name - The option, as the message names it.
+ */
+export function wholeNumber(name: string, min: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= min) return number;
+    throw new StrongroomError('usage', `${name} takes a whole number from ${min} on`);
+  };
+}
+
+/** Makes the reader of an option that takes a moment, or a duration from now. */
+export function moment(name: string, direction: 'past' | 'future'): (text: string) => string {
+  return (text) => {
+    const time = parseMoment(text, direction, Date.now());
+    if (time !== undefined) return time;
+    throw new StrongroomError('usage', `${name} takes a time or a duration`, {
+      hint: `as in ${name} 2027-01-31T00:00:00Z, or ${name} 7d (also 12h, 30m)`,
+    });
+  };
+}

@@ -1,0 +1,101 @@
+import type { SecretRead } from '../core/operations/read-secret.ts';
+import type { SecretSummary } from '../core/operations/secret-view.ts';
+import type { Session } from '../core/session.ts';
+import { StrongroomError } from '../errors.ts';
+import type { FieldContent } from '../formats/secret-content.ts';
+import type { ExportedSecret } from '../formats/variables.ts';
+import type { SecretValue } from '../secret-value.ts';
+import { nearest } from './suggest.ts';
+
+/** Which secrets are asked for. */
+export interface Selection {
+  readonly workspace: string | undefined;
+  readonly environment: string;
+  /** Paths, or last segments of paths. Default: all. */
+  readonly only?: readonly string[] | undefined;
+}
+
+const PAGE = 1000;
+
+/** All secrets of an environment that the caller may list, without their values. */
+export async function listNames(
+  session: Session,
+  { workspace, environment }: Selection,
+): Promise<SecretSummary[]> {
+  const all: SecretSummary[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await session.secrets.list({ workspace, environment, limit: PAGE, cursor });
+    all.push(...page.secrets);
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return all;
+}
+
+/**
+ * Reads secrets of an environment. Each has its own entry in the audit log;
+ * all are asked for at once, so that they are put on record together.
+ *
+ * @throws {@link StrongroomError} `secret_not_found` if a name in `only` is not there.
+ */
+export async function readEnvironment(
+  session: Session,
+  selection: Selection,
+): Promise<readonly SecretRead[]> {
+  const { workspace, environment, only } = selection;
+  const chosen = choose(await listNames(session, selection), only, environment);
+  return Promise.all(
+    chosen.map(({ path }) => session.secrets.read({ workspace, environment, path })),
+  );
+}
+
+/** Takes the values out of what was read; what was read is wiped. */
+export function toExported(secret: SecretRead): ExportedSecret {
+  const { path } = secret;
+  if (secret.kind === 'fields') {
+    const fields = Object.entries(secret.fields).map(
+      ([name, value]) => [name, takeOut(value)] as const,
+    );
+    return { path, kind: 'fields', value: new Map(fields) };
+  }
+  const content = takeOut(secret.value);
+  return typeof content === 'string'
+    ? { path, kind: 'text', value: content }
+    : { path, kind: 'bytes', value: content };
+}
+
+function takeOut(secret: SecretValue): FieldContent {
+  using value = secret;
+  return value.kind === 'text' ? value.reveal() : value.revealBytes();
+}
+
+function choose(
+  all: readonly SecretSummary[],
+  only: readonly string[] | undefined,
+  environment: string,
+): readonly SecretSummary[] {
+  if (only === undefined) return all;
+  const chosen = new Set<SecretSummary>();
+  for (const name of only) {
+    const exact = all.filter(({ path }) => path === name);
+    const found = exact.length > 0 ? exact : all.filter(({ path }) => lastOf(path) === name);
+    if (found.length === 0) throw notThere(name, all, environment);
+    for (const secret of found) chosen.add(secret);
+  }
+  return all.filter((secret) => chosen.has(secret));
+}
+
+function notThere(name: string, all: readonly SecretSummary[], environment: string): Error {
+  const near = nearest(
+    name,
+    all.map(({ path }) => path),
+  );
+  return new StrongroomError('secret_not_found', `there is no secret ${name} in ${environment}`, {
+    details: { path: name, environment },
+    ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
+  });
+}
+
+function lastOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,176 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '..');
+const src = join(root, 'src');
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly isType: boolean;
+}
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  .filter((name) => !name.startsWith('testing/'))
+  .map((name) => join(src, name));
+
+const IMPORT =
+  /^(?:import|export)\s+(?<type>type\s)?[^'";]*?from\s+'(?<to>[^']+)'|^import\s+'(?<bare>[^']+)'|import\('(?<dynamic>[^']+)'\)/gm;
+
+const imports: readonly Import[] = files.flatMap((file) =>
+  [...readFileSync(file, 'utf8').matchAll(IMPORT)].map(({ groups }) => ({
+    from: file,
+    to: groups?.['to'] ?? groups?.['bare'] ?? groups?.['dynamic'] ?? '',
+    isType: groups?.['type'] !== undefined,
+  })),
+);
+
+const own = imports
+  .filter(({ to }) => to.startsWith('.'))
+  .map((each) => ({ ...each, to: resolve(dirname(each.from), each.to) }));
+
+/** The part of the house that a file belongs to. */
+function partOf(file: string): string {
+  const [first = '', second = ''] = relative(src, file).split('/');
+  if (first.endsWith('.ts')) return first === 'index.ts' ? 'door' : 'floor';
+  if (first === 'lib') return 'floor';
+  return first === 'domain' && !second.endsWith('.ts') ? `domain/${second}` : first;
+}
+
+/** The arrows: what each part may import, besides itself and the floor. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  floor: [],
+  formats: [],
+  crypto: [],
+  merkle: ['crypto'],
+  store: ['crypto'],
+  keys: ['crypto', 'store'],
+  seal: ['crypto', 'store'],
+  domain: ['crypto', 'merkle', 'formats', 'store', 'keys'],
+  core: ['crypto', 'merkle', 'formats', 'store', 'keys', 'seal', 'domain'],
+  door: ['core', 'domain', 'seal'],
+  cli: ['core', 'domain', 'formats', 'seal', 'store', 'door'],
+};
+
+describe('the arrows between folders', () => {
+  it('finds the imports that it is about', () => {
+    expect(files.length).toBeGreaterThan(90);
+    expect(own.length).toBeGreaterThan(300);
+  });
+
+  it('point down only', () => {
+    const wrong = own.filter(({ from, to }) => {
+      const [part, target] = [partOf(from), partOf(to)];
+      if (part === target || target === 'floor') return false;
+      const allowed = ARROWS[part.split('/')[0] ?? ''] ?? [];
+      return part.split('/')[0] !== target.split('/')[0] && !allowed.includes(target.split('/')[0] ?? '');
+    });
+    expect(wrong.map(({ from, to }) => `${relative(src, from)} → ${relative(src, to)}`)).toEqual([]);
+  });
+
+  it('let the folders of the domain know each other by their types alone', () => {
+    const wrong = own.filter(({ from, to, isType }) => {
+      const [part, target] = [partOf(from), partOf(to)];
+      return (
+        part.startsWith('domain/') && target.startsWith('domain/') && part !== target && !isType
+      );
+    });
+    expect(wrong.map(({ from, to }) => `${relative(src, from)} → ${relative(src, to)}`)).toEqual([]);
+  });
+
+  it('make no circle', () => {
+    const graph = new Map<string, string[]>();
+    for (const { from, to, isType } of own) {
+      if (!isType) graph.set(from, [...(graph.get(from) ?? []), to]);
+    }
+    const done = new Set<string>();
+    const path: string[] = [];
+    const visit = (file: string): string[] | undefined => {
+      if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+      if (done.has(file)) return undefined;
+      path.push(file);
+      for (const next of graph.get(file) ?? []) {
+        const circle = visit(next);
+        if (circle !== undefined) return circle;
+      }
+      path.pop();
+      done.add(file);
+      return undefined;
+    };
+    const circles = files.map(visit).find((circle) => circle !== undefined);
+    expect(circles?.map((file) => relative(src, file))).toBeUndefined();
+  });
+});
+
+describe('what comes from outside', () => {
+  it('is in the list of dependencies, or is Node itself', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const outside = imports.filter(({ to }) => !to.startsWith('.') && !to.startsWith('node:'));
+    const unknown = outside.filter(({ to }) => !Object.hasOwn(dependencies, to));
+    expect(unknown.map(({ from, to }) => `${relative(src, from)}: ${to}`)).toEqual([]);
+  });
+
+  it('A80 takes cryptography from Node and from one audited library only', () => {
+    const users = imports.filter(({ to }) => to === 'shamir-secret-sharing');
+    expect(users.map(({ from }) => relative(src, from))).toEqual(['crypto/shamir.ts']);
+  });
+
+  it('stays under 40 packages, none with an install script', () => {
+    const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dev?: boolean; hasInstallScript?: boolean; resolved?: string }>;
+    };
+    const runtime = Object.entries(lock.packages).filter(([name, it]) => name !== '' && it.dev !== true);
+    expect(runtime.length).toBeLessThan(40);
+    expect(runtime.filter(([, it]) => it.hasInstallScript === true)).toEqual([]);
+    expect(Object.values(lock.packages).filter((it) => it.resolved?.startsWith('http'))).toEqual([]);
+  });
+});
+
+describe('plaintext', () => {
+  /** Where values are taken out of their wrapper, and why. */
+  const REVEALED_IN: readonly string[] = [
+    'cli/commands/export.ts',
+    'cli/commands/get.ts',
+    'cli/commands/run.ts',
+    'core/idempotency.ts',
+    'core/operations/import-secrets.ts',
+    'domain/secrets/value.ts',
+    'mask.ts',
+    'seal/passphrase.ts',
+    'seal/slot-kinds.ts',
+    'secret-value.ts',
+  ];
+
+  it('is revealed in these files only', () => {
+    const found = files
+      .filter((file) => /\.reveal(?:Bytes)?\(/.test(readFileSync(file, 'utf8')))
+      .map((file) => relative(src, file));
+    expect(found.toSorted()).toEqual(REVEALED_IN);
+  });
+
+  it('is compared through one function only', () => {
+    const users = files.filter((file) => readFileSync(file, 'utf8').includes('timingSafeEqual'));
+    expect(users.map((file) => relative(src, file))).toEqual(['lib/compare.ts']);
+  });
+});
+
+describe('exported names', () => {
+  it('are never the default', () => {
+    const wrong = files.filter((file) => /^export default /m.test(readFileSync(file, 'utf8')));
+    expect(wrong).toEqual([]);
+  });
+
+  it('have no Buffer in their types', () => {
+    const wrong = files.filter((file) =>
+      /^export (?:async )?(?:function|class|interface|const)[^{]*[^y]Buffer\b/m.test(
+        readFileSync(file, 'utf8'),
+      ),
+    );
+    expect(wrong.map((file) => relative(src, file))).toEqual([]);
+  });
+});
