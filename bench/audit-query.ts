@@ -28,7 +28,9 @@ async function measure(): Promise<void> {
   const indexing = performance.now() - begin;
 
   const database = new DatabaseSync(join(place.path, 'vault.db'), { readOnly: true });
-  const newest = database.prepare('SELECT body FROM audit_entries WHERE log = 1 ORDER BY seq DESC LIMIT ?');
+  const newest = database.prepare(
+    'SELECT body FROM audit_entries WHERE log = 1 ORDER BY seq DESC LIMIT ?',
+  );
   const ofPath = database.prepare(
     `SELECT body FROM audit_index JOIN audit_entries USING (log, seq)
      WHERE path = ? AND log = 1 ORDER BY seq DESC LIMIT ?`,
@@ -74,7 +76,13 @@ function parsed(rows: readonly Record<string, unknown>[]): void {
 
 if (isQuick()) {
   for (const question of QUESTIONS) {
-    report({ question, measured: undefined, unit: 'ms', limit: 5, note: 'left out of a quick run' });
+    report({
+      question,
+      measured: undefined,
+      unit: 'ms',
+      limit: 5,
+      note: 'left out of a quick run',
+    });
   }
 } else {
   await measure();

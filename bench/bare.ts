@@ -1,13 +1,13 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
+import type { SQLOutputValue, StatementSync } from 'node:sqlite';
 
-import { randomBytes } from 'node:crypto';
 import { uuidv7 } from '../src/lib/ids.ts';
 import { pathOf, type VaultPlace } from './vaults.ts';
 
 /** As long as the entry of a read in the audit log. */
-const ENTRY = JSON.stringify({ entry: 'x'.repeat(600) });
+const ENTRY = JSON.stringify({ entry: 'x'.repeat(680) });
 
 /**
  * The bare limit: the same rows in the same tables with `node:sqlite` alone,
@@ -20,7 +20,9 @@ export class BareDatabase {
   readonly #audit: StatementSync;
   readonly #insertSecret: StatementSync;
   readonly #insertVersion: StatementSync;
-  readonly #place: { readonly workspace: string; readonly environment: string };
+  readonly #likeSecret: Columns;
+  readonly #likeVersion: Columns;
+  readonly #environment: string;
   #seq = 1_000_000_000;
 
   /** @param directory - Where the copy of the vault's database goes; the vault must be closed. */
@@ -28,32 +30,29 @@ export class BareDatabase {
     const path = join(directory, 'bare.db');
     copyFileSync(join(vault.path, 'vault.db'), path);
     this.#db = new DatabaseSync(path);
-    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
+    this.#db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON',
+    );
     const db = this.#db;
     this.#secret = db.prepare(
       'SELECT * FROM secrets WHERE environment_id = ? AND path = ? AND deleted_at IS NULL',
     );
     this.#version = db.prepare('SELECT * FROM versions WHERE secret_id = ? AND version = ?');
     this.#audit = db.prepare('INSERT INTO audit_entries (log, seq, body) VALUES (1, ?, ?)');
-    this.#insertSecret = db.prepare(
-      `INSERT INTO secrets VALUES (?, ?, ?, ?, 'generic', 1, '[]', 0, NULL, NULL, ?, ?, ?, ?, NULL, NULL, 1, 1, ?)`,
+    this.#likeSecret = rowOf(db, 'SELECT * FROM secrets LIMIT 1');
+    this.#likeVersion = rowOf(db, 'SELECT * FROM versions LIMIT 1');
+    this.#insertSecret = insertInto(db, 'secrets', this.#likeSecret);
+    this.#insertVersion = insertInto(db, 'versions', this.#likeVersion);
+    this.#environment = String(
+      rowOf(db, "SELECT id FROM environments WHERE name = 'production'")['id'],
     );
-    this.#insertVersion = db.prepare(
-      'INSERT INTO versions VALUES (?, 1, 1, ?, ?, ?, ?, NULL, NULL, 1, 1, ?)',
-    );
-    const row = db
-      .prepare(
-        `SELECT workspace_id AS workspace, id AS environment FROM environments WHERE name = 'production'`,
-      )
-      .get();
-    this.#place = row as unknown as { workspace: string; environment: string };
   }
 
   /** Reads the secrets with these numbers and records each, in one transaction. */
   read(indexes: readonly number[]): void {
     this.#db.exec('BEGIN IMMEDIATE');
     for (const index of indexes) {
-      const secret = this.#secret.get(this.#place.environment, pathOf(index));
+      const secret = this.#secret.get(this.#environment, pathOf(index));
       if (secret === undefined) throw new Error('a secret is missing');
       const version = this.#version.get(String(secret['id']), Number(secret['current_version']));
       if (version === undefined) throw new Error('a version is missing');
@@ -62,29 +61,16 @@ export class BareDatabase {
     this.#db.exec('COMMIT');
   }
 
-  /** Makes secrets at these paths and records each, in one transaction. */
+  /** Makes secrets at these paths, like one that is there, and records each, in one transaction. */
   create(paths: readonly string[]): void {
-    const { workspace, environment } = this.#place;
-    const now = Date.now();
     this.#db.exec('BEGIN IMMEDIATE');
     for (const path of paths) {
       const id = uuidv7();
-      const mac = randomBytes(32);
-      this.#insertSecret.run(id, workspace, environment, path, now, id, now, id, mac);
-      this.#insertVersion.run(id, mac, ENVELOPE, now, id, mac);
+      this.#insertSecret.run(...Object.values({ ...this.#likeSecret, id, path }));
+      this.#insertVersion.run(...Object.values({ ...this.#likeVersion, secret_id: id }));
       this.#audit.run(this.#seq++, ENTRY);
     }
     this.#db.exec('COMMIT');
-  }
-
-  /** Lists so many secrets after a path. */
-  list(after: string, limit: number): number {
-    const rows = this.#db
-      .prepare(
-        'SELECT * FROM secrets WHERE environment_id = ? AND path > ? AND deleted_at IS NULL ORDER BY path LIMIT ?',
-      )
-      .all(this.#place.environment, after, limit);
-    return rows.length;
   }
 
   close(): void {
@@ -92,4 +78,16 @@ export class BareDatabase {
   }
 }
 
-const ENVELOPE = randomBytes(174 + 53);
+type Columns = Record<string, SQLOutputValue>;
+
+function rowOf(db: DatabaseSync, sql: string): Columns {
+  const row = db.prepare(sql).get();
+  if (row === undefined) throw new Error('the vault is empty');
+  return row;
+}
+
+function insertInto(db: DatabaseSync, table: string, row: Columns): StatementSync {
+  const columns = Object.keys(row);
+  const places = columns.map(() => '?').join(', ');
+  return db.prepare(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places})`);
+}

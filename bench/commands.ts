@@ -20,12 +20,14 @@ export function privateEnvironment(directory: string): NodeJS.ProcessEnv {
   const home = join(directory, 'home');
   const config = join(directory, 'config');
   for (const each of [home, config]) mkdirSync(each, { recursive: true, mode: 0o700 });
-  const { STRONGROOM_PATH: _path, STRONGROOM_MASTER_KEY: _key, ...env } = process.env;
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(?:STRONGROOM|NODE)_/.test(name)),
+  );
   return {
     ...env,
     HOME: home,
     XDG_CONFIG_HOME: config,
-    NODE_COMPILE_CACHE: join(directory, 'compile-cache'),
+    XDG_CACHE_HOME: join(directory, 'cache'),
     STRONGROOM_PRINCIPAL: 'bench',
   };
 }

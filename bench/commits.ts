@@ -42,7 +42,9 @@ report({
   unit: 'fsyncs',
   limit: 1 / 20,
   bare: 1 / 64,
-  note: hasStrace ? 'one for each cohort; those of SQLite and log checkpoints are counted too' : missing,
+  note: hasStrace
+    ? 'one for each cohort; those of SQLite and log checkpoints are counted too'
+    : missing,
 });
 report({
   question: 'fsyncs for each read, alone',
@@ -51,5 +53,7 @@ report({
   unit: 'fsyncs',
   limit: 1,
   bare: 1,
-  note: hasStrace ? 'one for each commit; checkpoints come on top, off the way of an answer' : missing,
+  note: hasStrace
+    ? 'one for each commit; checkpoints come on top, off the way of an answer'
+    : missing,
 });

@@ -20,7 +20,9 @@ interface Listed {
 /** Milliseconds for the page after a secret, by the library and by the database alone. */
 async function page(place: VaultPlace, after?: number): Promise<Listed> {
   const database = new DatabaseSync(join(place.path, 'vault.db'), { readOnly: true });
-  const environment = database.prepare('SELECT id FROM environments WHERE name = ?').get(ENVIRONMENT);
+  const environment = database
+    .prepare('SELECT id FROM environments WHERE name = ?')
+    .get(ENVIRONMENT);
   const select = database.prepare(
     'SELECT * FROM secrets WHERE environment_id = ? AND path > ? AND deleted_at IS NULL ORDER BY path LIMIT ?',
   );
@@ -35,7 +37,8 @@ async function page(place: VaultPlace, after?: number): Promise<Listed> {
     const page = { environment: ENVIRONMENT, limit: PAGE, cursor };
     const { secrets, next } = await session.secrets.list(page);
     if (secrets.length !== PAGE || next === undefined) throw new Error('the page is not full');
-    if (secrets[0]?.path !== pathOf(after === undefined ? 0 : after + 1)) throw new Error('another page');
+    if (secrets[0]?.path !== pathOf(after === undefined ? 0 : after + 1))
+      throw new Error('another page');
   };
   await oneByOne(CALLS, list);
   await oneByOne(CALLS, bareList);

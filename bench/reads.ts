@@ -1,6 +1,15 @@
 // How much an embedded read costs that is on record, durably, before its answer leaves.
 import { BareDatabase } from './bare.ts';
-import { atOnce, chooser, median, newDirectory, oneByOne, quantile, report, spend } from './harness.ts';
+import {
+  atOnce,
+  chooser,
+  median,
+  newDirectory,
+  oneByOne,
+  quantile,
+  report,
+  spend,
+} from './harness.ts';
 import type { Spent } from './harness.ts';
 import { ENVIRONMENT, openVault, pathOf, vaultOf } from './vaults.ts';
 
@@ -46,7 +55,8 @@ for (let round = 0; round < 5; round += 1) {
 await vault.close();
 bare.close();
 
-const note = 'node:sqlite: same two rows read, an audit row inserted, same cohorts, no cryptography';
+const note =
+  'node:sqlite: same two rows read, an audit row inserted, same cohorts, no cryptography';
 report({
   question: 'embedded read, audited durably, 64 at once, each (wall)',
   measured: median(ours.map((spent) => spent.wallUs)),

@@ -65,5 +65,6 @@ report({
   measured: wrapped?.run,
   unit: 'ms',
   ...(wrapped === undefined ? {} : { bare: wrapped.node }),
-  note: older === undefined ? 'no older Node on PATH' : `node -e 0 of Node ${older.version.slice(1)}`,
+  note:
+    older === undefined ? 'no older Node on PATH' : `node -e 0 of Node ${older.version.slice(1)}`,
 });

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import type { Session, Vault } from '../src/index.ts';
+import type * as Strongroom from '../src/index.ts';
 import { workDirectory } from './harness.ts';
 
 /** Where a vault of a run is. */
@@ -26,8 +26,8 @@ export const LIBRARY: string = pathToFileURL(join(ROOT, 'dist', 'index.js')).hre
 const BATCH = 10_000;
 
 /** Loads the compiled library. */
-export async function library(): Promise<typeof import('../src/index.ts')> {
-  return (await import(LIBRARY)) as typeof import('../src/index.ts');
+export async function library(): Promise<typeof Strongroom> {
+  return (await import(LIBRARY)) as typeof Strongroom;
 }
 
 /** The path of the secret with a number. Paths are sorted as their numbers are. */
@@ -44,10 +44,13 @@ export function valueOf(index: number): string {
 /** Opens a vault and begins calls in it. */
 export async function openVault(
   place: VaultPlace,
-): Promise<{ readonly vault: Vault; readonly session: Session }> {
+): Promise<{ readonly vault: Strongroom.Vault; readonly session: Strongroom.Session }> {
   const { open } = await library();
   const vault = await open(place);
-  return { vault, session: vault.as({ principal: PRINCIPAL, ip: '192.0.2.7', userAgent: 'bench' }) };
+  return {
+    vault,
+    session: vault.as({ principal: PRINCIPAL, ip: '192.0.2.7', userAgent: 'bench' }),
+  };
 }
 
 /** A new vault without secrets. */
@@ -59,7 +62,7 @@ export async function newVault(directory: string): Promise<VaultPlace> {
 }
 
 /** Brings secrets in, 10,000 in a transaction. */
-export async function fill(session: Session, count: number): Promise<void> {
+export async function fill(session: Strongroom.Session, count: number): Promise<void> {
   for (let from = 0; from < count; from += BATCH) {
     const length = Math.min(BATCH, count - from);
     const secrets = Array.from({ length }, (_, index) => ({

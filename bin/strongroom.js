@@ -4,8 +4,8 @@
 // takes over.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { constants, homedir } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
@@ -18,7 +18,9 @@ else runWithNewerNode();
 
 async function runHere() {
   const { enableCompileCache } = await import('node:module');
-  enableCompileCache?.();
+  // Not where Node keeps it by default: compiled code in a directory for everybody could be another's.
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  if (isAbsolute(cache)) enableCompileCache(join(cache, 'strongroom', 'compiled'));
   const compiled = join(root, 'dist', 'bundle', 'cli.js');
   const { main } = await import(
     existsSync(compiled) ? compiled : join(root, 'src', 'cli', 'main.ts')

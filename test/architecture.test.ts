@@ -66,9 +66,13 @@ describe('the arrows between folders', () => {
       const [part, target] = [partOf(from), partOf(to)];
       if (part === target || target === 'floor') return false;
       const allowed = ARROWS[part.split('/')[0] ?? ''] ?? [];
-      return part.split('/')[0] !== target.split('/')[0] && !allowed.includes(target.split('/')[0] ?? '');
+      return (
+        part.split('/')[0] !== target.split('/')[0] && !allowed.includes(target.split('/')[0] ?? '')
+      );
     });
-    expect(wrong.map(({ from, to }) => `${relative(src, from)} → ${relative(src, to)}`)).toEqual([]);
+    expect(wrong.map(({ from, to }) => `${relative(src, from)} → ${relative(src, to)}`)).toEqual(
+      [],
+    );
   });
 
   it('let the folders of the domain know each other by their types alone', () => {
@@ -78,7 +82,9 @@ describe('the arrows between folders', () => {
         part.startsWith('domain/') && target.startsWith('domain/') && part !== target && !isType
       );
     });
-    expect(wrong.map(({ from, to }) => `${relative(src, from)} → ${relative(src, to)}`)).toEqual([]);
+    expect(wrong.map(({ from, to }) => `${relative(src, from)} → ${relative(src, to)}`)).toEqual(
+      [],
+    );
   });
 
   it('make no circle', () => {
@@ -124,10 +130,14 @@ describe('what comes from outside', () => {
     const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { dev?: boolean; hasInstallScript?: boolean; resolved?: string }>;
     };
-    const runtime = Object.entries(lock.packages).filter(([name, it]) => name !== '' && it.dev !== true);
+    const runtime = Object.entries(lock.packages).filter(
+      ([name, it]) => name !== '' && it.dev !== true,
+    );
     expect(runtime.length).toBeLessThan(40);
     expect(runtime.filter(([, it]) => it.hasInstallScript === true)).toEqual([]);
-    expect(Object.values(lock.packages).filter((it) => it.resolved?.startsWith('http'))).toEqual([]);
+    expect(Object.values(lock.packages).filter((it) => it.resolved?.startsWith('http'))).toEqual(
+      [],
+    );
   });
 });
 

@@ -111,5 +111,9 @@ function split(text: string | undefined): { readonly threshold: number; readonly
       hint: 'say --shamir 3/5: any 3 of 5 shares open the vault',
     });
   }
-  return { threshold: Number(match[1]), shares: Number(match[2]) };
+  const [threshold, shares] = [Number(match[1]), Number(match[2])];
+  if (threshold >= 2 && threshold <= shares && shares <= 255) return { threshold, shares };
+  throw new StrongroomError('usage', 'that many shares cannot be made', {
+    hint: 'at least 2 are needed, and at most 255 made, as in --shamir 3/5',
+  });
 }

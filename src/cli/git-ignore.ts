@@ -55,7 +55,12 @@ function append(path: string, text: string): void {
 /** A vault outside the project is none of its `.gitignore`'s business. */
 function vaultRules(directory: string, vault: string): Rule[] {
   const inside = relative(directory, vault).split(sep).join('/');
-  if (inside === '' || inside.startsWith('../') || inside === '..' || /^([A-Z]:|\/)/i.test(inside)) {
+  if (
+    inside === '' ||
+    inside.startsWith('../') ||
+    inside === '..' ||
+    /^([A-Z]:|\/)/i.test(inside)
+  ) {
     return [];
   }
   const literal = inside.replaceAll(/[\\*?[\] !#]/g, (character) => `\\${character}`);

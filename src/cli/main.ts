@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { COMMANDS } from './commands/commands.ts';
 import { addGlobalOptions, readGlobalOptions } from './global-options.ts';
 import { packageVersion } from './package-version.ts';
-import { report } from './report.ts';
+import { report, runExitCode } from './report.ts';
 import { Terminal } from './terminal.ts';
 import { translateUsageErrors } from './usage.ts';
 
@@ -22,10 +22,12 @@ export async function main(args: readonly string[]): Promise<void> {
   });
   // A verifier that crashes must not look like one that succeeded, nor like one that found a fault.
   process.once('uncaughtException', (error) => process.exit(report(error, terminal)));
+  const root = program(terminal);
   try {
-    await program(terminal).parseAsync([...args], { from: 'user' });
+    await root.parseAsync([...args], { from: 'user' });
   } catch (error) {
-    process.exitCode = report(error, terminal);
+    const code = report(error, terminal);
+    process.exitCode = root.args[0] === 'run' ? runExitCode(code) : code;
   }
 }
 
@@ -34,17 +36,41 @@ export function program(terminal: Terminal): Command {
   const root = new Command('strongroom')
     .description('A secrets manager: encrypted, versioned, every access on record.')
     .version(packageVersion(), '-V, --version', 'print the version')
+    .usage('<command> [options]')
     .helpOption('-h, --help', 'print help')
+    .configureHelp({ subcommandTerm: termOf })
     .configureOutput({
       // Help is what was asked for, also where only half a command was given; mistakes are reported by us.
-      writeErr: (text) => process.stdout.write(text),
+      writeOut: (text) => terminal.write(text),
+      writeErr: (text) => terminal.write(text),
       outputError: () => {},
     })
     .showSuggestionAfterError(false)
     .enablePositionalOptions();
-  for (const register of COMMANDS) register(root, terminal);
+  for (const { heading, register } of COMMANDS) {
+    root.commandsGroup(heading);
+    for (const add of register) add(root, terminal);
+  }
+  root.addHelpCommand(
+    new Command('help').argument('[command]').description('print help').helpGroup('Vault:'),
+  );
   addGlobalOptions(root);
+  root.addHelpText('afterAll', ({ command }) =>
+    command === root ? '' : '\nOptions of every command: strongroom --help',
+  );
   translateUsageErrors(root);
   root.hook('preAction', (_root, command) => readGlobalOptions(command, terminal));
   return root;
+}
+
+/** A command in a list of commands. That it has options goes without saying. */
+function termOf(command: Command): string {
+  const takes = command.registeredArguments.map((argument) =>
+    argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
+  );
+  const inner = command.commands.map((each) => each.name());
+  return [
+    [command.name(), ...command.aliases()].join(', '),
+    ...(inner.length > 0 ? ['<command>'] : takes),
+  ].join(' ');
 }

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { FirstSlot, NewVault } from '../core/init-vault.ts';
@@ -19,7 +20,7 @@ export class Handover implements Disposable {
   readonly slots: readonly FirstSlot[];
   readonly #terminal: Terminal;
   readonly #recovery: ReservedFile | undefined;
-  readonly #shares: readonly ReservedFile[] | undefined;
+  readonly #shares: ReservedShares | undefined;
 
   /**
    * @throws {@link StrongroomError} `usage` if there is nobody to give shares to; `file_exists` and others
@@ -48,16 +49,24 @@ export class Handover implements Disposable {
     this.slots = isWanted ? [...slots, { kind: 'recovery' }] : slots;
   }
 
+  /** Whether there is somebody to give a recovery key to. */
+  get hasRecovery(): boolean {
+    return this.slots.some((slot) => slot.kind === 'recovery');
+  }
+
   /** Gives the recovery key and the shares to people, once. */
   give(made: NewVault): HandedOver {
     if (made.shares !== undefined) this.#giveShares(made.shares);
     if (made.recovery !== undefined) this.#giveRecovery(made.recovery);
-    return { recoveryFile: this.#recovery?.path, shareFiles: this.#shares?.map(({ path }) => path) };
+    return {
+      recoveryFile: this.#recovery?.path,
+      shareFiles: this.#shares?.files.map(({ path }) => path),
+    };
   }
 
   [Symbol.dispose](): void {
     this.#recovery?.[Symbol.dispose]();
-    for (const file of this.#shares ?? []) file[Symbol.dispose]();
+    this.#shares?.[Symbol.dispose]();
   }
 
   #giveRecovery(recovery: SecretValue): void {
@@ -70,7 +79,9 @@ export class Handover implements Disposable {
     this.#terminal.show(
       [
         '',
-        this.#terminal.bold('Recovery key. It is shown only now, and it opens the vault by itself:'),
+        this.#terminal.bold(
+          'Recovery key. It is shown only now, and it opens the vault by itself:',
+        ),
         '',
         `  ${text}`,
         '',
@@ -83,7 +94,8 @@ export class Handover implements Disposable {
 
   #giveShares(shares: readonly SecretValue[]): void {
     if (this.#shares !== undefined) {
-      for (const [at, file] of this.#shares.entries()) file.write(`${shares[at]?.reveal() ?? ''}\n`);
+      for (const [at, file] of this.#shares.files.entries())
+        file.write(`${shares[at]?.reveal() ?? ''}\n`);
       return;
     }
     this.#terminal.show(
@@ -108,20 +120,34 @@ function canShow(terminal: Terminal): boolean {
   return terminal.isErrorTerminal || terminal.isOutputTerminal;
 }
 
-function reserveShares(directory: string, count: number): ReservedFile[] {
+/** Places for all shares, in a directory that goes again if it was made for nothing. */
+interface ReservedShares {
+  readonly files: readonly ReservedFile[];
+  [Symbol.dispose](): void;
+}
+
+function reserveShares(directory: string, count: number): ReservedShares {
+  const isNew = !existsSync(directory);
   try {
     createPrivateDirectory(directory);
   } catch (cause) {
     throw new StrongroomError('read_only', `the directory ${directory} cannot be made`, { cause });
   }
   const files: ReservedFile[] = [];
+  const reserved: ReservedShares = {
+    files,
+    [Symbol.dispose]() {
+      for (const file of files) file[Symbol.dispose]();
+      if (isNew && readdirSync(directory).length === 0) rmdirSync(directory);
+    },
+  };
   try {
     for (let share = 1; share <= count; share += 1) {
       files.push(reserveFile(join(directory, `share-${share}.txt`)));
     }
+    return reserved;
   } catch (error) {
-    for (const file of files) file[Symbol.dispose]();
+    reserved[Symbol.dispose]();
     throw error;
   }
-  return files;
 }

@@ -27,3 +27,9 @@ function firstPlace(stack: string | undefined): string {
   const place = /\/((?:dist|src)\/[\w./-]+:\d+):\d+/.exec(stack ?? '')?.[1];
   return place === undefined ? '' : ` at ${place}`;
 }
+
+/** The exit code of `run`, whose others are the program's own: 125, unless the program itself was the fault. */
+export function runExitCode(code: number): number {
+  const isSaid = code === EXIT.ok || code === EXIT.notExecutable || code === EXIT.programNotFound;
+  return isSaid ? code : EXIT.runFailed;
+}

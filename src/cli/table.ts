@@ -5,7 +5,7 @@ export function formatTable(
 ): string {
   const all = [headings.map((heading) => heading.toUpperCase()), ...rows.map(printable)];
   const widths = headings.map((_, column) =>
-    all.reduce((widest, row) => Math.max(widest, [...(row[column] ?? '')].length), 0),
+    all.reduce((widest, row) => Math.max(widest, Array.from(row[column] ?? '').length), 0),
   );
   return all
     .map((row) =>

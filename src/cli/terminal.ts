@@ -18,18 +18,11 @@ const STDIN = 0;
 const STDOUT = 1;
 const STDERR = 2;
 
-/**
- * Where the command line talks to a person or a program.
- *
- * Node's streams change how the terminal or pipe below them behaves, which a
- * program that takes this process over would inherit. So they are touched only
- * where something is asked or a result is written.
- */
+/** Where the command line talks to a person or a program. */
 export class Terminal {
   #isJson: boolean;
   #assumeYes: boolean;
   #hasOutput = false;
-  #hasAsked = false;
 
   constructor(options: { readonly json: boolean; readonly yes: boolean }) {
     this.#isJson = options.json;
@@ -50,11 +43,6 @@ export class Terminal {
   /** Whether `--yes` answers every question. */
   get assumesYes(): boolean {
     return this.#assumeYes;
-  }
-
-  /** Whether one of Node's standard streams was used, and the files below may behave otherwise. */
-  get hasUsedStreams(): boolean {
-    return this.#hasAsked || this.#hasOutput;
   }
 
   /** Whether a person can be asked: standard input is a terminal. */
@@ -142,7 +130,6 @@ export class Terminal {
   async confirm(question: string): Promise<boolean> {
     if (this.#assumeYes) return true;
     if (!this.canAsk) return false;
-    this.#hasAsked = true;
     const { confirm, isCancel } = await import('@clack/prompts');
     const answer = await confirm({ message: question, output: process.stderr });
     if (isCancel(answer)) throw new StrongroomError('usage', 'nothing was changed');
@@ -160,7 +147,6 @@ export class Terminal {
         hint: 'give the value on standard input or with a file',
       });
     }
-    this.#hasAsked = true;
     const { password, isCancel } = await import('@clack/prompts');
     const answer = await password({ message: question, output: process.stderr });
     if (isCancel(answer)) throw new StrongroomError('usage', 'nothing was changed');
@@ -173,7 +159,6 @@ export class Terminal {
    * @throws {@link StrongroomError} `value_too_large` beyond 16 MiB.
    */
   async readInput(): Promise<Uint8Array> {
-    this.#hasAsked = true;
     const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {

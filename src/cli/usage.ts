@@ -1,4 +1,4 @@
-import { CommanderError, type Command } from 'commander';
+import type { Command, CommanderError } from 'commander';
 
 import { StrongroomError } from '../errors.ts';
 import { nearest } from './suggest.ts';
@@ -39,7 +39,9 @@ function usageError(command: Command, error: CommanderError): StrongroomError {
         example === undefined ? see : `as in \`${example}\``,
       );
     case 'commander.optionMissingArgument':
-      return usage(`the option ${quoted} needs what is in brackets`, see);
+      return usage(`an option needs more: ${quoted}`, see);
+    case 'commander.conflictingOption':
+      return usage(conflict(error.message), see);
     case 'commander.excessArguments':
       return usage(
         `too many arguments for \`${name}\``,
@@ -50,6 +52,12 @@ function usageError(command: Command, error: CommanderError): StrongroomError {
     default:
       return usage(`\`${name}\` cannot be used like that`, see);
   }
+}
+
+/** Commander names both options, and nothing that was typed. */
+function conflict(message: string): string {
+  const [first = '', second = ''] = Array.from(message.matchAll(/--[a-z-]+/g), ([flag]) => flag);
+  return `${first} and ${second} exclude each other`;
 }
 
 function unknownCommand(command: Command, see: string): StrongroomError {

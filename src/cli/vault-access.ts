@@ -36,13 +36,13 @@ export async function withSession<T>(
   options: GlobalOptions,
   terminal: Terminal,
   work: (session: Session) => Promise<T>,
-  { waitMs }: { readonly waitMs?: number } = {},
+  { waitMs, keys }: { readonly waitMs?: number; readonly keys?: readonly SlotKey[] } = {},
 ): Promise<T> {
   // Loaded here, because help, completion and the offline verifier do without.
   const { openVault } = await import('../core/open-vault.ts');
   const { createSession } = await import('../core/session.ts');
   const vault = await openVault(findVault(options.path), {
-    keys: await keysOf(options, terminal),
+    keys: keys ?? (await keysOf(options, terminal)),
     holder: `strongroom ${process.argv[2] ?? ''}`.trim(),
     acceptRollback: options.acceptRollback,
     waitMs,
@@ -112,7 +112,8 @@ export function settledKey(options: GlobalOptions): Setting {
     return { value: `${options.shareFile.length} Shamir shares`, source: '--share-file' };
   }
   if (options.passphraseFile !== undefined) {
-    const place = options.passphraseFile === '-' ? 'that is asked for' : `in ${options.passphraseFile}`;
+    const place =
+      options.passphraseFile === '-' ? 'that is asked for' : `in ${options.passphraseFile}`;
     return { value: `passphrase ${place}`, source: '--passphrase-file' };
   }
   if (options.keyFile !== undefined) return { value: options.keyFile, source: '--key-file' };

@@ -13,7 +13,9 @@ export function readVerifierText(path: string): string {
     return utf8Decode(readFileSync(path === '-' ? 0 : path));
   } catch (cause) {
     const message =
-      cause instanceof TypeError ? `the file ${path} is not UTF-8 text` : `the file ${path} cannot be read`;
+      cause instanceof TypeError
+        ? `the file ${path} is not UTF-8 text`
+        : `the file ${path} cannot be read`;
     throw new StrongroomError('usage', message, { cause });
   }
 }

@@ -95,7 +95,7 @@ export async function runOnce<T>(
     before: work.now - KEPT_MS,
   });
   const known = await work.transaction.get(find, row);
-  if (known !== undefined) return openAnswer<T>(work, known, row.input_mac, context);
+  if (known !== undefined) return openAnswer(work, known, row.input_mac, context) as T;
   await requireRoom(work);
   const answer = await apply();
   await work.transaction.run(insert, {
@@ -107,12 +107,12 @@ export async function runOnce<T>(
   return answer;
 }
 
-function openAnswer<T>(
+function openAnswer(
   work: Work,
   known: IdempotencyRow,
   inputMac: Uint8Array,
   context: EnvelopeContext,
-): T {
+): unknown {
   if (!equalBytes(known.input_mac, inputMac)) {
     throw new StrongroomError(
       'idempotency_mismatch',
@@ -122,7 +122,7 @@ function openAnswer<T>(
   }
   const plaintext = openEnvelope(known.answer, context, (id) => work.keyring.workspaceKey(id));
   try {
-    return JSON.parse(utf8Decode(plaintext)) as T;
+    return JSON.parse(utf8Decode(plaintext));
   } finally {
     wipe(plaintext);
   }

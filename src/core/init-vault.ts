@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { randomBytes } from '../crypto/random.ts';
@@ -20,6 +20,7 @@ import { vaultConfigFiles } from '../seal/locations.ts';
 import type { NewSlot, RootKey } from '../seal/slot.ts';
 import type { SecretValue } from '../secret-value.ts';
 import { integrityState } from '../store/integrity.ts';
+import { translateFileError } from '../store/file-errors.ts';
 import { migrate } from '../store/migrate.ts';
 import { createPrivateDirectory, syncDirectory, writePrivateFile } from '../store/private-files.ts';
 import { KEYS, SLOTS, VAULT } from '../store/protected-tables.ts';
@@ -86,14 +87,15 @@ export async function initVault(directory: string, options: InitVaultOptions): P
     createPrivateDirectory(building);
     const built = await build(building, vaultId, { ...options, files, handover });
     writePrivateFile(files.auditKey, built.verifierKeys);
-    renameSync(join(building, 'vault.db'), join(directory, 'vault.db'));
-    syncDirectory(directory);
     writeOutsideCheckpoint(files.checkpoint, built.checkpoint);
+    // The last step: whatever fails before it leaves no vault, and nothing fails after it.
+    putInPlace(join(building, 'vault.db'), join(directory, 'vault.db'));
     return { id: vaultId, ...handover, auditKeyFile: files.auditKey };
   } catch (error) {
     for (const path of handover.keyFiles) rmSync(path, { force: true });
-    rmSync(files.auditKey, { force: true });
-    throw error;
+    for (const path of [files.auditKey, files.checkpoint]) rmSync(path, { force: true });
+    removeIfEmpty(dirname(files.auditKey));
+    throw translateFileError(error);
   } finally {
     rmSync(building, { recursive: true, force: true });
     lock.release();
@@ -218,6 +220,25 @@ function requireNone(directory: string): void {
   throw new StrongroomError('vault_exists', `there is a vault in ${directory} already`, {
     hint: 'to bring a .env file into it, use `strongroom import .env`',
   });
+}
+
+/** A vault whose place is not certain to be kept is no vault: its key is about to be removed. */
+function putInPlace(from: string, to: string): void {
+  renameSync(from, to);
+  try {
+    syncDirectory(dirname(to));
+  } catch (error) {
+    rmSync(to, { force: true });
+    throw error;
+  }
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // It was never made, or holds what is not ours.
+  }
 }
 
 /** What a killed attempt left behind. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { selfTest } from '../crypto/self-test.ts';
@@ -12,6 +12,7 @@ import { rootKeyId } from '../keys/root-key.ts';
 import { keyFileCandidates, vaultConfigFiles } from '../seal/locations.ts';
 import { openSlots, type OpenedSlot } from '../seal/open-slot.ts';
 import type { SlotKey } from '../seal/slot.ts';
+import { translateFileError } from '../store/file-errors.ts';
 import { checkIntegrity, integrityState } from '../store/integrity.ts';
 import { migrate } from '../store/migrate.ts';
 import { AUDIT_LOGS, VAULT } from '../store/protected-tables.ts';
@@ -150,7 +151,7 @@ async function openLog(
   const log = await store.read((transaction) => AuditLog.open(transaction, keyring, row));
   await store.read(async (transaction) => {
     const anchored = await newestState(transaction, log);
-    if (anchored !== undefined && anchored !== (await integrityState(transaction, mac))) {
+    if (anchored !== (await integrityState(transaction, mac))) {
       throw new StrongroomError(
         'integrity_error',
         'rows that decide who may do what are not those that the audit log vouches for',
@@ -189,7 +190,11 @@ function defaultKeys(
 }
 
 function requireDatabase(directory: string): void {
-  if (existsSync(join(directory, 'vault.db'))) return;
+  try {
+    if (statSync(join(directory, 'vault.db'), { throwIfNoEntry: false }) !== undefined) return;
+  } catch (error) {
+    throw translateFileError(error);
+  }
   throw new StrongroomError('vault_not_found', `there is no vault in ${directory}`, {
     hint: 'make one with `strongroom init`',
   });

@@ -4,14 +4,23 @@ import type { AuditLog } from '../domain/audit/audit-log.ts';
 import { StrongroomError } from '../errors.ts';
 import { equalBytes } from '../lib/compare.ts';
 import { originOfNote, verifyCheckpoint } from '../merkle/verify-checkpoint.ts';
+import { translateFileError } from '../store/file-errors.ts';
 import { createPrivateDirectory, writePrivateFile } from '../store/private-files.ts';
 import type { Store } from '../store/store.ts';
 import { dirname } from 'node:path';
 
-/** Keeps the newest checkpoint where a copy of the vault's directory does not bring it along. */
+/**
+ * Keeps the newest checkpoint where a copy of the vault's directory does not bring it along.
+ *
+ * @throws {@link StrongroomError} `storage_full`, `read_only`, `storage_failed`.
+ */
 export function writeOutsideCheckpoint(path: string, note: string): void {
-  createPrivateDirectory(dirname(path));
-  writePrivateFile(path, note);
+  try {
+    createPrivateDirectory(dirname(path));
+    writePrivateFile(path, note);
+  } catch (error) {
+    throw translateFileError(error);
+  }
 }
 
 /** The newest checkpoint known outside the vault, or `undefined`. */

@@ -183,6 +183,8 @@ export class Pipeline {
       const reason = error instanceof StrongroomError ? error.code : 'internal';
       const outcome = reason === 'denied' || reason === 'principal_unknown' ? 'denied' : 'failed';
       progress.extra.length = 0;
+      // What was undone has no revision, and the log is what revisions are held against.
+      progress.subject = { ...progress.subject, revision: undefined, commit: undefined };
       this.#record(staged, item, progress, { outcome, reason });
       return { ok: false, error };
     }
@@ -249,8 +251,8 @@ export class Pipeline {
       actor: view.principal.id,
       principal: view.principal,
       request: item.request,
-      may: (capability, resource) =>
-        this.#decide(view, item.caller, { capability, resource }).allowed,
+      may: (capability, resource, reach = 'exact') =>
+        this.#decide(view, item.caller, { capability, resource, reach }).allowed,
       about: (subject) => {
         progress.subject = { ...progress.subject, ...subject };
       },
@@ -364,7 +366,8 @@ function isStorageFailure(error: unknown): boolean {
 }
 
 function requireIdempotencyKey(key: string | undefined): void {
-  if (key !== undefined && (key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX)) {
+  if (key === undefined) return;
+  if (typeof key !== 'string' || key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX) {
     throw new StrongroomError(
       'invalid_input',
       `an idempotency key has 1 to ${IDEMPOTENCY_KEY_MAX} characters`,

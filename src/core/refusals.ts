@@ -1,4 +1,5 @@
 import type { EntryFields } from '../domain/audit/entry.ts';
+import { uuidv7 } from '../lib/ids.ts';
 
 const MINUTE_MS = 60_000;
 const SOURCES_MAX = 1024;
@@ -46,7 +47,8 @@ export class Refusals {
   }
 }
 
+/** It stands for many requests, so it has an id of its own. */
 function summary(tally: Tally | undefined): readonly EntryFields[] {
   if (tally === undefined || tally.unrecorded === 0) return [];
-  return [{ ...tally.fields, count: tally.unrecorded }];
+  return [{ ...tally.fields, request: uuidv7(), count: tally.unrecorded }];
 }

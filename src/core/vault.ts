@@ -38,6 +38,8 @@ export class UnsealedVault {
   #checkpointTimer: NodeJS.Timeout | undefined;
   #checkpointing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  #underWay = 0;
+  #whenQuiet: (() => void) | undefined;
 
   constructor(parts: VaultParts) {
     this.#parts = parts;
@@ -53,8 +55,13 @@ export class UnsealedVault {
     return this.#pipeline.isBlocked;
   }
 
-  /** Begins calls of one caller. */
+  /**
+   * Begins calls of one caller.
+   *
+   * @throws TypeError if no principal is named, or something that goes on record is not text.
+   */
   caller(context: SecurityContext, face: Face): Caller {
+    requireContext(context);
     return { context: { ...context }, face };
   }
 
@@ -72,7 +79,13 @@ export class UnsealedVault {
     if (this.#closing !== undefined) {
       throw new StrongroomError('vault_closed', 'the vault was closed');
     }
-    return this.#pipeline.call(operation, caller, input, options);
+    this.#underWay += 1;
+    try {
+      return await this.#pipeline.call(operation, caller, input, options);
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#whenQuiet?.();
+    }
   }
 
   /** Puts an event of the vault itself on record. */
@@ -99,7 +112,7 @@ export class UnsealedVault {
     const { store, lock } = this.#parts;
     clearTimeout(this.#checkpointTimer);
     try {
-      await this.#pipeline.idle();
+      await this.#quiet();
       await this.#checkpointing;
       clearTimeout(this.#checkpointTimer);
       if (!this.#pipeline.isBlocked) {
@@ -111,6 +124,16 @@ export class UnsealedVault {
       await store.close();
       lock.release();
     }
+  }
+
+  /** Resolves when no call is under way, also none that is still being prepared. */
+  async #quiet(): Promise<void> {
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenQuiet = resolve;
+      });
+    }
+    await this.#pipeline.idle();
   }
 
   async #recordRefusals(): Promise<void> {
@@ -147,5 +170,17 @@ export class UnsealedVault {
       return log.checkpoint(transaction, now());
     });
     if (note !== undefined) writeOutsideCheckpoint(checkpointPath, note);
+  }
+}
+
+/** What is not text could not be put on record, and would take the other calls of its cohort along. */
+function requireContext({ principal, ip, userAgent, sessionId }: SecurityContext): void {
+  if (typeof principal !== 'string' || principal === '') {
+    throw new TypeError('a security context names a principal');
+  }
+  for (const [name, member] of Object.entries({ ip, userAgent, sessionId })) {
+    if (member !== undefined && typeof member !== 'string') {
+      throw new TypeError(`${name} of a security context is text, not ${typeof member}`);
+    }
   }
 }

@@ -11,17 +11,27 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import { uuidv7 } from '../lib/ids.ts';
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 
-/** Makes a directory, and its parents, that only its owner may enter, whatever the umask. */
+/**
+ * Makes a directory, and its parents, that only its owner may enter, whatever
+ * the umask. What was made is on disk when this returns: a file in a directory
+ * that a power cut takes away is lost too, however well it was synced.
+ */
 export function createPrivateDirectory(path: string): void {
   const made = mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
-  if (made !== undefined) chmodSync(path, DIRECTORY_MODE);
+  if (made === undefined) return;
+  chmodSync(path, DIRECTORY_MODE);
+  const first = resolve(made);
+  for (let at = resolve(path); ; at = dirname(at)) {
+    syncDirectory(dirname(at));
+    if (at === first || at === dirname(at)) return;
+  }
 }
 
 /**

@@ -50,6 +50,10 @@ export class SqliteConnection {
     requireSqliteVersion();
     try {
       this.#db = new DatabaseSync(path, { limits: { attach: 0 }, allowExtension: false });
+    } catch (error) {
+      throw translateSqliteError(error);
+    }
+    try {
       this.#db.enableDefensive(true);
       for (const pragma of PRAGMAS) assertPragma(this.#db, pragma);
       if (options.testOnlySynchronous !== undefined) {
@@ -58,6 +62,7 @@ export class SqliteConnection {
       this.#db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       if (options.queryOnly === true) this.#db.exec('PRAGMA query_only = ON');
     } catch (error) {
+      this.#db.close();
       throw translateSqliteError(error);
     }
   }
@@ -74,12 +79,20 @@ export class SqliteConnection {
 
   get<P extends object, R>(statement: Statement<P, R>, parameters: P): R | undefined {
     const { sql, values } = resolve(statement, parameters);
-    return this.#prepare(sql).get(...values) as R | undefined;
+    try {
+      return this.#prepare(sql).get(...values) as R | undefined;
+    } catch (error) {
+      throw unreadable(error);
+    }
   }
 
   all<P extends object, R>(statement: Statement<P, R>, parameters: P): R[] {
     const { sql, values } = resolve(statement, parameters);
-    return this.#prepare(sql).all(...values) as R[];
+    try {
+      return this.#prepare(sql).all(...values) as R[];
+    } catch (error) {
+      throw unreadable(error);
+    }
   }
 
   run<P extends object, R>(statement: Statement<P, R>, parameters: P): number {
@@ -123,6 +136,17 @@ function resolve<P extends object, R>(
 ): { sql: string; values: SqlValue[] } {
   const compiled = statement.compile(sqliteDialect);
   return { sql: compiled.sql, values: bind(compiled, parameters) };
+}
+
+/** Strongroom stores no number that JavaScript cannot hold, so one that it finds is not its own. */
+function unreadable(error: unknown): unknown {
+  const isTooLarge =
+    error instanceof RangeError && 'code' in error && error.code === 'ERR_OUT_OF_RANGE';
+  if (!isTooLarge) return error;
+  return new StrongroomError('database_corrupt', 'the vault file is damaged', {
+    hint: 'keep a copy of the damaged files, then restore a backup',
+    cause: error,
+  });
 }
 
 function requireSqliteVersion(): void {

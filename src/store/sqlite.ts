@@ -1,8 +1,9 @@
-import { statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { StrongroomError } from '../errors.ts';
 import { Mutex } from '../lib/mutex.ts';
+import { translateFileError } from './file-errors.ts';
 import { createPrivateFile } from './private-files.ts';
 import {
   APPLICATION_ID,
@@ -13,6 +14,10 @@ import { translateSqliteError } from './sqlite-errors.ts';
 import type { Store, Transaction } from './store.ts';
 
 const READERS_MAX = 4;
+
+// The header of a database file (sqlite.org/fileformat.html, 1.3).
+const HEADER_BYTES = 100;
+const APPLICATION_ID_AT = 68;
 
 /** Options of {@link openSqlite}. */
 export interface SqliteOptions extends SqliteConnectionOptions {
@@ -34,6 +39,8 @@ export function openSqlite(directory: string, options: SqliteOptions = {}): Stor
     throw new StrongroomError('vault_not_found', `there is no vault in ${directory}`, {
       hint: 'make one with `strongroom init`',
     });
+  } else {
+    requireVaultFile(path);
   }
   return new SqliteStore(path, options);
 }
@@ -42,6 +49,8 @@ class SqliteStore implements Store {
   readonly #path: string;
   readonly #options: SqliteOptions;
   readonly #writing = new Mutex();
+  /** Which file was opened. Its name may come to stand for another one, or for none. */
+  readonly #identity: string | undefined;
   #writer: SqliteConnection;
   #idleReaders: SqliteConnection[] = [];
   #readers = 0;
@@ -51,6 +60,7 @@ class SqliteStore implements Store {
     this.#path = path;
     this.#options = options;
     this.#writer = this.#openWriter();
+    this.#identity = identityOf(path);
   }
 
   write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
@@ -87,6 +97,7 @@ class SqliteStore implements Store {
   reopen(): Promise<void> {
     return this.#writing.run(async () => {
       this.#closeAll();
+      if (identityOf(this.#path) !== this.#identity) throw displaced('storage_failed');
       this.#writer = this.#openWriter();
     });
   }
@@ -103,6 +114,7 @@ class SqliteStore implements Store {
       const result = await work(transactionOn(writer));
       committing = true;
       writer.exec('COMMIT');
+      if (identityOf(this.#path) !== this.#identity) throw displaced('outcome_unknown');
       return result;
     } catch (error) {
       rollback(writer);
@@ -128,8 +140,9 @@ class SqliteStore implements Store {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
       return this.#takeReader();
     }
+    const reader = new SqliteConnection(this.#path, { queryOnly: true });
     this.#readers += 1;
-    return new SqliteConnection(this.#path, { queryOnly: true });
+    return reader;
   }
 
   #returnReader(reader: SqliteConnection): void {
@@ -143,6 +156,49 @@ class SqliteStore implements Store {
     this.#idleReaders = [];
     this.#writer.close();
   }
+}
+
+/**
+ * Refuses a file that is not a vault before SQLite opens it, which would change
+ * its journal mode. No connection may be open: closing the file drops its locks.
+ */
+function requireVaultFile(path: string): void {
+  const header = new DataView(new ArrayBuffer(HEADER_BYTES));
+  let read: number;
+  try {
+    const file = openSync(path, 'r');
+    try {
+      read = readSync(file, header, 0, HEADER_BYTES, 0);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw translateFileError(error);
+  }
+  if (read === HEADER_BYTES && header.getInt32(APPLICATION_ID_AT) === APPLICATION_ID) return;
+  throw notAVault();
+}
+
+function notAVault(): StrongroomError {
+  return new StrongroomError(
+    'not_a_vault',
+    'the file belongs to another program, or its first page is damaged',
+    { hint: 'check the path; if it was a vault, restore a backup' },
+  );
+}
+
+/** What tells one file from another, whatever their names; `undefined` if there is none. */
+function identityOf(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
+}
+
+function displaced(code: 'storage_failed' | 'outcome_unknown'): StrongroomError {
+  return new StrongroomError(
+    code,
+    'the vault was moved, replaced or removed while it was open; what was written is not where it is looked for',
+    { hint: 'close it, and open the vault that is meant' },
+  );
 }
 
 /** Ends a failed transaction, if the failure has not ended it already. */
@@ -160,9 +216,7 @@ function claimFile(connection: SqliteConnection, create: boolean): void {
   if (id === APPLICATION_ID) return;
   const empty = connection.scalar('SELECT count(*) FROM sqlite_schema') === 0;
   if (!create || !empty) {
-    throw new StrongroomError('not_a_vault', 'the file is a database of another program', {
-      hint: 'check the path of the vault',
-    });
+    throw notAVault();
   }
   connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
 }

@@ -61,8 +61,17 @@ export async function acquireVaultLock(
       await sleep(RETRY_MS);
     }
   }
-  writeFileSync(noticePath, JSON.stringify({ pid: process.pid, holder, since: new Date() }));
+  writeNotice(noticePath, holder);
   return { release: () => db.close() };
+}
+
+/** The notice only helps people, so a full disk is left to be found by what matters. */
+function writeNotice(path: string, holder: string): void {
+  try {
+    writeFileSync(path, JSON.stringify({ pid: process.pid, holder, since: new Date() }));
+  } catch {
+    // The lock is held all the same.
+  }
 }
 
 function readOnlyDirectory(error: unknown): StrongroomError {

@@ -35,13 +35,14 @@ export interface SampleExportOptions {
 
 /** A log in memory with its own keys, as a writer would keep it. */
 export class SampleAuditLog {
-  readonly logId: string = uuidv7();
+  readonly logId: string;
   readonly entries: string[];
   readonly hashes: readonly Uint8Array[];
   readonly signers: readonly NoteSigner[];
 
-  constructor(size: number, change: (entry: string, index: number) => string = (entry) => entry) {
-    this.entries = Array.from({ length: size }, (_, index) => change(this.entryLine(index), index));
+  constructor(size: number, logId: string = uuidv7()) {
+    this.logId = logId;
+    this.entries = Array.from({ length: size }, (_, index) => this.entryLine(index));
     this.hashes = this.entries.map((entry) => leafHash(utf8(entry)));
     this.signers = (['ed25519', 'ml-dsa-44'] as const).map((algorithm) => {
       const { privateKey, publicKey } = generateSigningKey(algorithm);

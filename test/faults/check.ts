@@ -54,6 +54,10 @@ export async function checkVault(
     vault = await openVault(path, { holder: 'check', configDirectory: config });
   } catch (error) {
     if (!(error instanceof StrongroomError)) throw error;
+    const wasMade = acks.some(({ op }) => op === 'init' || op === 'create');
+    if (error.code === 'vault_not_found' && !wasMade) {
+      return { problems, lost: 0, acked, versions: 0, readyMs: 0, checkpoint: known };
+    }
     const isLoss = error.code === 'rollback_detected' || error.code === 'vault_not_found';
     problems.push(`open failed with ${error.code}: ${error.message}`);
     return { problems, lost: isLoss ? 1 : 0, acked, versions: 0, readyMs: 0, checkpoint: known };
@@ -137,7 +141,7 @@ async function versionsOf(
   const values = await Promise.all(
     numbers.map(async (version) => {
       const found = await session.secrets.read({ environment, path: secret.path, version });
-      return [version, 'value' in found ? found.value.reveal() : ''] as const;
+      return [version, found.value?.reveal() ?? ''] as const;
     }),
   );
   return { path: secret.path, id: secret.id, versions: new Map(values) };

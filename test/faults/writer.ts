@@ -105,8 +105,7 @@ async function read(session: Session): Promise<void> {
       const value = valueOf(known.path, known.version);
       await attempt({ op: 'read', ...known, value }, async () => {
         const found = await session.secrets.read({ environment, ...known });
-        if (!('value' in found) || found.value.reveal() !== value)
-          throw new TypeError('a read gave another value');
+        if (found.value?.reveal() !== value) throw new TypeError('a read gave another value');
       });
     }
     await sleep(known === undefined ? 5 : Math.random() * Number(args.pause));

@@ -12,6 +12,7 @@ import { withSession, type GlobalOptions } from '../vault-access.ts';
 
 interface AuditExportOptions extends GlobalOptions {
   readonly output?: string;
+  readonly force?: boolean;
 }
 
 /** Takes a piece of the export; gives whether anybody wants more. */
@@ -23,6 +24,7 @@ export function registerAuditExport(group: Command, terminal: Terminal): void {
     .command('export')
     .description('write the whole log, to be verified anywhere without the vault')
     .option('-o, --output <file>', 'write to a file instead of standard output')
+    .option('--force', 'replace the file if it is there')
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<AuditExportOptions>();
       const { output } = options;
@@ -32,7 +34,7 @@ export function registerAuditExport(group: Command, terminal: Terminal): void {
         );
         return;
       }
-      await requireWillingness(output, terminal);
+      requireRoom(output, options.force ?? false);
       const lines = await withSession(options, terminal, (session) => exportTo(output, session));
       terminal.result({ output, lines }, '');
       if (!terminal.isJson) terminal.note(`wrote ${lines} lines to ${output}`);
@@ -60,6 +62,8 @@ async function writeExport(session: Session, sink: Sink): Promise<number> {
 async function exportTo(output: string, session: Session): Promise<number> {
   const building = `${output}.${process.pid}.part`;
   const stream = createWriteStream(building, { flags: 'wx', mode: 0o600, flush: true });
+  // A failure between two writes is told by the next one, or by the end.
+  stream.on('error', () => {});
   try {
     await opened(stream, output);
     const lines = await writeExport(session, async (text) => {
@@ -86,7 +90,8 @@ async function opened(stream: WriteStream, output: string): Promise<void> {
 }
 
 function asStorageFault(error: unknown, output: string): unknown {
-  if (!(error instanceof Error) || !('code' in error) || error instanceof StrongroomError) return error;
+  if (!(error instanceof Error) || !('code' in error) || error instanceof StrongroomError)
+    return error;
   const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT';
   return new StrongroomError(
     isFull ? 'storage_full' : 'storage_failed',
@@ -95,10 +100,10 @@ function asStorageFault(error: unknown, output: string): unknown {
   );
 }
 
-async function requireWillingness(output: string, terminal: Terminal): Promise<void> {
-  if (!existsSync(output)) return;
-  if (await terminal.confirm(`Replace ${output}?`)) return;
+function requireRoom(output: string, isReplaced: boolean): void {
+  if (isReplaced || !existsSync(output)) return;
   throw new StrongroomError('file_exists', `there is a file ${output} already`, {
-    hint: 'choose another name, or replace it with --yes',
+    details: { path: output },
+    hint: 'choose another name, or replace it with --force',
   });
 }

@@ -43,12 +43,25 @@ export function registerAuditList(group: Command, terminal: Terminal): void {
     .option('--actor <principal>', 'by this principal')
     .option('--action <action>', 'of this kind, such as secrets.read')
     .addOption(new Option('--outcome <outcome>', 'that ended so').choices(OUTCOMES))
-    .option('--since <time>', 'from then on: 7d, 12h, 30m or an RFC 3339 time', moment('--since', 'past'))
+    .option(
+      '--since <time>',
+      'from then on: 7d, 12h, 30m or an RFC 3339 time',
+      moment('--since', 'past'),
+    )
     .option('--until <time>', 'before then', moment('--until', 'past'))
     .option('--limit <number>', 'at most so many', wholeNumber('--limit', 1), LIMIT_DEFAULT)
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<AuditListOptions>();
-      const { secret: path, environment, workspace, actor, action, outcome, since, until } = options;
+      const {
+        secret: path,
+        environment,
+        workspace,
+        actor,
+        action,
+        outcome,
+        since,
+        until,
+      } = options;
       const filter = { path, environment, workspace, actor, action, outcome, since, until };
       const listed = await withSession(options, terminal, (session) =>
         collect(session, filter, options.limit),
@@ -79,7 +92,8 @@ function show(listed: Listed, terminal: Terminal): void {
   terminal.result(listed, entries.length === 0 ? '' : table(entries));
   if (terminal.isJson) return;
   if (entries.length === 0) terminal.note('no entries that fit');
-  if (hasMore) terminal.note(`there may be older entries: --limit shows more than ${entries.length}`);
+  if (hasMore)
+    terminal.note(`there may be older entries: --limit shows more than ${entries.length}`);
 }
 
 function table(entries: readonly AuditEntry[]): string {

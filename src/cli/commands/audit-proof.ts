@@ -24,7 +24,9 @@ export function registerAuditProof(group: Command, terminal: Terminal): void {
     .argument('<entry>', 'its number, as `audit list` shows it', wholeNumber('the entry', 0))
     .action(async (seq: number, _: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      const proved = await withSession(options, terminal, (session) => session.audit.proof({ seq }));
+      const proved = await withSession(options, terminal, (session) =>
+        session.audit.proof({ seq }),
+      );
       terminal.result(proved, proved.proof);
     });
   addExamples(proof, 'strongroom audit proof 17 > proof.json');

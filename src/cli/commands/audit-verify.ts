@@ -94,7 +94,9 @@ function showVerified(report: VerifiedExport, terminal: Terminal): void {
     }),
   );
   if (!isOwn) return;
-  terminal.note('newer entries may have been cut off: hold it against a checkpoint kept elsewhere with --checkpoint');
+  terminal.note(
+    'newer entries may have been cut off: hold it against a checkpoint kept elsewhere with --checkpoint',
+  );
 }
 
 /** Shows a fault that a verification found: where it is, and what it means. */

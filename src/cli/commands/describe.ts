@@ -36,7 +36,8 @@ export function registerDescribe(program: Command, terminal: Terminal): void {
 
 function facts(secret: SecretDescription): string {
   const now = Date.now();
-  const exactly = (time: string, who: string): string => `${formatAge(time, now)} by ${who} (${time})`;
+  const exactly = (time: string, who: string): string =>
+    `${formatAge(time, now)} by ${who} (${time})`;
   return formatFacts({
     name: secret.path,
     environment: secret.environment,

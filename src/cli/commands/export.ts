@@ -77,7 +77,10 @@ export function registerExport(program: Command, terminal: Terminal): void {
       file.write(text);
       const count = exported.secrets.length;
       if (terminal.isJson) terminal.result({ file: file.path, environment, count }, '');
-      else terminal.note(`wrote ${count} secrets of ${environment} to ${file.path}`);
+      else {
+        const what = count === 1 ? 'secret' : 'secrets';
+        terminal.note(`wrote ${count} ${what} of ${environment} to ${file.path}`);
+      }
     });
 }
 

@@ -4,7 +4,9 @@ import type { SecretRead } from '../../core/operations/read-secret.ts';
 import { StrongroomError } from '../../errors.ts';
 import { toBase64 } from '../../lib/base64.ts';
 import type { SecretValue } from '../../secret-value.ts';
+import { environmentOption, wholeNumber } from '../option-values.ts';
 import type { Terminal } from '../terminal.ts';
+import { addExamples } from '../usage.ts';
 import { environmentOf, withSession, type GlobalOptions } from '../vault-access.ts';
 import { withSuggestion } from '../suggest.ts';
 
@@ -16,12 +18,12 @@ interface GetOptions extends GlobalOptions {
 
 /** `strongroom get NAME`: prints a secret's value and nothing else. */
 export function registerGet(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command('get')
     .description("print a secret's value")
-    .argument('<name>', 'path of the secret')
-    .option('-e, --environment <name>', 'environment')
-    .option('--version <number>', 'an earlier version', Number)
+    .argument('<secret>', 'its name')
+    .addOption(environmentOption())
+    .option('--version <number>', 'an earlier version', wholeNumber('--version', 1))
     .option('--field <name>', 'one field of a secret that has fields')
     .action(async (path: string, _options: object, command: Command) => {
       const options = command.optsWithGlobals<GetOptions>();
@@ -34,6 +36,11 @@ export function registerGet(program: Command, terminal: Terminal): void {
       );
       show(secret, terminal);
     });
+  addExamples(
+    command,
+    'strongroom get STRIPE_KEY -e production',
+    'strongroom get STRIPE_KEY --version 1',
+  );
 }
 
 function show(secret: SecretRead, terminal: Terminal): void {

@@ -3,7 +3,7 @@ import { join, relative, resolve, sep } from 'node:path';
 
 import { Option, type Command } from 'commander';
 
-import { initVault, type NewVault } from '../../core/init-vault.ts';
+import type { FirstSlot, NewVault } from '../../core/init-vault.ts';
 import type { SecretsImported } from '../../core/operations/import-secrets.ts';
 import { FIRST_ENVIRONMENTS } from '../../domain/workspaces/names.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -12,10 +12,13 @@ import { firstSlots, keysOfNewVault, SEALS, type SealOptions } from '../first-sl
 import { ignoreInGit } from '../git-ignore.ts';
 import { collect } from '../global-options.ts';
 import { describePlan, planImport, wipePlan, type ImportPlan } from '../import-plan.ts';
+import { environmentOption } from '../option-values.ts';
 import { PROJECT_DIRECTORY } from '../project.ts';
 import { readFile } from '../read-text-file.ts';
 import { Handover, type HandedOver, type HandoverOptions } from '../recovery-kit.ts';
+import { formatFacts } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
+import { addExamples } from '../usage.ts';
 import { currentUser, withSession, type GlobalOptions } from '../vault-access.ts';
 import { countsOf } from './import.ts';
 
@@ -23,24 +26,37 @@ interface InitOptions extends Omit<GlobalOptions, 'recoveryFile'>, SealOptions, 
   readonly environment: string;
 }
 
-/** What `init` did, for the report and for what to say if a later step fails. */
-interface Made extends NewVault, HandedOver {
+/** What is to be made, settled before anything is. */
+interface Intent {
+  readonly project: string;
   readonly directory: string;
   readonly owner: string;
+  readonly environment: string;
+  /** What stands in `.env`, if there is one with variables. */
+  readonly plan: ImportPlan | undefined;
+  readonly slots: readonly FirstSlot[];
+}
+
+/** What was done. */
+interface Done extends HandedOver {
+  readonly made: NewVault;
+  readonly ignored: readonly string[] | undefined;
+  readonly imported: SecretsImported | undefined;
 }
 
 const DOTENV = '.env';
 
 /** `strongroom init`: makes a vault for a project and brings its `.env` in. */
 export function registerInit(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command('init')
     .description('make a vault here and bring .env in')
-    .option('-e, --environment <name>', 'environment for .env', 'development')
+    .addOption(environmentOption('environment for what is in .env').default('development'))
     .addOption(
-      new Option('--seal <kind>', `${SEALS.join(', ')}; may be repeated (default: keyfile)`)
-        .choices(SEALS)
-        .argParser(collect),
+      new Option(
+        '--seal <kind>',
+        `${SEALS.join(', ')}; may be repeated (default: keyfile)`,
+      ).argParser(collect),
     )
     .option('--key-file <file>', "write the key there, instead of the user's configuration")
     .option('--passphrase-file <file>', 'take the passphrase of --seal passphrase from a file')
@@ -53,37 +69,190 @@ export function registerInit(program: Command, terminal: Terminal): void {
     .action(async (_options: object, command: Command) => {
       await init(command.optsWithGlobals<InitOptions>(), terminal);
     });
+  addExamples(
+    command,
+    'strongroom init',
+    'strongroom init --yes --recovery-file ~/safe/my-app.recovery',
+    'strongroom init --seal passphrase',
+    'strongroom init --shamir 3/5 --share-directory ~/shares',
+  );
 }
 
 async function init(options: InitOptions, terminal: Terminal): Promise<void> {
   const project = process.cwd();
+  const { environment } = options;
   const directory = vaultDirectory(project, options.path);
   requireNewVault(directory);
-  requireFirstEnvironment(options.environment);
-  const plan = await planOf(project);
+  requireFirstEnvironment(environment);
+  const found = await planOf(project);
   try {
-    const isWanted = await showAndAsk(plan, options.environment, terminal);
+    // What cannot be had is told before anybody is asked or anything is made.
     const slots = await firstSlots(options, terminal);
-    warnOfKeyBeside(directory, options.keyFile, terminal);
     using handover = new Handover(slots, options, terminal);
+    const isWanted = await showAndAsk(found, environment, terminal);
+    warnOfKeyBeside(directory, options.keyFile, terminal);
+    const plan = isWanted ? found : undefined;
     const owner = options.principal ?? currentUser();
-    const newVault = await initVault(directory, { owner, slots: handover.slots });
-    const made = { ...newVault, recoveryFile: undefined, shareFiles: undefined, directory, owner };
-    await orSayWhatIsThere(made, terminal, async () => {
-      const given: Made = { ...made, ...handover.give(newVault) };
-      const ignored = ignoreInGit(project, directory);
-      const imported =
-        plan === undefined || !isWanted
-          ? undefined
-          : await importInto(plan, { ...options, made, slots }, terminal);
-      tell(given, { options, plan, imported, ignored }, terminal);
-    });
+    const intent = { project, directory, owner, environment, plan, slots: handover.slots };
+    const done = await make(intent, handover, terminal);
+    tellDone(intent, done, terminal);
+    tellNext(intent, { found, done, hasRecovery: handover.hasRecovery }, terminal);
   } finally {
-    if (plan !== undefined) wipePlan(plan);
+    if (found !== undefined) wipePlan(found);
   }
+}
+
+async function make(intent: Intent, handover: Handover, terminal: Terminal): Promise<Done> {
+  const { project, directory, owner, slots } = intent;
+  const { initVault } = await import('../../core/init-vault.ts');
+  const made = await initVault(directory, { owner, slots });
+  try {
+    const given = handover.give(made);
+    const ignored = ignoreOrSay(project, directory, terminal);
+    return { made, ...given, ignored, imported: await importInto(intent, made, terminal) };
+  } catch (error) {
+    terminal.note(`the vault is made in ${shown(directory)}, but not all that was asked is done`);
+    for (const path of made.keyFiles) terminal.note(`its key file is ${path}`);
+    throw error;
+  } finally {
+    for (const share of made.shares ?? []) share.wipe();
+  }
+}
+
+async function importInto(
+  { plan, environment, directory, owner, slots }: Intent,
+  made: NewVault,
+  terminal: Terminal,
+): Promise<SecretsImported | undefined> {
+  if (plan === undefined) return undefined;
+  const { secrets, layout } = plan;
+  const keys = keysOfNewVault(slots, made);
+  return withSession(
+    { path: directory, principal: owner },
+    terminal,
+    (session) => session.secrets.import({ environment, secrets, layout }),
+    { keys },
+  );
+}
+
+/** A `.gitignore` that cannot be written is no reason to give the vault up. */
+function ignoreOrSay(
+  project: string,
+  directory: string,
+  terminal: Terminal,
+): readonly string[] | undefined {
+  try {
+    return ignoreInGit(project, directory);
+  } catch {
+    terminal.note('.gitignore cannot be written: see that .env and the vault are not committed');
+    return undefined;
+  }
+}
+
+async function planOf(project: string): Promise<ImportPlan | undefined> {
+  const path = join(project, DOTENV);
+  if (!existsSync(path)) return undefined;
+  const plan = await planImport(readFile(path), 'dotenv', DOTENV);
+  return plan.secrets.length === 0 ? undefined : plan;
+}
+
+/** Whether what was found is to be imported. */
+async function showAndAsk(
+  plan: ImportPlan | undefined,
+  environment: string,
+  terminal: Terminal,
+): Promise<boolean> {
+  if (plan === undefined) return false;
+  const count = plan.secrets.length;
+  if (!terminal.isJson) {
+    terminal.note(`found ${DOTENV} with ${count} ${count === 1 ? 'variable' : 'variables'}`);
+    terminal.tell(`\n${describePlan(plan)}\n\n`);
+  }
+  return terminal.confirm(`Import ${count === 1 ? 'it' : `these ${count}`} into ${environment}?`);
+}
+
+function tellDone(intent: Intent, done: Done, terminal: Terminal): void {
+  const { made, recoveryFile, shareFiles, imported, ignored } = done;
+  const { directory, owner, environment } = intent;
+  const json = {
+    id: made.id,
+    path: directory,
+    owner,
+    keyFiles: made.keyFiles,
+    auditKeyFile: made.auditKeyFile,
+    recoveryFile,
+    shareFiles,
+    ignored,
+    imported: imported === undefined ? undefined : { environment, ...imported },
+  };
+  const facts = formatFacts({
+    vault: shown(directory),
+    owner,
+    'key file': made.keyFiles.length === 0 ? undefined : made.keyFiles.join(', '),
+    "log's key": made.auditKeyFile,
+    'recovery key': recoveryFile,
+    shares: shareFiles?.join(', '),
+    [environment]: imported === undefined ? undefined : countsOf(imported),
+    '.gitignore':
+      ignored === undefined || ignored.length === 0 ? undefined : `added ${ignored.join('  ')}`,
+  });
+  terminal.result(json, facts);
+}
+
+/** What is left to do for the person: nothing that the result needs. */
+function tellNext(
+  { project, plan, slots }: Intent,
+  more: {
+    readonly found: ImportPlan | undefined;
+    readonly done: Done;
+    readonly hasRecovery: boolean;
+  },
+  terminal: Terminal,
+): void {
+  if (terminal.isJson) return;
+  const { keyFiles } = more.done.made;
+  if (keyFiles.length > 0 && slots.length === 1) {
+    terminal.note('without its key file nobody can open the vault: keep a copy in a safe place');
+  }
+  if (!more.hasRecovery) {
+    terminal.note('no recovery key was made, as nobody would have seen it: use --recovery-file');
+  }
+  if (more.found !== undefined && plan === undefined) {
+    terminal.note(`${DOTENV} was not imported; to do so: strongroom import ${DOTENV}`);
+  }
+  for (const file of findEnvironmentFiles(project)) {
+    terminal.note(`there is ${file.file} too; to bring it in: ${importCommand(file)}`);
+  }
+  if (plan !== undefined) terminal.note('try it: strongroom run -- <your program>');
 }
 
 function vaultDirectory(project: string, path: string | undefined): string {
   const named = path ?? process.env['STRONGROOM_PATH'] ?? '';
   return resolve(project, named === '' ? PROJECT_DIRECTORY : named);
+}
+
+/** Asked before anything else; `initVault` asks again under the lock. */
+function requireNewVault(directory: string): void {
+  if (!existsSync(join(directory, 'vault.db'))) return;
+  throw new StrongroomError('vault_exists', `there is a vault in ${shown(directory)} already`, {
+    details: { path: directory },
+    hint: 'to bring a .env file into it, use `strongroom import .env`',
+  });
+}
+
+function requireFirstEnvironment(environment: string): void {
+  if (FIRST_ENVIRONMENTS.includes(environment)) return;
+  throw new StrongroomError('environment_not_found', 'a new vault has no such environment', {
+    hint: `it has ${FIRST_ENVIRONMENTS.join(', ')}`,
+  });
+}
+
+function warnOfKeyBeside(directory: string, keyFile: string | undefined, terminal: Terminal): void {
+  if (keyFile === undefined || !resolve(keyFile).startsWith(directory + sep)) return;
+  terminal.note('the key lies beside the vault: whoever copies the directory can open it');
+}
+
+function shown(directory: string): string {
+  const near = relative(process.cwd(), directory);
+  return near === '' || near.startsWith('..') ? directory : near;
 }

@@ -52,9 +52,14 @@ export function registerList(program: Command, terminal: Terminal): void {
       const listed = await withSession(options, terminal, (session) =>
         collect(session, filter, limit ?? Number.POSITIVE_INFINITY),
       );
-      show(listed, environment, terminal);
+      const isNarrowed = [prefix, type, tag].some((each) => each !== undefined);
+      show(listed, { environment, isNarrowed }, terminal);
     });
-  addExamples(command, 'strongroom list --all-environments', 'strongroom list -e production --prefix payments/');
+  addExamples(
+    command,
+    'strongroom list --all-environments',
+    'strongroom list -e production --prefix payments/',
+  );
 }
 
 async function collect(session: Session, filter: ListSecretsInput, limit: number): Promise<Listed> {
@@ -69,12 +74,20 @@ async function collect(session: Session, filter: ListSecretsInput, limit: number
   return { secrets, hasMore: cursor !== undefined };
 }
 
-function show(listed: Listed, environment: string | undefined, terminal: Terminal): void {
+function show(
+  listed: Listed,
+  {
+    environment,
+    isNarrowed,
+  }: { readonly environment: string | undefined; readonly isNarrowed: boolean },
+  terminal: Terminal,
+): void {
   const { secrets, hasMore } = listed;
   terminal.result(listed, secrets.length === 0 ? '' : table(secrets, environment === undefined));
   if (terminal.isJson) return;
-  if (secrets.length === 0) terminal.note(`no secrets${environment === undefined ? '' : ` in ${environment}`} that fit`);
-  if (hasMore) terminal.note(`there are more than these ${secrets.length}`);
+  const place = environment === undefined ? '' : ` in ${environment}`;
+  if (secrets.length === 0) terminal.note(`no secrets${place}${isNarrowed ? ' that fit' : ''}`);
+  if (hasMore) terminal.note('there are more than --limit allows');
 }
 
 function table(secrets: readonly SecretSummary[], isAcross: boolean): string {
@@ -93,6 +106,7 @@ function table(secrets: readonly SecretSummary[], isAcross: boolean): string {
 
 /** What is not so for most: tags, and an expiry. */
 function notes({ tags, expiresAt, isExpired }: SecretSummary): string {
-  const expiry = expiresAt === null ? [] : [isExpired ? 'expired' : `until ${expiresAt.slice(0, 10)}`];
+  const expiry =
+    expiresAt === null ? [] : [isExpired ? 'expired' : `until ${expiresAt.slice(0, 10)}`];
   return [...expiry, ...tags.map((tag) => `#${tag}`)].join(' ');
 }

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import type { ValueInput } from '../../domain/secrets/value.ts';
 import { StrongroomError } from '../../errors.ts';
+import { guessType } from '../../formats/guess-type.ts';
 import { SECRET_TYPES, type SecretType } from '../../formats/secret-type.ts';
 import { SecretValue } from '../../secret-value.ts';
+import { collect } from '../global-options.ts';
+import { environmentOption, moment, wholeNumber } from '../option-values.ts';
 import type { Terminal } from '../terminal.ts';
+import { addExamples } from '../usage.ts';
 import { environmentOf, withSession, type GlobalOptions } from '../vault-access.ts';
 
 interface SetOptions extends GlobalOptions {
@@ -14,7 +18,7 @@ interface SetOptions extends GlobalOptions {
   readonly file?: string;
   readonly field?: string;
   readonly binary?: boolean;
-  readonly type?: string;
+  readonly type?: SecretType;
   readonly tag?: readonly string[];
   readonly description?: string;
   readonly expires?: string;
@@ -23,31 +27,45 @@ interface SetOptions extends GlobalOptions {
 
 /** `strongroom set NAME`: makes a secret or gives it a new version; the value comes from a prompt, standard input or a file. */
 export function registerSet(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command('set')
     .description('make a secret, or give it a new version')
-    .argument('<name>', 'path of the secret')
+    .argument('<secret>', 'its name')
     .argument('[value]', 'the value: visible to others; leave it out to be asked')
-    .option('-e, --environment <name>', 'environment')
+    .addOption(environmentOption())
     .option('-f, --file <file>', 'take the value from a file')
     .option('--field <name>', 'set one field')
     .option('--binary', 'keep the input as bytes, not as text')
-    .option('--type <type>', `one of ${SECRET_TYPES.join(', ')}`)
-    .option('--tag <tag...>', 'tags, instead of those there are')
+    .addOption(
+      new Option('--type <type>', 'its type; a new one is guessed from the name').choices(
+        SECRET_TYPES,
+      ),
+    )
+    .option('--tag <tag>', 'tag it, instead of with the tags it has; once for each tag', collect)
     .option('--description <text>', 'description, kept encrypted')
-    .option('--expires <time>', 'expiry, such as 2027-01-31T00:00:00Z')
-    .option('--cas <version>', 'only if this is the current version (0: none)', Number)
+    .option(
+      '--expires <time>',
+      'expiry: 90d, or 2027-01-31T00:00:00Z',
+      moment('--expires', 'future'),
+    )
+    .option(
+      '--cas <version>',
+      'only if this is the current version (0: none)',
+      wholeNumber('--cas', 0),
+    )
     .action(async (path: string, argument: string | undefined, _: object, command: Command) => {
       const options = command.optsWithGlobals<SetOptions>();
       const environment = environmentOf(options.environment, options, terminal);
       using value = await readValue(path, argument, options, terminal);
+      await requireWillingness(value, terminal);
       const written = await withSession(options, terminal, (session) =>
         session.secrets.write({
           workspace: options.workspace,
           environment,
           path,
           value: asInput(value, options.field),
-          type: typeNamed(options.type),
+          type: options.type,
+          typeIfNew: guessType(path.split('/').at(-1) ?? path),
           tags: options.tag,
           description: options.description,
           expiresAt: options.expires,
@@ -59,6 +77,20 @@ export function registerSet(program: Command, terminal: Terminal): void {
       if (!terminal.isJson)
         terminal.note(`${verb} ${path} in ${environment}, version ${written.version}`);
     });
+  addExamples(
+    command,
+    'strongroom set STRIPE_KEY -e production',
+    'printf %s "$value" | strongroom set STRIPE_KEY -e production',
+    'strongroom set tls/key --file server.key --type certificate',
+  );
+}
+
+/** An empty value is a mistake more often than not. */
+async function requireWillingness(value: SecretValue, terminal: Terminal): Promise<void> {
+  if (value.byteLength() > 0 || (await terminal.confirm('The value is empty. Set it?'))) return;
+  throw new StrongroomError('usage', 'the value is empty, so nothing was changed', {
+    hint: 'if that is meant, say --yes',
+  });
 }
 
 async function readValue(
@@ -100,18 +132,4 @@ function readFile(path: string): Uint8Array {
 
 function asInput(value: SecretValue, field: string | undefined): ValueInput {
   return field === undefined ? value : { [field]: value };
-}
-
-/**
- * The type that was named.
- *
- * @throws {@link StrongroomError} `usage`.
- */
-function typeNamed(type: string | undefined): SecretType | undefined {
-  if (type === undefined) return undefined;
-  const known = SECRET_TYPES.find((each) => each === type);
-  if (known !== undefined) return known;
-  throw new StrongroomError('usage', 'that is not a type of secret', {
-    hint: `it is one of ${SECRET_TYPES.join(', ')}`,
-  });
 }

@@ -7,17 +7,22 @@ import { withSession, type GlobalOptions } from '../vault-access.ts';
 
 /** `strongroom workspace create|list`. */
 export function registerWorkspaces(program: Command, terminal: Terminal): void {
-  const group = program.command('workspace').description('workspaces: tenants with keys of their own');
+  const group = program
+    .command('workspace')
+    .description('workspaces: tenants with keys of their own');
   const create = group
     .command('create')
     .description('make a workspace with the usual environments')
     .argument('<name>', 'lower-case letters, digits and hyphens')
     .action(async (name: string, _: object, command: Command) => {
-      const made = await withSession(command.optsWithGlobals<GlobalOptions>(), terminal, (session) =>
-        session.workspaces.create({ name }),
+      const made = await withSession(
+        command.optsWithGlobals<GlobalOptions>(),
+        terminal,
+        (session) => session.workspaces.create({ name }),
       );
       terminal.result(made, '');
-      if (!terminal.isJson) terminal.note(`made the workspace ${made.name}; use it with -w ${made.name}`);
+      if (!terminal.isJson)
+        terminal.note(`made the workspace ${made.name}; use it with -w ${made.name}`);
     });
   addExamples(create, 'strongroom workspace create billing');
   group

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { principalNames } from '../../domain/access/principals.ts';
-import { findSecret, requireSecret } from '../../domain/secrets/find.ts';
+import { findDeleted, findSecret, requireSecret } from '../../domain/secrets/find.ts';
 import { openMetadata } from '../../domain/secrets/metadata.ts';
 import { listVersions } from '../../domain/secrets/versions.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -68,7 +68,7 @@ export const describeSecret: Operation<SecretAddress, SecretDescription> = {
     const row = await requireSecret(call, environment, input.path);
     call.about({ secretId: row.id });
     const { description } = openMetadata(call, row);
-    const names = await principalNames(call.transaction);
+    const names = await principalNames(call.transaction, call.mac);
     return {
       ...toSummary(call, environment, row),
       createdByName: names.get(row.created_by) ?? row.created_by,
@@ -78,7 +78,7 @@ export const describeSecret: Operation<SecretAddress, SecretDescription> = {
   },
 };
 
-/** Errors: `secret_not_found`, `environment_not_found`. */
+/** Errors: `secret_not_found`, `secret_deleted`, `environment_not_found`. */
 export const secretHistory: Operation<SecretHistoryInput, SecretHistory> = {
   name: 'secrets.history',
   summary: 'Lists the versions of a secret: which, when, and by whom.',
@@ -114,7 +114,7 @@ export const secretHistory: Operation<SecretHistoryInput, SecretHistory> = {
               call.may('list', [workspace.name, name, ...input.path.split('/')]),
             )
         : [call.directory.environment(workspace.name, input.environment)];
-    const names = await principalNames(call.transaction);
+    const names = await principalNames(call.transaction, call.mac);
     const versions: SecretVersion[] = [];
     for (const environment of environments) {
       const secret = await findSecret(call, environment, input.path);
@@ -132,6 +132,11 @@ export const secretHistory: Operation<SecretHistoryInput, SecretHistory> = {
       }
     }
     if (versions.length === 0) {
+      for (const environment of environments) {
+        const deleted = await findDeleted(call, environment, input.path);
+        // Says that it was deleted, and how to have it back.
+        if (deleted !== undefined) await requireSecret(call, environment, input.path);
+      }
       throw new StrongroomError('secret_not_found', `there is no secret ${input.path}`, {
         details: { path: input.path },
       });

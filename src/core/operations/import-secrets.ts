@@ -10,6 +10,7 @@ import { encodeRecord } from '../../crypto/version-record.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import { SecretValue } from '../../secret-value.ts';
+import { parseLayout } from '../../formats/dotenv-layout.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import type { Call, Operation } from '../operation.ts';
 import * as schema from './schema.ts';
@@ -67,14 +68,15 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
   secretMembers: ['secrets', 'layout'],
   mutates: true,
   // Whether a value is new is told by comparing, which is a way of reading.
-  requires: (input) =>
-    input.secrets.flatMap(({ path }) => {
-      const resource = [schema.workspaceOf(input), input.environment, ...path.split('/')];
-      return [
-        { capability: 'write' as const, resource },
-        { capability: 'read' as const, resource },
-      ];
-    }),
+  requires: (input) => {
+    const environment = [schema.workspaceOf(input), input.environment];
+    const resources = input.secrets.map(({ path }) => [...environment, ...path.split('/')]);
+    if (input.layout !== undefined) resources.push(environment);
+    return resources.flatMap((resource) => [
+      { capability: 'write' as const, resource },
+      { capability: 'read' as const, resource },
+    ]);
+  },
   subject: (input) => ({
     workspace: schema.workspaceOf(input),
     environment: input.environment,
@@ -94,7 +96,8 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
 /** Errors: `environment_not_found`. */
 export const readLayout: Operation<LayoutInput, { readonly layout: SecretValue | undefined }> = {
   name: 'layouts.read',
-  summary: 'Gives the layout of the .env file that an environment was imported from.',
+  summary:
+    'Gives the layout of the .env file that an environment was imported from, if the caller may read every variable of it.',
   input: z.strictObject({ workspace: schema.workspace, environment: schema.environment }),
   secretMembers: ['layout'],
   mutates: false,
@@ -104,9 +107,21 @@ export const readLayout: Operation<LayoutInput, { readonly layout: SecretValue |
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: async (input, call) => {
     const layout = await read(call, environmentOf(call, input));
-    return { layout: layout === undefined ? undefined : SecretValue.text(layout) };
+    const isGiven = layout !== undefined && mayReadAll(call, input, layout);
+    return { layout: isGiven ? SecretValue.text(layout) : undefined };
   },
 };
+
+/** A layout holds the values of the file, so who may not read one of them does not get it. */
+function mayReadAll(call: Call, input: LayoutInput, layout: string): boolean {
+  const { document, paths } = parseLayout(layout);
+  const environment = [schema.workspaceOf(input), input.environment];
+  return document.segments.every(
+    (segment) =>
+      segment.kind !== 'assignment' ||
+      call.may('read', [...environment, ...(paths.get(segment.name) ?? segment.name).split('/')]),
+  );
+}
 
 async function importOne(
   call: Call,

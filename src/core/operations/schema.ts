@@ -27,7 +27,7 @@ export const path: z.ZodType<string> = z.string().superRefine((value, context) =
 });
 
 /** Text, bytes, either as a `SecretValue`, or fields of these. */
-export const value: z.ZodType<ValueInput> = z.custom<ValueInput>(isValueInput);
+export const value: z.ZodType<ValueInput> = z.custom<ValueInput>(isValueInput).transform(keep);
 
 /** The type of a secret. */
 export const secretType: z.ZodType<SecretType> = z.enum(
@@ -88,6 +88,17 @@ function named(kind: 'workspace' | 'environment'): z.ZodString {
     );
     context.addIssue({ code: 'custom', params: { fault: error } });
   });
+}
+
+/** The call is carried out later, when the caller may have overwritten its bytes already. */
+function keep(input: ValueInput): ValueInput {
+  if (input instanceof Uint8Array) return SecretValue.bytes(input);
+  if (typeof input === 'string' || input instanceof SecretValue) return input;
+  const fields = Object.entries(input).map(([name, field]) => [
+    name,
+    field instanceof Uint8Array ? SecretValue.bytes(field) : field,
+  ]);
+  return Object.fromEntries(fields) as ValueInput;
 }
 
 function isSingleValue(input: unknown): boolean {

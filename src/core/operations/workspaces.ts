@@ -61,7 +61,7 @@ export const listWorkspaces: Operation<Record<string, never>, readonly Workspace
   requires: () => [],
   subject: () => ({}),
   apply: async (_input, call) =>
-    call.directory.workspaces().filter(({ name }) => call.may('list', [name])),
+    call.directory.workspaces().filter(({ name }) => call.may('list', [name], 'under')),
 };
 
 /** Errors: `environment_exists`, `workspace_not_found`, `invalid_name`, `reserved_name`. */
@@ -85,7 +85,7 @@ export const createEnvironment: Operation<CreateEnvironmentInput, EnvironmentSum
 /** Errors: `workspace_not_found`. */
 export const listEnvironments: Operation<ListEnvironmentsInput, readonly EnvironmentSummary[]> = {
   name: 'environments.list',
-  summary: 'Lists the environments of a workspace in their order.',
+  summary: 'Lists the environments of a workspace in which the caller may list anything, in their order.',
   input: z.strictObject({ workspace: schema.workspace }),
   secretMembers: [],
   mutates: false,
@@ -97,6 +97,7 @@ export const listEnvironments: Operation<ListEnvironmentsInput, readonly Environ
     const workspace = call.directory.workspace(schema.workspaceOf(input));
     return call.directory
       .environments(workspace)
+      .filter(({ name }) => call.may('list', [workspace.name, name], 'under'))
       .map((environment) => ({ ...environment, workspace: workspace.name }));
   },
 };

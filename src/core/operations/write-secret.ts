@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { writeSecret as write } from '../../domain/secrets/write.ts';
 import type { ValueInput } from '../../domain/secrets/value.ts';
 import { StrongroomError } from '../../errors.ts';
+import type { SecretType } from '../../formats/secret-type.ts';
 import type { Call, Operation } from '../operation.ts';
 import * as schema from './schema.ts';
 import {
@@ -28,6 +29,8 @@ export interface UpdateSecretInput extends SecretAddress, schema.AttributesInput
 }
 
 export interface WriteSecretInput extends CreateSecretInput {
+  /** The type if there is no such secret yet and `type` says none; one that is there keeps its own. */
+  readonly typeIfNew?: SecretType | undefined;
   readonly replace?: boolean | undefined;
   /** Fails with `cas_mismatch` unless the current version is this one; 0: there must be none. */
   readonly cas?: number | undefined;
@@ -103,6 +106,7 @@ export const writeSecret: Operation<WriteSecretInput, SecretChanged> = {
     ...address,
     ...schema.attributes,
     value: schema.value,
+    typeIfNew: schema.secretType.optional(),
     replace: z.boolean().optional(),
     cas: schema.cas.optional(),
   }),

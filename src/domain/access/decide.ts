@@ -35,16 +35,22 @@ export interface Decision {
  */
 export function decide(request: AccessRequest, grants: readonly Grant[]): Decision {
   let allowedBy: string | undefined;
+  let deniedBy: string | undefined;
   for (const grant of grants) {
     if (!covers(grant, request)) continue;
-    if (grant.effect === 'deny') return { allowed: false, rule: grant.id };
-    if (!grant.isConditional) allowedBy = earlier(allowedBy, grant.id);
+    if (grant.effect === 'deny') deniedBy = earlier(deniedBy, grant.id);
+    else if (!grant.isConditional) allowedBy = earlier(allowedBy, grant.id);
   }
+  if (deniedBy !== undefined) return { allowed: false, rule: deniedBy };
   return { allowed: allowedBy !== undefined, rule: allowedBy };
 }
 
-/** Whether any grant allows a capability on something at or under a resource, denials aside. */
+/**
+ * Whether any grant allows a capability on something at or under a resource.
+ * Denials of a part are left to the decision about each thing; one of the whole counts here.
+ */
 export function mayReachUnder(request: AccessRequest, grants: readonly Grant[]): boolean {
+  if (grants.some((grant) => deniesAllUnder(grant, request))) return false;
   return grants.some(
     (grant) =>
       grant.effect === 'allow' &&
@@ -53,6 +59,11 @@ export function mayReachUnder(request: AccessRequest, grants: readonly Grant[]):
       (grant.workspaceId === null || grant.workspaceId === request.workspaceId) &&
       reachesUnder(grant.pattern, request.resource),
   );
+}
+
+/** A pattern that ends with `**` and covers a resource covers all that is under it. */
+function deniesAllUnder(grant: Grant, request: AccessRequest): boolean {
+  return grant.effect === 'deny' && grant.pattern.at(-1) === '**' && covers(grant, request);
 }
 
 function covers(grant: Grant, request: AccessRequest): boolean {

@@ -1,6 +1,11 @@
 /** The first segment of resources that belong to the vault itself, such as `sys/audit`. */
 const SYSTEM = 'sys';
 
+interface Position {
+  readonly pattern: number;
+  readonly resource: number;
+}
+
 /**
  * Whether a pattern covers a resource. Both are segments, such as
  * `['default', 'production', 'db', 'PASSWORD']`. `*` stands for one segment,
@@ -9,7 +14,7 @@ const SYSTEM = 'sys';
  */
 export function matchesPattern(pattern: readonly string[], resource: readonly string[]): boolean {
   if (resource[0] === SYSTEM && pattern[0] !== SYSTEM) return false;
-  return matchFrom(pattern, 0, resource, 0);
+  return matches(pattern, resource, { pattern: 0, resource: 0 });
 }
 
 /** Whether a pattern covers anything at or under a resource. */
@@ -23,23 +28,18 @@ export function reachesUnder(pattern: readonly string[], resource: readonly stri
   return true;
 }
 
-function matchFrom(
-  pattern: readonly string[],
-  patternIndex: number,
-  resource: readonly string[],
-  resourceIndex: number,
-): boolean {
-  let at = resourceIndex;
-  for (let index = patternIndex; index < pattern.length; index += 1) {
-    const part = pattern[index];
-    if (part === '**') {
-      for (let rest = at; rest <= resource.length; rest += 1) {
-        if (matchFrom(pattern, index + 1, resource, rest)) return true;
-      }
-      return false;
-    }
-    if (at >= resource.length || (part !== '*' && part !== resource[at])) return false;
-    at += 1;
+/** Matches the rest of a pattern against the rest of a resource, segment by segment. */
+function matches(pattern: readonly string[], resource: readonly string[], at: Position): boolean {
+  const part = pattern[at.pattern];
+  if (part === undefined) return at.resource === resource.length;
+  if (part === '**') {
+    const skipped = { pattern: at.pattern + 1, resource: at.resource };
+    if (matches(pattern, resource, skipped)) return true;
   }
-  return at === resource.length;
+  const segment = resource[at.resource];
+  if (segment === undefined || (part !== '*' && part !== '**' && part !== segment)) return false;
+  return matches(pattern, resource, {
+    pattern: part === '**' ? at.pattern : at.pattern + 1,
+    resource: at.resource + 1,
+  });
 }

@@ -66,8 +66,10 @@ export async function loadPrincipalView(
 /** Every principal's name by id, for showing who did something. */
 export async function principalNames(
   transaction: Transaction,
+  mac: RowMac,
 ): Promise<ReadonlyMap<string, string>> {
   const rows = await transaction.all(allPrincipals, {});
+  for (const row of rows) mac.check(PRINCIPALS, row);
   return new Map(rows.map((row) => [row.id, row.name]));
 }
 

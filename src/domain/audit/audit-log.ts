@@ -3,7 +3,7 @@ import { StrongroomError } from '../../errors.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { uuidv7 } from '../../lib/ids.ts';
-import { formatCheckpoint } from '../../merkle/checkpoint.ts';
+import { type Checkpoint, formatCheckpoint } from '../../merkle/checkpoint.ts';
 import { textLeafHash } from '../../merkle/hash.ts';
 import { signNote, type NoteSigner } from '../../merkle/note.ts';
 import { TILE_WIDTH, type Tile } from '../../merkle/tile.ts';
@@ -14,7 +14,7 @@ import type { Keyring } from '../../keys/keyring.ts';
 import { AUDIT_LOGS, KEYS } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
 import type { Transaction } from '../../store/store.ts';
-import type { AuditCheckpointRow, AuditEntryRow, AuditLogRow } from '../../store/tables.ts';
+import type { AuditEntryRow, AuditLogRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import { formatEntry, type EntryFields } from './entry.ts';
 import { originOf } from './export-lines.ts';
@@ -62,16 +62,22 @@ export class AuditLog {
   /** The tree up to the newest checkpoint, recomputed from stored bytes. */
   #checked: MerkleTree;
 
-  private constructor(row: AuditLogRow, signers: readonly NoteSigner[], tree: MerkleTree) {
+  private constructor(
+    row: AuditLogRow,
+    parts: {
+      readonly signers: readonly NoteSigner[];
+      readonly keys: LogKeys;
+      readonly tree: MerkleTree;
+    },
+  ) {
     this.number = row.number;
     this.id = row.id;
     this.origin = row.origin;
-    this.#signers = signers;
-    const keys = signers.map((signer) => signer.key);
-    this.keys = logKeys(keys, row.origin);
-    this.verifierKeys = formatVerifierKeys(keys);
-    this.#tree = tree;
-    this.#checked = tree.clone();
+    this.keys = parts.keys;
+    this.verifierKeys = formatVerifierKeys(parts.keys.keys);
+    this.#signers = parts.signers;
+    this.#tree = parts.tree;
+    this.#checked = parts.tree.clone();
   }
 
   /** Registers a new log with keys of its own. It is empty. */
@@ -125,15 +131,17 @@ export class AuditLog {
       signer(keyring, row.origin, ['ed25519', row.ed25519_key_id, row.ed25519_public]),
       signer(keyring, row.origin, ['ml-dsa-44', row.ml_dsa_key_id, row.ml_dsa_public]),
     ];
-    const checkpoint = await transaction.get(newestCheckpoint, { log: row.number });
+    const keys = logKeys(
+      signers.map((each) => each.key),
+      row.origin,
+    );
+    const stored = await transaction.get(newestCheckpoint, { log: row.number });
+    const checkpoint = stored && openStoredCheckpoint(stored, keys);
     const tree = await loadTree(transaction, row.number, checkpoint?.size ?? 0);
-    const log = new AuditLog(row, signers, tree);
-    if (checkpoint !== undefined) log.#requireOwn(checkpoint);
-    for (let from = tree.size; ; from = tree.size) {
-      const rows = await log.#bodies(transaction, from);
-      for (const entry of rows) tree.append(textLeafHash(entry.body));
-      if (rows.length < CHECKPOINT_PAGE) return log;
-    }
+    const log = new AuditLog(row, { signers, keys, tree });
+    if (checkpoint !== undefined) log.#requireKnown(checkpoint);
+    await log.#appendStored(transaction, tree);
+    return log;
   }
 
   /** Number of entries that are durable. */
@@ -186,11 +194,7 @@ export class AuditLog {
   /** Reads the log's state from the database again, after a commit whose outcome is unknown. */
   async reload(transaction: Transaction): Promise<void> {
     const tree = this.#checked.clone();
-    for (;;) {
-      const rows = await this.#bodies(transaction, tree.size);
-      for (const entry of rows) tree.append(textLeafHash(entry.body));
-      if (rows.length < CHECKPOINT_PAGE) break;
-    }
+    await this.#appendStored(transaction, tree);
     this.#tree = tree;
   }
 
@@ -207,7 +211,7 @@ export class AuditLog {
     // What is accepted while this runs belongs to the next checkpoint.
     const tree = this.#tree;
     const stored = await transaction.get(newestCheckpoint, { log: this.number });
-    if (stored !== undefined) this.#requireOwn(stored);
+    if (stored !== undefined) this.#requireKnown(openStoredCheckpoint(stored, this.keys));
     if (stored?.size === tree.size || tree.size === 0) return stored?.note;
     const checked = await this.#recompute(transaction, tree.size);
     const root = checked.root();
@@ -241,15 +245,35 @@ export class AuditLog {
     return transaction.all(bodiesFrom, { log: this.number, from, limit: CHECKPOINT_PAGE });
   }
 
+  /** Appends every entry that is stored beyond the tree's end. */
+  async #appendStored(transaction: Transaction, tree: MerkleTree): Promise<void> {
+    for (;;) {
+      const rows = await this.#bodies(transaction, tree.size);
+      for (const { seq, body } of rows) {
+        this.#requireNext(seq, tree);
+        tree.append(textLeafHash(body));
+      }
+      if (rows.length < CHECKPOINT_PAGE) return;
+    }
+  }
+
+  #requireNext(seq: number, tree: MerkleTree): void {
+    if (seq === tree.size) return;
+    throw new StrongroomError('audit_tampered', 'an audit entry is missing', {
+      details: { log: this.id, index: tree.size },
+      hint: 'stop using this vault; keep a copy, and restore a backup',
+    });
+  }
+
   /** Appends what was stored since the last checkpoint, and holds completed tiles against the stored ones. */
   async #recompute(transaction: Transaction, size: number): Promise<MerkleTree> {
     const checked = this.#checked.clone();
     while (checked.size < size) {
       const rows = await this.#bodies(transaction, checked.size);
-      for (const row of rows.slice(0, size - checked.size)) {
-        for (const tile of checked.append(textLeafHash(row.body))) {
-          await this.#requireStoredTile(transaction, tile);
-        }
+      for (const { seq, body } of rows.slice(0, size - checked.size)) {
+        this.#requireNext(seq, checked);
+        const tiles = checked.append(textLeafHash(body));
+        for (const tile of tiles) await this.#requireStoredTile(transaction, tile);
       }
       if (rows.length < CHECKPOINT_PAGE) break;
     }
@@ -269,11 +293,10 @@ export class AuditLog {
   }
 
   /**
-   * Holds a stored checkpoint against the trees in memory. After a transaction
+   * Holds the newest stored checkpoint against the trees in memory. After a transaction
    * that failed it may be older than `#checked`; its signatures still hold.
    */
-  #requireOwn(stored: AuditCheckpointRow): void {
-    const { size, root } = openStoredCheckpoint(stored, this.keys);
+  #requireKnown({ size, root }: Checkpoint): void {
     const isKnown = [this.#checked, this.#tree].every(
       (tree) => tree.size !== size || equalBytes(tree.root(), root),
     );

@@ -1,3 +1,4 @@
+import { StrongroomError } from '../../errors.ts';
 import { textLeafHash } from '../../merkle/hash.ts';
 import { TILE_WIDTH } from '../../merkle/tile.ts';
 import { MerkleTree } from '../../merkle/tree.ts';
@@ -8,7 +9,7 @@ import { bodiesFrom, tilesBetween } from './log-queries.ts';
  * Rebuilds the tree of a log at a size from stored tiles and the entries at
  * its right edge. Reads at most 255 tiles of each level.
  *
- * @throws {@link StrongroomError} `audit_tampered` if a tile is missing.
+ * @throws {@link StrongroomError} `audit_tampered` if a tile or an entry is missing.
  */
 export async function loadTree(
   transaction: Transaction,
@@ -34,6 +35,12 @@ export async function loadTree(
     from: size - edgeLength,
     limit: edgeLength,
   });
+  if (edge.length !== edgeLength) {
+    throw new StrongroomError('audit_tampered', 'audit entries are missing', {
+      details: { log, size },
+      hint: 'stop using this vault; keep a copy, and restore a backup',
+    });
+  }
   return MerkleTree.fromTiles(
     size,
     (tileLevel, index) => tiles.get(`${tileLevel}/${index}`),

@@ -140,7 +140,8 @@ class ExportVerifier {
   fail(reason: AuditFault, place: FaultPlace = {}): FailedVerification {
     const first = this.#disagreement;
     const badIndex = first === undefined ? {} : { badIndex: first.badIndex };
-    return failed(reason, { line: this.#line, ...place, ...badIndex });
+    const line = this.#line === 0 ? {} : { line: this.#line };
+    return failed(reason, { ...line, ...place, ...badIndex });
   }
 
   #acceptHeader(line: ExportLine | undefined): FailedVerification | undefined {

@@ -10,6 +10,7 @@ const log = new SampleAuditLog(SIZE);
 const other = new SampleAuditLog(10);
 const hashAt = log.hashAt();
 const { verifierKeys } = log;
+const invalid = expect.objectContaining({ code: 'invalid_input' });
 
 function proofOf(index: number, size: number = SIZE): EntryProof {
   const proof = inclusionProof(index, size, hashAt);
@@ -18,6 +19,16 @@ function proofOf(index: number, size: number = SIZE): EntryProof {
 
 function fault(reason: string): unknown {
   return expect.objectContaining({ ok: false, reason });
+}
+
+/** A proof that gives another origin asks for other keys, which is wrong use. */
+function isRefused(file: string): boolean {
+  try {
+    return !verifyProof(file, verifierKeys).ok;
+  } catch (error) {
+    expect(error).toStrictEqual(invalid);
+    return true;
+  }
 }
 
 describe('verifyProof', () => {
@@ -41,6 +52,7 @@ describe('verifyProof', () => {
 
   it('A89 refuses an entry that is another, of another index or of another log', () => {
     const good = proofOf(5);
+    const fresh = log.note(SIZE, new SampleAuditLog(0, log.logId).signers);
     const cases = [
       [{ entry: log.entryLine(5, { outcome: 'denied' }) }, 'not_included'],
       [{ entry: log.entries[6]! }, 'entry_out_of_place'],
@@ -52,13 +64,16 @@ describe('verifyProof', () => {
       [{ proof: good.proof.map((hash) => hash.slice(1)) }, 'not_included'],
       [{ checkpoint: log.note(SIZE - 1) }, 'not_included'],
       [{ checkpoint: log.note(SIZE, log.signers.slice(1)) }, 'checkpoint_invalid'],
-      [{ checkpoint: other.note() }, 'checkpoint_unverifiable'],
+      [{ checkpoint: fresh }, 'checkpoint_unverifiable'],
+      [{ checkpoint: 'garbage' }, 'checkpoint_invalid'],
+      [{ entry: log.entryLine(5, { value: 'x' }) }, 'line_malformed'],
     ] as const;
     for (const [change, reason] of cases) {
       const file = formatProof({ ...good, ...change });
       expect(verifyProof(file, verifierKeys)).toStrictEqual(fault(reason));
     }
     const taken = formatProof({ ...good, checkpoint: other.note() });
+    expect(() => verifyProof(taken, verifierKeys)).toThrow(invalid);
     const keys = verifierKeys + other.verifierKeys;
     expect(verifyProof(taken, keys)).toStrictEqual(fault('entry_of_another_log'));
   });
@@ -69,7 +84,7 @@ describe('verifyProof', () => {
       fc.property(fc.nat(file.length - 1), fc.nat(7), (at, bit) => {
         const flipped = Buffer.from(file);
         flipped[at]! ^= 1 << bit;
-        expect(verifyProof(flipped.toString('utf8'), verifierKeys).ok).toBe(false);
+        expect(isRefused(flipped.toString('utf8'))).toBe(true);
       }),
       { numRuns: 500 },
     );

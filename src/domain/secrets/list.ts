@@ -64,33 +64,45 @@ export async function listSecrets(
     readonly mayList: (environment: Environment, path: string) => boolean;
   },
 ): Promise<SecretPage> {
-  const { filter, limit, from, mayList } = options;
+  const { limit, mayList, filter } = options;
   const rows: { row: SecretRow; environment: Environment }[] = [];
-  const prefix = filter.prefix ?? '';
-  const start = from === undefined ? 0 : environments.findIndex((e) => e.name === from.environment);
-  for (const environment of environments.slice(Math.max(start, 0))) {
-    let after = environment.name === from?.environment ? from.path : beforePrefix(prefix);
-    for (;;) {
-      const batch = await work.transaction.all(page, {
-        environmentId: environment.id,
-        after,
-        before: prefix + AFTER_ALL,
-        limit: Math.min(limit - rows.length + 1, BATCH),
-      });
-      for (const row of batch) {
-        after = row.path;
-        if (!matches(row, filter) || !mayList(environment, row.path)) continue;
-        const last = rows.at(-1);
-        if (rows.length === limit && last !== undefined) {
-          return { rows, next: { environment: last.environment.name, path: last.row.path } };
-        }
-        work.mac.check(SECRETS, row);
-        rows.push({ row, environment });
-      }
-      if (batch.length === 0) break;
+  for await (const found of candidates(work, environments, options)) {
+    const { row, environment } = found;
+    if (!fits(row, filter) || !mayList(environment, row.path)) continue;
+    const last = rows.at(-1);
+    if (rows.length === limit && last !== undefined) {
+      return { rows, next: { environment: last.environment.name, path: last.row.path } };
     }
+    work.mac.check(SECRETS, row);
+    rows.push(found);
   }
   return { rows, next: undefined };
+}
+
+/** The rows in question in their order, read in batches as they are asked for. */
+async function* candidates(
+  work: Work,
+  environments: readonly Environment[],
+  options: {
+    readonly filter: ListFilter;
+    readonly limit: number;
+    readonly from: ListPosition | undefined;
+  },
+): AsyncGenerator<{ readonly row: SecretRow; readonly environment: Environment }> {
+  const { from, filter } = options;
+  const prefix = filter.prefix ?? '';
+  const limit = Math.min(options.limit + 1, BATCH);
+  const start = from === undefined ? 0 : environments.findIndex((e) => e.name === from.environment);
+  for (const environment of environments.slice(Math.max(start, 0))) {
+    let after = beforePrefix(prefix);
+    if (environment.name === from?.environment && from.path > after) after = from.path;
+    for (let batch: SecretRow[] | undefined; batch?.length !== 0;) {
+      const range = { environmentId: environment.id, after, before: prefix + AFTER_ALL, limit };
+      batch = await work.transaction.all(page, range);
+      for (const row of batch) yield { row, environment };
+      after = batch.at(-1)?.path ?? after;
+    }
+  }
 }
 
 /** The tags of a row. */
@@ -98,7 +110,7 @@ export function tagsOf(row: SecretRow): readonly string[] {
   return JSON.parse(row.tags) as readonly string[];
 }
 
-function matches(row: SecretRow, filter: ListFilter): boolean {
+function fits(row: SecretRow, filter: ListFilter): boolean {
   return (
     (filter.type === undefined || row.type === filter.type) &&
     (filter.tag === undefined || tagsOf(row).includes(filter.tag))

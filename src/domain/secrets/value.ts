@@ -11,8 +11,16 @@ export type ValueInput = SingleValue | { readonly [field: string]: SingleValue }
 
 /** A value as a caller gets it. */
 export type ValueOutput =
-  | { readonly kind: 'text' | 'bytes'; readonly value: SecretValue }
-  | { readonly kind: 'fields'; readonly fields: Readonly<Record<string, SecretValue>> };
+  | {
+      readonly kind: 'text' | 'bytes';
+      readonly value: SecretValue;
+      readonly fields?: undefined;
+    }
+  | {
+      readonly kind: 'fields';
+      readonly fields: Readonly<Record<string, SecretValue>>;
+      readonly value?: undefined;
+    };
 
 const VALUE_BYTES_MAX = 1024 * 1024;
 const FIELDS_MAX = 128;

@@ -28,6 +28,8 @@ export interface SecretAttributes {
 export interface SecretChange extends SecretAttributes {
   readonly path: string;
   readonly value?: ValueInput | undefined;
+  /** The type of a secret that is not there yet, if `type` says none. Default `generic`. */
+  readonly typeIfNew?: SecretType | undefined;
   /** Replaces all fields instead of merging them. */
   readonly replace?: boolean | undefined;
   /** The current version must be this one; 0: there must be no secret. */
@@ -90,7 +92,7 @@ async function createSecret(
   const row = await insertRow(work.transaction, work.mac, SECRETS, {
     ...place,
     path: change.path,
-    type: change.type ?? 'generic',
+    type: change.type ?? change.typeIfNew ?? 'generic',
     current_version: 1,
     current_commit: sealed.commit,
     tags: encodeTags(change.tags ?? []),
@@ -179,7 +181,9 @@ async function nextMetadata(
   }
   const next = revision + 1;
   return {
-    metadata: await sealMetadata(work, current, next, { description }),
+    metadata: await sealMetadata(work, current, next, {
+      description: description === '' ? undefined : description,
+    }),
     metadata_revision: next,
   };
 }

@@ -1,0 +1,235 @@
+import { rmSync } from 'node:fs';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { StrongroomError } from '../errors.ts';
+import { temporaryDirectory } from '../testing/temporary-vault.ts';
+import { openSqlite } from '../store/sqlite.ts';
+import { rawStatement } from '../store/statement.ts';
+import type { Store, Transaction } from '../store/store.ts';
+import { Committer, type CohortResult } from './committer.ts';
+
+interface Item {
+  readonly name: string;
+  readonly mutates: boolean;
+  readonly fails?: boolean;
+}
+
+let directory: string;
+let store: Store;
+let events: string[];
+let commits: number;
+let cohorts: number[];
+/** What the next transactions do after their work: fail as a disk would, or commit. */
+let failures: unknown[];
+
+beforeEach(async () => {
+  directory = temporaryDirectory();
+  store = openSqlite(directory, { create: true });
+  await store.write((transaction) =>
+    transaction.run(rawStatement('CREATE TABLE done (name TEXT) STRICT'), {}),
+  );
+  [events, commits, cohorts, failures] = [[], 0, [], []];
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** The real store, which counts its transactions and fails on request once the work is done. */
+function counting(): Store {
+  return {
+    ...(['read', 'size', 'check', 'reopen', 'close'] as const).reduce(
+      (all, name) => ({ ...all, [name]: store[name].bind(store) }),
+      {} as Store,
+    ),
+    write: async (work) => {
+      const result = await store.write(async (transaction) => {
+        const made = await work(transaction);
+        const failure = failures.shift();
+        if (failure !== undefined) throw failure;
+        return made;
+      });
+      commits += 1;
+      events.push('commit');
+      return result;
+    },
+  };
+}
+
+async function processAll(
+  transaction: Transaction,
+  items: readonly Item[],
+): Promise<CohortResult> {
+  cohorts.push(items.length);
+  const outcomes = [];
+  for (const item of items) {
+    try {
+      await transaction.savepoint(async () => {
+        await transaction.run(rawStatement(`INSERT INTO done VALUES ('${item.name}')`), {});
+        if (item.fails === true) throw new RangeError(item.name);
+      });
+      outcomes.push({ ok: true as const, value: item.name });
+    } catch (error) {
+      outcomes.push({ ok: false as const, error });
+    }
+  }
+  return { outcomes, accept: () => events.push('accept') };
+}
+
+const make = (): Committer<Item> =>
+  new Committer<Item>({
+    store: counting(),
+    process: processAll,
+    recover: async () => {
+      events.push('recover');
+      await store.reopen();
+    },
+    committed: () => events.push('committed'),
+  });
+
+const names = async (): Promise<string[]> => {
+  const rows = await store.read((transaction) =>
+    transaction.all(rawStatement('SELECT name FROM done'), {}),
+  );
+  return rows.map((row) => (row as { name: string }).name);
+};
+const read = (name: string): Item => ({ name, mutates: false });
+const change = (name: string): Item => ({ name, mutates: true });
+
+describe('the committer', () => {
+  it('makes one commit for all that arrives in one turn, in its order', async () => {
+    const committer = make();
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, n) => committer.submit(change(`${n}`))),
+    );
+    expect(answers).toEqual(Array.from({ length: 64 }, (_, n) => `${n}`));
+    expect(commits).toBe(1);
+    expect(await names()).toEqual(answers);
+  });
+
+  it('splits more than 256 into cohorts', async () => {
+    const committer = make();
+    await Promise.all(Array.from({ length: 600 }, (_, n) => committer.submit(read(`${n}`))));
+    expect(cohorts).toEqual([256, 256, 88]);
+    expect(commits).toBe(3);
+  });
+
+  it('takes what arrives during a commit into the next cohort', async () => {
+    const committer = make();
+    const first = committer.submit(read('first'));
+    const later = first.then(() =>
+      Promise.all([committer.submit(read('second')), committer.submit(read('third'))]),
+    );
+    await later;
+    expect(cohorts).toEqual([1, 2]);
+  });
+
+  it('does not let an item that fails disturb the others of its cohort', async () => {
+    const committer = make();
+    const settled = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) =>
+        committer.submit({ name: `${n}`, mutates: true, fails: n % 2 === 1 }),
+      ),
+    );
+    expect(settled.map(({ status }) => status)).toEqual(
+      Array.from({ length: 20 }, (_, n) => (n % 2 === 1 ? 'rejected' : 'fulfilled')),
+    );
+    expect(commits).toBe(1);
+    expect(await names()).toEqual(['0', '2', '4', '6', '8', '10', '12', '14', '16', '18']);
+    expect(committer.isBlocked).toBe(false);
+  });
+
+  it('answers only when the cohort is durable and accepted', async () => {
+    const committer = make();
+    await committer.submit(read('a')).then(() => events.push('answer'));
+    expect(events).toEqual(['commit', 'accept', 'committed', 'answer']);
+  });
+
+  it('answers nothing when nothing could be kept: reads are audit_blocked, changes say why', async () => {
+    const committer = make();
+    failures.push(new StrongroomError('storage_full', 'no space', { hint: 'free some' }));
+    const [reading, changing] = await Promise.allSettled([
+      committer.submit(read('r')),
+      committer.submit(change('c')),
+    ]);
+    expect(reading).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'audit_blocked', details: { reason: 'storage_full' }, hint: 'free some' },
+    });
+    expect(changing).toMatchObject({ status: 'rejected', reason: { code: 'storage_full' } });
+    expect(events).toEqual([]);
+    expect(await names()).toEqual([]);
+    expect(committer.isBlocked).toBe(true);
+  });
+
+  it('goes on without a restart when it can be kept again', async () => {
+    const committer = make();
+    failures.push(new StrongroomError('storage_full', 'no space'));
+    await expect(committer.submit(read('r'))).rejects.toMatchObject({ code: 'audit_blocked' });
+    await expect(committer.submit(read('r'))).resolves.toBe('r');
+    expect(committer.isBlocked).toBe(false);
+    expect(events).not.toContain('recover');
+  });
+
+  it.each([
+    new StrongroomError('outcome_unknown', 'who knows'),
+    new StrongroomError('storage_failed', 'the disk'),
+    new TypeError('a mistake'),
+  ])('looks at the database again before the next cohort after %s', async (failure) => {
+    const committer = make();
+    failures.push(failure);
+    await expect(committer.submit(change('c'))).rejects.toBe(failure);
+    expect(events).toEqual([]);
+    await committer.submit(change('d'));
+    expect(events).toEqual(['recover', 'commit', 'accept', 'committed']);
+    await committer.submit(change('e'));
+    expect(events.filter((event) => event === 'recover').length).toBe(1);
+  });
+
+  it('says outcome_unknown to a change and gives no read out after it', async () => {
+    const committer = make();
+    failures.push(new StrongroomError('outcome_unknown', 'who knows'));
+    const [reading, changing] = await Promise.allSettled([
+      committer.submit(read('r')),
+      committer.submit(change('c')),
+    ]);
+    expect(reading).toMatchObject({ reason: { code: 'audit_blocked' } });
+    expect(changing).toMatchObject({ reason: { code: 'outcome_unknown' } });
+  });
+
+  it('tries to recover again if that failed', async () => {
+    let attempts = 0;
+    const committer = new Committer<Item>({
+      store: counting(),
+      process: processAll,
+      recover: async () => {
+        attempts += 1;
+        if (attempts < 3) throw new StrongroomError('storage_failed', 'still');
+      },
+      committed: () => undefined,
+    });
+    failures.push(new StrongroomError('outcome_unknown', 'who knows'));
+    for (const expected of ['audit_blocked', 'audit_blocked', 'audit_blocked']) {
+      await expect(committer.submit(read('r'))).rejects.toMatchObject({ code: expected });
+    }
+    await expect(committer.submit(read('r'))).resolves.toBe('r');
+    expect(attempts).toBe(3);
+    expect(cohorts.length).toBe(2);
+  });
+
+  it('is idle only when everything that waits has been answered', async () => {
+    const committer = make();
+    let answered = 0;
+    const answers = Array.from({ length: 300 }, (_, n) =>
+      committer.submit(read(`${n}`)).then(() => {
+        answered += 1;
+      }),
+    );
+    await committer.idle();
+    await Promise.all(answers);
+    expect(answered).toBe(300);
+    expect(commits).toBe(2);
+    await committer.idle();
+  });
+});

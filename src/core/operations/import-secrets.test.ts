@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { createUser } from '../../domain/access/principals.ts';
+import { parseDotenv } from '../../formats/dotenv.ts';
+import { serializeLayout } from '../../formats/dotenv-layout.ts';
+import { uuidv7 } from '../../lib/ids.ts';
+import { SecretValue } from '../../secret-value.ts';
+import { GRANTS } from '../../store/protected-tables.ts';
+import { insertRow } from '../../store/rows.ts';
+import {
+  makeTemporaryVault,
+  openParts,
+  OWNER,
+  type OpenParts,
+  type TemporaryVault,
+} from '../../testing/temporary-vault.ts';
+import type { Session } from '../session.ts';
+
+let place: TemporaryVault;
+let parts: OpenParts;
+let session: Session;
+beforeAll(async () => {
+  place = await makeTemporaryVault();
+  parts = await openParts(place);
+  session = parts.as(OWNER);
+});
+afterAll(async () => {
+  await parts.vault.close();
+  place.remove();
+});
+
+const text = 'A=one\nDB_PASSWORD=two\n';
+const layout = (): SecretValue =>
+  SecretValue.text(
+    serializeLayout(
+      parseDotenv(text),
+      new Map([
+        ['A', 'A'],
+        ['DB_PASSWORD', 'db/password'],
+      ]),
+    ),
+  );
+
+async function withGrants(
+  name: string,
+  grants: readonly (readonly ['allow' | 'deny', string, string])[],
+): Promise<Session> {
+  await parts.write(async (work) => {
+    const { id } = await createUser(work, uuidv7(), name);
+    for (const [effect, capabilities, pattern] of grants) {
+      await insertRow(work.transaction, work.mac, GRANTS, {
+        id: uuidv7(),
+        workspace_id: null,
+        subject_kind: 'principal',
+        subject_id: id,
+        effect,
+        capabilities,
+        pattern,
+        conditions: null,
+        created_at: 1,
+        created_by: null,
+      });
+    }
+  });
+  return parts.as(name);
+}
+
+describe('an import', () => {
+  it('makes what is new, changes what differs, and leaves the rest alone', async () => {
+    const environment = 'staging';
+    await session.secrets.write({ environment, path: 'same', value: 'v', type: 'password' });
+    await session.secrets.write({ environment, path: 'other', value: { a: 'x', b: 'y' } });
+    const result = await session.secrets.import({
+      environment,
+      secrets: [
+        { path: 'new', value: 'n', type: 'api_key' },
+        { path: 'same', value: 'v', type: 'api_key' },
+        { path: 'other', value: { a: 'z' }, type: 'api_key' },
+      ],
+    });
+    expect(result).toEqual({ created: ['new'], updated: ['other'], unchanged: ['same'] });
+    expect(await session.secrets.describe({ environment, path: 'new' })).toMatchObject({
+      version: 1,
+      type: 'api_key',
+    });
+    expect(await session.secrets.describe({ environment, path: 'same' })).toMatchObject({
+      version: 1,
+      type: 'password',
+    });
+    const other = await session.secrets.read({ environment, path: 'other' });
+    expect(other).toMatchObject({ version: 2, type: 'generic' });
+    expect(other.kind === 'fields' && Object.keys(other.fields)).toEqual(['a']);
+  });
+
+  it('tells text from the bytes of that text, and an empty value from none', async () => {
+    const environment = 'staging';
+    await session.secrets.write({ environment, path: 'kind', value: 'v' });
+    const bytes = await session.secrets.import({
+      environment,
+      secrets: [{ path: 'kind', value: Buffer.from('v') }],
+    });
+    expect(bytes.updated).toEqual(['kind']);
+    const empty = await session.secrets.import({
+      environment,
+      secrets: [{ path: 'empty', value: '' }],
+    });
+    expect(empty.created).toEqual(['empty']);
+  });
+
+  it('keeps nothing if one of the secrets cannot be kept', async () => {
+    const before = await session.secrets.list({ environment: 'testing' });
+    const good = Array.from({ length: 20 }, (_, n) => ({ path: `ok-${n}`, value: 'v' }));
+    for (const bad of [
+      { path: 'large', value: 'x'.repeat(1024 * 1024 + 1) },
+      { path: '../up', value: 'v' },
+      { path: 'fields', value: { 'a b': 'v' } },
+    ]) {
+      await expect(
+        session.secrets.import({ environment: 'testing', secrets: [...good, bad], layout: layout() }),
+      ).rejects.toThrow();
+    }
+    expect(await session.secrets.list({ environment: 'testing' })).toEqual(before);
+    expect((await session.layouts.read({ environment: 'testing' })).layout).toBeUndefined();
+  });
+
+  it('puts each change on record beside itself, under one request', async () => {
+    await session.secrets.import({
+      environment: 'testing',
+      secrets: [
+        { path: 'r/1', value: 'v' },
+        { path: 'r/2', value: 'v' },
+      ],
+    });
+    await session.secrets.import({
+      environment: 'testing',
+      secrets: [
+        { path: 'r/1', value: 'v' },
+        { path: 'r/2', value: 'w' },
+      ],
+    });
+    const { entries } = await session.audit.query({ environment: 'testing', limit: 6 });
+    const [updated, second, two, one, first] = entries;
+    expect([first?.action, second?.action]).toEqual(['secrets.import', 'secrets.import']);
+    expect([one?.action, one?.path, two?.action, two?.path]).toEqual([
+      'secrets.create',
+      'r/1',
+      'secrets.create',
+      'r/2',
+    ]);
+    expect(updated).toMatchObject({ action: 'secrets.update', path: 'r/2', version: 2 });
+    expect(new Set([first?.request, one?.request, two?.request]).size).toBe(1);
+    expect(updated?.request).toBe(second?.request);
+    expect(first?.detail).toBe('2 secrets');
+  });
+
+  it('needs the right to write and to read each path', async () => {
+    const reader = await withGrants('i-reader', [['allow', 'read list', '**']]);
+    const writer = await withGrants('i-writer', [['allow', 'write list', '**']]);
+    const both = await withGrants('i-both', [
+      ['allow', 'write read', '**'],
+      ['deny', 'write', 'default/testing/no'],
+    ]);
+    const ask = (who: Session, path: string): Promise<unknown> =>
+      who.secrets.import({
+        environment: 'testing',
+        secrets: [
+          { path: 'yes', value: 'v' },
+          { path, value: 'v' },
+        ],
+      });
+    for (const who of [reader, writer]) {
+      await expect(ask(who, 'a')).rejects.toMatchObject({ code: 'denied' });
+    }
+    await expect(ask(both, 'no')).rejects.toMatchObject({ code: 'denied' });
+    await expect(
+      session.secrets.read({ environment: 'testing', path: 'yes' }),
+    ).rejects.toMatchObject({ code: 'secret_not_found' });
+    await expect(ask(both, 'a')).resolves.toMatchObject({ created: ['yes', 'a'] });
+  });
+});
+
+describe('a layout', () => {
+  it('comes back as it was, and the next one replaces it', async () => {
+    const environment = 'production';
+    expect((await session.layouts.read({ environment })).layout).toBeUndefined();
+    await session.secrets.import({ environment, secrets: [], layout: layout() });
+    const read = (await session.layouts.read({ environment })).layout;
+    expect(read?.equals(layout())).toBe(true);
+    const next = SecretValue.text(serializeLayout(parseDotenv('B=1\n')));
+    await session.secrets.import({ environment, secrets: [], layout: next });
+    expect((await session.layouts.read({ environment })).layout?.equals(next)).toBe(true);
+    expect((await session.layouts.read({ environment: 'development' })).layout).toBeUndefined();
+  });
+
+  it('is not replaced by somebody who may not write in the environment', async () => {
+    const reader = await withGrants('l-reader', [['allow', 'read list', '**']]);
+    const elsewhere = await withGrants('l-elsewhere', [['allow', 'read write', 'default/testing/**']]);
+    const before = (await session.layouts.read({ environment: 'production' })).layout;
+    for (const who of [reader, elsewhere]) {
+      await expect(
+        who.secrets.import({ environment: 'production', secrets: [], layout: layout() }),
+      ).rejects.toMatchObject({ code: 'denied' });
+    }
+    const after = (await session.layouts.read({ environment: 'production' })).layout;
+    expect(before !== undefined && after?.equals(before)).toBe(true);
+  });
+
+  it('is not given to somebody who may not read one of its variables', async () => {
+    await session.secrets.import({ environment: 'development', secrets: [], layout: layout() });
+    const most = await withGrants('l-most', [
+      ['allow', 'read list', 'default/development/**'],
+      ['deny', 'read', 'default/development/db/**'],
+    ]);
+    const every = await withGrants('l-all', [['allow', 'read', 'default/development/**']]);
+    const at = { environment: 'development' };
+    expect((await most.layouts.read(at)).layout).toBeUndefined();
+    expect((await every.layouts.read(at)).layout?.equals(layout())).toBe(true);
+    const outside = await withGrants('l-none', [['allow', 'list', '**']]);
+    await expect(outside.layouts.read(at)).rejects.toMatchObject({ code: 'denied' });
+  });
+});

@@ -1,0 +1,328 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { createUser } from '../../domain/access/principals.ts';
+import { uuidv7 } from '../../lib/ids.ts';
+import { toBase64Url } from '../../lib/base64.ts';
+import { GRANTS } from '../../store/protected-tables.ts';
+import { insertRow } from '../../store/rows.ts';
+import {
+  makeTemporaryVault,
+  openParts,
+  OWNER,
+  type OpenParts,
+  type TemporaryVault,
+} from '../../testing/temporary-vault.ts';
+import type { Session } from '../session.ts';
+import type { ListSecretsInput } from './list-secrets.ts';
+
+let place: TemporaryVault;
+let parts: OpenParts;
+let session: Session;
+const environment = 'production';
+const paths = [
+  'a',
+  'a-b',
+  'a.b',
+  'a/b',
+  'a/b/c',
+  'a0',
+  'aa',
+  'A',
+  'B/c',
+  '-',
+  '.env',
+  '0',
+  '_',
+  'payments/STRIPE_KEY',
+  'payments/STRIPE_KEY_2',
+  'payments.old/STRIPE_KEY',
+  'paymentsX',
+  'z',
+  'z/z/z',
+];
+
+beforeAll(async () => {
+  place = await makeTemporaryVault();
+  parts = await openParts(place);
+  session = parts.as(OWNER);
+  await session.secrets.import({
+    environment,
+    secrets: paths.map((path, index) => ({
+      path,
+      value: 'v',
+      type: index % 2 === 0 ? ('password' as const) : ('api_key' as const),
+    })),
+  });
+  await session.secrets.update({ environment, path: 'a/b', tags: ['one', 'two'] });
+  await session.secrets.update({ environment, path: 'z', tags: ['one'] });
+  for (const other of ['development', 'staging']) {
+    await session.secrets.import({
+      environment: other,
+      secrets: ['a', 'a/b', 'only/here'].map((path) => ({ path, value: 'v' })),
+    });
+  }
+});
+afterAll(async () => {
+  await parts.vault.close();
+  place.remove();
+});
+
+/** All pages of a list, `environment path` each. */
+async function all(who: Session, input: ListSecretsInput, limit = 1000): Promise<string[]> {
+  const found: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await who.secrets.list({ ...input, limit, cursor });
+    expect(page.secrets.length).toBeLessThanOrEqual(limit);
+    found.push(...page.secrets.map((secret) => `${secret.environment} ${secret.path}`));
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return found;
+}
+
+const byBytes = (list: readonly string[]): string[] =>
+  list.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+const inProduction = (list: readonly string[]): string[] =>
+  byBytes(list).map((path) => `${environment} ${path}`);
+
+/** A principal with rules of its own. */
+async function withGrants(
+  name: string,
+  grants: readonly (readonly ['allow' | 'deny', string, string])[],
+): Promise<Session> {
+  await parts.write(async (work) => {
+    const { id } = await createUser(work, uuidv7(), name);
+    for (const [effect, capabilities, pattern] of grants) {
+      await insertRow(work.transaction, work.mac, GRANTS, {
+        id: uuidv7(),
+        workspace_id: null,
+        subject_kind: 'principal',
+        subject_id: id,
+        effect,
+        capabilities,
+        pattern,
+        conditions: null,
+        created_at: 1,
+        created_by: null,
+      });
+    }
+  });
+  return parts.as(name);
+}
+
+describe('a list', () => {
+  it('holds every secret of an environment once, in the order of its path', async () => {
+    expect(await all(session, { environment })).toEqual(inProduction(paths));
+  });
+
+  it('is the same in pages of any size', async () => {
+    for (const limit of [1, 2, 3, 7, paths.length - 1, paths.length, paths.length + 1]) {
+      expect(await all(session, { environment }, limit)).toEqual(inProduction(paths));
+    }
+  });
+
+  it('goes through all environments in their order if none is named', async () => {
+    const expected = [
+      ...['a', 'a/b', 'only/here'].map((path) => `development ${path}`),
+      ...['a', 'a/b', 'only/here'].map((path) => `staging ${path}`),
+      ...inProduction(paths),
+    ];
+    for (const limit of [1, 2, 3, 5, 1000]) {
+      expect(await all(session, {}, limit)).toEqual(expected);
+    }
+  });
+
+  it('has no next page when the last secret has been given', async () => {
+    const page = await session.secrets.list({ environment, limit: paths.length });
+    expect(page.next).toBeUndefined();
+    expect((await session.secrets.list({ environment: 'testing' })).next).toBeUndefined();
+  });
+
+  it('gives 100 unless another number is asked for, and at most 1,000', async () => {
+    await session.secrets.import({
+      environment: 'testing',
+      secrets: Array.from({ length: 101 }, (_, n) => ({ path: `n${n}`, value: 'v' })),
+    });
+    const page = await session.secrets.list({ environment: 'testing' });
+    expect(page.secrets.length).toBe(100);
+    expect(page.next).toBeTypeOf('string');
+    for (const limit of [0, -1, 1001, 1.5, Number.NaN]) {
+      await expect(session.secrets.list({ environment, limit })).rejects.toMatchObject({
+        code: 'invalid_input',
+      });
+    }
+  });
+
+  it('of a prefix holds what begins with it, and nothing else, for any prefix', async () => {
+    const prefixes = new Set(
+      paths.flatMap((path) => [...path].map((_, at) => path.slice(0, at + 1))),
+    );
+    for (const prefix of ['', ...prefixes, 'none', 'zz', 'a/b/c/d', '/']) {
+      expect([prefix, await all(session, { environment, prefix }, prefix.length + 1)]).toEqual([
+        prefix,
+        inProduction(paths.filter((path) => path.startsWith(prefix))),
+      ]);
+    }
+    for (const prefix of ['é', 'a b', '%', 'a\u0000', 'x'.repeat(256)]) {
+      await expect(session.secrets.list({ environment, prefix })).rejects.toMatchObject({
+        code: 'invalid_input',
+      });
+    }
+  });
+
+  it('is narrowed by type and by tag', async () => {
+    const passwords = paths.filter((_, index) => index % 2 === 0);
+    expect(await all(session, { environment, type: 'password' }, 2)).toEqual(
+      inProduction(passwords),
+    );
+    expect(await all(session, { environment, tag: 'one' }, 1)).toEqual(inProduction(['a/b', 'z']));
+    expect(await all(session, { environment, tag: 'two' })).toEqual(inProduction(['a/b']));
+    expect(await all(session, { environment, tag: 'On' })).toEqual([]);
+    expect(await all(session, { environment, tag: 'one', type: 'jwt_secret' })).toEqual([]);
+  });
+
+  it('never says a value, and says what else is known', async () => {
+    const page = await session.secrets.list({ environment, prefix: 'payments/' });
+    expect(page.secrets[0]).toEqual({
+      id: expect.any(String) as string,
+      workspace: 'default',
+      environment,
+      path: 'payments/STRIPE_KEY',
+      type: expect.any(String) as string,
+      version: 1,
+      tags: [],
+      expiresAt: null,
+      isExpired: false,
+      createdAt: expect.any(String) as string,
+      createdBy: expect.any(String) as string,
+      updatedAt: expect.any(String) as string,
+      updatedBy: expect.any(String) as string,
+    });
+  });
+
+  it('in pages neither loses nor repeats what stays while others write and delete', async () => {
+    const where = { environment: 'testing', prefix: 'm/' };
+    const stable = Array.from({ length: 60 }, (_, n) => `m/${String(n * 2).padStart(3, '0')}`);
+    await session.secrets.import({
+      environment: 'testing',
+      secrets: stable.map((path) => ({ path, value: 'v' })),
+    });
+    let n = 1;
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const [page] = await Promise.all([
+        session.secrets.list({ ...where, limit: 7, cursor }),
+        session.secrets.write({
+          environment: 'testing',
+          path: `m/${String((n * 37) % 121 | 1).padStart(3, '0')}`,
+          value: 'v',
+        }),
+      ]);
+      if (n % 3 === 0) {
+        const odd = page.secrets.find(({ path }) => Number(path.slice(2)) % 2 === 1);
+        if (odd !== undefined) {
+          await session.secrets.delete({ environment: 'testing', path: odd.path });
+        }
+      }
+      n += 1;
+      seen.push(...page.secrets.map(({ path }) => path));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(stable.every((path) => seen.includes(path))).toBe(true);
+    expect(seen).toEqual(byBytes(seen));
+  });
+});
+
+describe('a cursor', () => {
+  it('that was made up or comes from another list shows nothing that the list would not', async () => {
+    const whole = new Set(await all(session, { environment, prefix: 'payments/' }));
+    const cursors = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 30 }),
+      fc.string({ unit: 'binary', maxLength: 30 }).map((text) => toBase64Url(Buffer.from(text))),
+      fc
+        .tuple(
+          fc.constantFrom('production', 'staging', 'nowhere', '', 'default'),
+          fc.oneof(fc.constantFrom(...paths), fc.string({ unit: 'binary', maxLength: 8 })),
+        )
+        .map(([name, path]) => toBase64Url(Buffer.from(`${name}/${path}`))),
+    );
+    await fc.assert(
+      fc.asyncProperty(cursors, async (cursor) => {
+        try {
+          const page = await session.secrets.list({ environment, prefix: 'payments/', cursor });
+          for (const { environment: name, path } of page.secrets) {
+            expect(whole.has(`${name} ${path}`)).toBe(true);
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'invalid_input' });
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('does not lead to secrets that the caller may not list', async () => {
+    const narrow = await withGrants('narrow', [['allow', 'list', 'default/production/payments/**']]);
+    for (const position of ['production/', 'production/a', 'staging/', 'development/a', 'x/y']) {
+      const cursor = toBase64Url(Buffer.from(position));
+      const { secrets } = await narrow.secrets.list({ cursor });
+      expect(secrets.every(({ path }) => path.startsWith('payments/'))).toBe(true);
+    }
+  });
+});
+
+describe('what may not be listed', () => {
+  it('is passed over, and does not make a page short', async () => {
+    const some = await withGrants('some', [
+      ['allow', 'list', 'default/*/a/**'],
+      ['allow', 'list', 'default/production/z'],
+      ['deny', 'list', 'default/production/a/b/*'],
+    ]);
+    const expected = [
+      'development a',
+      'development a/b',
+      'staging a',
+      'staging a/b',
+      'production a',
+      'production a/b',
+      'production z',
+    ];
+    for (const limit of [1, 2, 3, 1000]) expect(await all(some, {}, limit)).toEqual(expected);
+    const { next } = await some.secrets.list({ environment, limit: 3 });
+    expect(next).toBeUndefined();
+  });
+
+  it('is denied where there is nothing at all, and where a deny covers everything', async () => {
+    const none = await withGrants('none', [['allow', 'read write', '**']]);
+    await expect(none.secrets.list({ environment })).rejects.toMatchObject({ code: 'denied' });
+    const barred = await withGrants('barred', [
+      ['allow', 'list', '**'],
+      ['deny', 'list', 'default/production/**'],
+    ]);
+    await expect(barred.secrets.list({ environment })).rejects.toMatchObject({ code: 'denied' });
+    const rest = await all(barred, {});
+    expect(rest.length).toBeGreaterThan(0);
+    expect(rest.some((each) => each.startsWith('production'))).toBe(false);
+  });
+
+  it('is not shown by history, workspaces and environments either', async () => {
+    await session.workspaces.create({ name: 'other' });
+    const part = await withGrants('part', [['allow', 'list', 'default/staging/a']]);
+    expect((await part.workspaces.list()).map(({ name }) => name)).toEqual(['default']);
+    expect((await part.environments.list()).map(({ name }) => name)).toEqual(['staging']);
+    const { versions } = await part.secrets.history({ path: 'a' });
+    expect(versions.map((each) => each.environment)).toEqual(['staging']);
+    await expect(part.secrets.history({ path: 'a/b' })).rejects.toMatchObject({
+      code: 'secret_not_found',
+    });
+    await expect(part.environments.list({ workspace: 'other' })).rejects.toMatchObject({
+      code: 'denied',
+    });
+    await expect(part.secrets.describe({ environment, path: 'a' })).rejects.toMatchObject({
+      code: 'denied',
+    });
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+
+import type { EntryFields } from '../domain/audit/entry.ts';
+import { uuidv7 } from '../lib/ids.ts';
+import { Refusals } from './refusals.ts';
+
+const refusal = (ip: string | undefined, reason = 'principal_unknown'): EntryFields => ({
+  request: uuidv7(),
+  action: 'secrets.read',
+  outcome: 'denied',
+  reason,
+  ip,
+});
+
+const MINUTE = 60_000;
+const counts = (entries: readonly EntryFields[]): (number | undefined)[] =>
+  entries.map(({ count }) => count);
+
+describe('refusals of unknown callers', () => {
+  it('go on record at once the first time, and are counted for the rest of the minute', () => {
+    const refusals = new Refusals();
+    const first = refusal('192.0.2.1');
+    expect(refusals.take(first, 0)).toEqual([{ ...first, count: 1 }]);
+    for (let n = 1; n < 1000; n += 1) {
+      expect(refusals.take(refusal('192.0.2.1'), n)).toEqual([]);
+    }
+    expect(refusals.drain(MINUTE - 1)).toEqual([]);
+    const [told, ...more] = refusals.drain(MINUTE);
+    expect(more).toEqual([]);
+    expect(told).toMatchObject({ count: 999, ip: '192.0.2.1', reason: 'principal_unknown' });
+    expect(told?.request).not.toBe(first.request);
+    expect(refusals.drain(MINUTE)).toEqual([]);
+  });
+
+  it('are told before the first of the next minute', () => {
+    const refusals = new Refusals();
+    refusals.take(refusal('a'), 0);
+    refusals.take(refusal('a'), 1);
+    refusals.take(refusal('a'), 2);
+    expect(counts(refusals.take(refusal('a'), MINUTE))).toEqual([2, 1]);
+    expect(counts(refusals.take(refusal('a'), MINUTE * 2))).toEqual([1]);
+  });
+
+  it('are counted apart by address and by reason', () => {
+    const refusals = new Refusals();
+    for (const [ip, reason] of [
+      ['a', 'x'],
+      ['b', 'x'],
+      ['a', 'y'],
+      [undefined, 'x'],
+    ] as const) {
+      expect(counts(refusals.take(refusal(ip, reason), 0))).toEqual([1]);
+    }
+  });
+
+  it('of more addresses than are kept are counted together, and none is lost', () => {
+    const refusals = new Refusals();
+    let told = 0;
+    const add = (entries: readonly EntryFields[]): void => {
+      told += entries.reduce((sum, { count }) => sum + (count ?? 0), 0);
+    };
+    let entries = 0;
+    for (let n = 0; n < 5000; n += 1) {
+      const due = refusals.take(refusal(`address-${n}`), n % MINUTE);
+      entries += due.length;
+      add(due);
+    }
+    expect(entries).toBe(1025);
+    const rest = refusals.drain(0, true);
+    add(rest);
+    expect(rest.length).toBe(1);
+    expect(told).toBe(5000);
+  });
+});

@@ -1,0 +1,68 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { StoredAuditLog } from '../../testing/stored-audit-log.ts';
+import { indexEntries } from './entry-index.ts';
+
+function index(stored: StoredAuditLog, onlyBeyond?: number): Promise<void> {
+  return stored.store.write((transaction) =>
+    indexEntries(transaction, stored.log, onlyBeyond === undefined ? {} : { onlyBeyond }),
+  );
+}
+
+function indexed(stored: StoredAuditLog): Record<string, unknown>[] {
+  return stored
+    .rows('SELECT path, seq FROM audit_index ORDER BY path, seq')
+    .map((row) => ({ ...row }));
+}
+
+/** Two paths, and entries that name none. */
+function pathOf(seq: number): string | undefined {
+  return seq % 3 === 0 ? undefined : `p/${String(seq % 3)}`;
+}
+
+describe('the index of entries by path', () => {
+  it('has each entry that names a path, once, however often it is brought up to date', async () => {
+    await using stored = await StoredAuditLog.create();
+    for (const count of [5, 0, 300, 1]) {
+      await stored.append(count, (seq) => ({ path: pathOf(seq) }));
+      await index(stored);
+      await index(stored);
+    }
+    const expected = [...Array(306).keys()]
+      .flatMap((seq) => (pathOf(seq) === undefined ? [] : [{ path: pathOf(seq), seq }]))
+      .toSorted((a, b) => (a.path ?? '').localeCompare(b.path ?? '') || a.seq - b.seq);
+    expect(indexed(stored)).toStrictEqual(expected);
+  });
+
+  it('goes on past one page', async () => {
+    await using stored = await StoredAuditLog.create();
+    await stored.append(8200, (seq) => ({ path: seq === 8199 ? 'last' : 'other' }));
+    await index(stored);
+    expect(indexed(stored)).toHaveLength(8200);
+    expect(indexed(stored)[0]).toStrictEqual({ path: 'last', seq: 8199 });
+  });
+
+  it('is left alone while the backlog is small', async () => {
+    await using stored = await StoredAuditLog.create();
+    await stored.append(10, () => ({ path: 'p' }));
+    await index(stored, 10);
+    expect(indexed(stored)).toHaveLength(0);
+    await stored.append(1, () => ({ path: 'p' }));
+    await index(stored, 10);
+    expect(indexed(stored)).toHaveLength(11);
+  });
+
+  it('is not led astray by text of other members that looks like a path', async () => {
+    await using stored = await StoredAuditLog.create();
+    const texts = ['","path":"forged"', ',"path":"forged"', String.raw`\","path":"forged"`];
+    const mores = fc.sample(fc.string({ unit: 'binary' }), 300);
+    await stored.append(mores.length, (seq) => {
+      const [text = '', more = ''] = [texts[seq % texts.length], mores[seq]];
+      return { actorName: text + more, detail: more + text, userAgent: text, path: 'real' };
+    });
+    await stored.append(1, () => ({ detail: texts[0] }));
+    await index(stored);
+    expect(new Set(indexed(stored).map(({ path }) => path))).toStrictEqual(new Set(['real']));
+    expect(indexed(stored)).toHaveLength(mores.length);
+  });
+});

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { describeCounts, rot, Specimens, type Rotten } from './bit-rot.ts';
+
+const FLIPS: readonly (readonly [kind: Rotten, flips: number])[] = [
+  ['database', 300],
+  ['wal', 100],
+  ['key', 50],
+  ['checkpoint', 50],
+];
+
+let specimens: Specimens;
+
+beforeAll(async () => {
+  specimens = await Specimens.make();
+});
+
+afterAll(() => specimens[Symbol.dispose]());
+
+describe('F8 bits that flip by themselves', () => {
+  test('F8 an undamaged vault reads as it was written', async () => {
+    for (const [kind] of FLIPS) {
+      expect(await specimens.untouched(kind)).toEqual({ result: 'harmless', detail: '' });
+    }
+  });
+
+  test.each(FLIPS)(
+    'F8 one flipped bit of the %s is noticed or without effect, and never gives another value (%i flips)',
+    async (kind, flips) => {
+      const { counts, wrong } = await rot(specimens, kind, flips);
+      process.stdout.write(`${describeCounts(kind, counts)}\n`);
+      expect(wrong).toEqual([]);
+      // Flips that never did anything would mean that the wrong file was read.
+      expect(counts.get('harmless') ?? 0).toBeLessThan(flips);
+    },
+    120_000,
+  );
+});

@@ -1,0 +1,193 @@
+// Kills one operation at each of its system calls that change something on
+// disk, and looks at what is left: `node test/faults/syscalls.ts [points|all]`.
+// Rows F2 and A96 of the fault tests. Needs strace.
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { init, open } from '../../src/index.ts';
+import { checkVault } from './check.ts';
+import { sha256, valueOf, type LedgerLine } from './ledger.ts';
+import { requireTool } from './tools.ts';
+
+const OPERATIONS = ['init', 'create', 'cas', 'import'] as const;
+const SYSCALLS = ['fsync', 'pwrite64', 'write', 'rename', 'unlink', 'ftruncate', 'mkdir'] as const;
+const POINTS_DEFAULT = 50;
+
+type OperationName = (typeof OPERATIONS)[number];
+
+/** The `when`-th call of `syscall` in the main thread. */
+interface Point {
+  readonly operation: OperationName;
+  readonly syscall: string;
+  readonly when: number;
+}
+
+/** Where a vault and its keys are. */
+interface Place {
+  readonly path: string;
+  readonly config: string;
+}
+
+const program = fileURLToPath(new URL('one-operation.ts', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'strongroom-syscalls-'));
+const template = join(scratch, 'template');
+
+/** What the operation promised by saying `done`. */
+const PROMISES: Readonly<Record<OperationName, LedgerLine>> = {
+  init: ack('init', '', 0),
+  create: ack('create', 'new/a', 1),
+  cas: ack('update', 'old/a', 2),
+  import: ack('import', 'new/at-once/group', 1),
+};
+
+function ack(op: LedgerLine['op'], path: string, version: number): LedgerLine {
+  return { op, path, version, sha256: sha256(valueOf(path, version)), outcome: 'ok' };
+}
+
+/** A place for one run: empty for `init`, otherwise with a vault that has `old/a`. */
+function prepare(operation: OperationName, name: string): Place {
+  const base = join(scratch, name);
+  if (operation !== 'init') cpSync(template, base, { recursive: true });
+  return { path: join(base, 'vault'), config: join(base, 'config') };
+}
+
+/** Runs the operation under strace; resolves to its output and whether it was killed. */
+function trace(
+  operation: OperationName,
+  place: Place,
+  options: readonly string[],
+): Promise<{ readonly output: string; readonly isKilled: boolean }> {
+  return new Promise((resolve) => {
+    const command = [process.execPath, program, operation, place.path, place.config];
+    const child = spawn('strace', ['-f', '-qq', ...options, ...command], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (data: Buffer) => (output += data.toString()));
+    // strace dies of the signal that its child died of.
+    child.on('close', (_code, signal) => resolve({ output, isKilled: signal === 'SIGKILL' }));
+  });
+}
+
+/** The points of an operation: the calls of its main thread once everything is loaded. */
+async function pointsOf(operation: OperationName): Promise<Point[]> {
+  const log = join(scratch, `${operation}.trace`);
+  const options = ['-o', log, '-e', `trace=${SYSCALLS.join(',')}`];
+  const { output } = await trace(operation, prepare(operation, `${operation}-count`), options);
+  if (!output.includes('done')) throw new Error(`${operation} fails when it is only watched`);
+  const lines = readFileSync(log, 'utf8').split('\n');
+  const start = lines.findIndex((line) => line.includes('write(1, "begin'));
+  const thread = lines[start]?.split(' ', 1)[0] ?? '';
+  const counts = new Map<string, number>();
+  const points: Point[] = [];
+  for (const [index, line] of lines.entries()) {
+    const [, caller, syscall] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
+    if (caller !== thread || syscall === undefined) continue;
+    const when = (counts.get(syscall) ?? 0) + 1;
+    counts.set(syscall, when);
+    if (index > start) points.push({ operation, syscall, when });
+  }
+  return points;
+}
+
+/** At most `max` of the points: rare calls first, then writes spread over the whole operation. */
+function choose(points: readonly Point[], max: number): Point[] {
+  const rare = points.filter(({ syscall }) => syscall !== 'pwrite64');
+  const writes = points.filter(({ syscall }) => syscall === 'pwrite64');
+  const chosen = spread(rare, Math.ceil(max / 2));
+  return [...chosen, ...spread(writes, max - chosen.length)];
+}
+
+function spread(points: readonly Point[], max: number): Point[] {
+  if (points.length <= max) return [...points];
+  return Array.from({ length: max }, (_, index) => {
+    const point = points[Math.floor((index * points.length) / max)];
+    if (point === undefined) throw new RangeError('there is no such point');
+    return point;
+  });
+}
+
+/** Kills the operation at a point. Resolves to what is wrong then, and whether it was done. */
+async function killAt(point: Point): Promise<{ problems: readonly string[]; isDone: boolean }> {
+  const { operation, syscall, when } = point;
+  const name = `${operation}-${syscall}-${when}`;
+  const place = prepare(operation, name);
+  const inject = `inject=${syscall}:signal=SIGKILL:when=${when}`;
+  const options = ['-o', '/dev/null', '-e', `trace=${syscall}`, '-e', inject];
+  const { output, isKilled } = await trace(operation, place, options);
+  if (!isKilled) missed += 1;
+  try {
+    const acks = output.includes('done') ? [PROMISES[operation]] : [];
+    if (operation !== 'init') acks.push(ack('create', 'old/a', 1));
+    else if (!existsSync(join(place.path, 'vault.db'))) {
+      if (acks.length > 0) return { problems: ['the vault is not there'], isDone: false };
+      await init({ path: place.path, owner: 'ada', configDirectory: place.config });
+      return { problems: (await check(place, [])).problems, isDone: false };
+    }
+    const { problems, versions } = await check(place, acks);
+    return { problems, isDone: operation === 'init' || versions > 1 };
+  } finally {
+    rmSync(join(scratch, name), { recursive: true, force: true });
+  }
+}
+
+function check(place: Place, acks: readonly LedgerLine[]): ReturnType<typeof checkVault> {
+  return checkVault(place.path, place.config, acks);
+}
+
+async function makeTemplate(): Promise<void> {
+  const [path, configDirectory] = [join(template, 'vault'), join(template, 'config')];
+  await init({ path, owner: 'ada', configDirectory });
+  await using vault = await open({ path, configDirectory });
+  const secret = { environment: 'development', path: 'old/a', value: valueOf('old/a', 1) };
+  await vault.as({ principal: 'ada' }).secrets.create(secret);
+}
+
+async function runOperation(operation: OperationName, max: number): Promise<void> {
+  const all = await pointsOf(operation);
+  const waiting = choose(all, max);
+  const total = waiting.length;
+  let done = 0;
+  const work = async (): Promise<void> => {
+    for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
+      const result = await killAt(point).catch((error: unknown) => ({
+        problems: [String(error)],
+        isDone: false,
+      }));
+      if (result.isDone) done += 1;
+      if (result.problems.length === 0) {
+        passed += 1;
+        continue;
+      }
+      failed += 1;
+      const where = `${operation} killed at ${point.syscall} ${point.when}`;
+      process.stdout.write(`${where}: ${result.problems.slice(0, 3).join('; ')}\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  process.stdout.write(
+    `${operation}: killed at ${total} of ${all.length} calls, then ${done} times wholly done and ${total - done} times not at all\n`,
+  );
+}
+
+requireTool('strace', 'strace');
+const max = process.argv[2] === 'all' ? Infinity : Number(process.argv[2] ?? POINTS_DEFAULT);
+let passed = 0;
+let failed = 0;
+let missed = 0;
+try {
+  await makeTemplate();
+  for (const operation of OPERATIONS) await runOperation(operation, max);
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+// Timers make a late call come or not; more than a few would mean that nothing was killed at all.
+if (missed > (passed + failed) / 10) {
+  failed += 1;
+  process.stdout.write(`${missed} calls were never reached: too few kills to say anything\n`);
+}
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,38 @@
+// Holds Strongroom against other people's programs: Python's cryptography and
+// argon2, PyYAML, python-dotenv, npm dotenv, and the shells. What it needs it
+// installs: Python packages into node_modules/.cache, shells with apt-get.
+// With CI set, a peer that cannot be had is a failure.
+
+import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { completion } from './completion.ts';
+import { fernet } from './fernet.ts';
+import { formats } from './formats.ts';
+import { Report } from './report.ts';
+import { python } from './tools.ts';
+import { vaultBySpec } from './vault.ts';
+
+const report = new Report();
+const directory = mkdtempSync(join(tmpdir(), 'strongroom-peers-'));
+const place = (name: string): string => {
+  const path = join(directory, name);
+  mkdirSync(path);
+  return path;
+};
+
+try {
+  const found = python();
+  const path = 'path' in found ? found.path : undefined;
+  if ('missing' in found) report.leaveOut('Python with its packages', found.missing);
+  if (path !== undefined) {
+    fernet(path, report);
+    await vaultBySpec(path, place('spec'), report);
+  }
+  formats(path, place('formats'), report);
+  completion(place('completion'), report);
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
+process.exitCode = report.close();

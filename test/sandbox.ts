@@ -1,0 +1,101 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), '..', 'bin', 'strongroom.js');
+
+/** What a command gave. */
+export interface Outcome {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The exit code, or the name of the signal. */
+  readonly code: number | string;
+}
+
+/** How to run a command. */
+export interface CommandOptions {
+  readonly stdin?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A project's directory and a home of its own, where `strongroom` is on the `PATH`. */
+export class Sandbox implements Disposable {
+  readonly #root: string;
+  /** The project's directory. */
+  readonly directory: string;
+  readonly home: string;
+
+  constructor() {
+    this.#root = realpathSync(mkdtempSync(join(tmpdir(), 'strongroom-')));
+    this.directory = join(this.#root, 'my-app');
+    this.home = join(this.#root, 'home');
+    const programs = join(this.#root, 'bin');
+    for (const directory of [this.directory, this.home, programs]) mkdirSync(directory);
+    const command = join(programs, 'strongroom');
+    writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`);
+    chmodSync(command, 0o755);
+  }
+
+  /** Runs a line of shell in the project's directory, to its end. */
+  run(line: string, { stdin = '', env = {} }: CommandOptions = {}): Outcome {
+    const { stdout, stderr, status, signal } = spawnSync('sh', ['-c', line], {
+      cwd: this.directory,
+      env: { ...this.env, ...env },
+      input: stdin,
+      maxBuffer: 1 << 28,
+    });
+    return { stdout: stdout.toString(), stderr: stderr.toString(), code: signal ?? status ?? -1 };
+  }
+
+  /** Starts a program in the project's directory, with pipes. */
+  start(command: string, ...args: readonly string[]): ChildProcess {
+    return spawn(command, args, { cwd: this.directory, env: this.env });
+  }
+
+  /** Puts a file into the project's directory. */
+  write(name: string, content: string | Uint8Array): string {
+    const path = join(this.directory, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+    return path;
+  }
+
+  /** The variables that commands get. */
+  get env(): Record<string, string> {
+    return {
+      PATH: `${join(this.#root, 'bin')}:${process.env['PATH'] ?? ''}`,
+      HOME: this.home,
+      XDG_CONFIG_HOME: join(this.home, '.config'),
+      // Compiled code may be shared: it would take most of the time of each command.
+      XDG_CACHE_HOME: join(tmpdir(), 'strongroom-test-cache'),
+      STRONGROOM_PRINCIPAL: 'ada',
+      LC_ALL: 'C.UTF-8',
+    };
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
+
+/** Waits until a process has written a text to its output; gives all it wrote until then. */
+export function written(child: ChildProcess, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    const onEnd = (): void => reject(new Error(`ended without "${text}": ${output}`));
+    child.stdout?.on('data', (chunk: Uint8Array) => {
+      output += Buffer.from(chunk).toString();
+      if (output.includes(text)) resolve(output);
+    });
+    child.once('close', onEnd);
+  });
+}
+
+/** Waits for the end of a process; gives its exit code or the name of its signal. */
+export function ended(child: ChildProcess): Promise<number | string> {
+  return new Promise((resolve) => {
+    child.once('close', (code, signal) => resolve(signal ?? code ?? -1));
+  });
+}
