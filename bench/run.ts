@@ -8,7 +8,7 @@
 // A missed gate is shown, not hidden, and does not fail the run; a benchmark that cannot run does.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -53,6 +53,7 @@ const directory = mkdtempSync(join(tmpdir(), 'strongroom-bench-'));
 process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 
+const [loadBefore = 0] = loadavg();
 const begin = performance.now();
 const ran = runAll(FILES.filter((file) => names.length === 0 || names.includes(file)));
 const seconds = (performance.now() - begin) / 1000;
@@ -96,6 +97,7 @@ function machine(): string {
     `${model}, ${processors.length} cores, ${gigabytes} GB`,
     `${type()} ${release()}, ${fileSystem()}`,
     `Node ${process.versions.node}, SQLite ${process.versions['sqlite'] ?? 'unknown'}`,
+    `load average before the run ${loadBefore.toFixed(1)}`,
   ].join('; ');
 }
 

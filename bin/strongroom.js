@@ -21,7 +21,7 @@ async function runHere() {
   // Not where Node keeps it by default: compiled code in a directory for everybody could be another's.
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   if (isAbsolute(cache)) enableCompileCache(join(cache, 'strongroom', 'compiled'));
-  const compiled = join(root, 'dist', 'bundle', 'cli.js');
+  const compiled = join(root, 'dist', 'bundle', 'main.js');
   const { main } = await import(
     existsSync(compiled) ? compiled : join(root, 'src', 'cli', 'main.ts')
   );

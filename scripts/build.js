@@ -1,6 +1,6 @@
-// Compiles src/ to dist/, and puts the command line into one file, since
-// loading several hundred modules would take most of a command's time
-// (docs/adr/0003-bundled-command-line.md). Plain JavaScript, because it also
+// Compiles src/ to dist/, and puts the library and the command line into few
+// files, since loading several hundred modules would take most of a command's
+// time (docs/adr/0003-bundled-modules.md). Plain JavaScript, because it also
 // runs where only an older Node is at hand.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
@@ -23,6 +23,7 @@ rmSync(join(root, 'dist'), { recursive: true, force: true });
 run('typescript', 'bin/tsc', ['-p', 'tsconfig.build.json']);
 run('rolldown', 'bin/cli.mjs', [
   'dist/cli/main.js',
+  'dist/index.js',
   '--format',
   'esm',
   '--platform',
@@ -30,5 +31,7 @@ run('rolldown', 'bin/cli.mjs', [
   '--dir',
   'dist/bundle',
   '--entry-file-names',
-  'cli.js',
+  '[name].js',
+  '--chunk-file-names',
+  '[name]-[hash].js',
 ]);

@@ -27,9 +27,9 @@ const EXPECTED: readonly string[] = [
   'SECURITY.md',
   'CHANGELOG.md',
   'bin/strongroom.js',
-  'dist/index.js',
+  'dist/bundle/index.js',
   'dist/index.d.ts',
-  'dist/bundle/cli.js',
+  'dist/bundle/main.js',
 ];
 
 const LIBRARY = `

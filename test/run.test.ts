@@ -83,11 +83,13 @@ describe('a program that is run', () => {
 });
 
 describe('while a program runs', () => {
-  test('the vault is free: set works from within, and has its effect on the next run', () => {
+  test.each(['', '--mask '])('the vault is free: set works from within (run %s)', (mask) => {
+    sandbox.run('strongroom delete SET_WITHIN -e development --yes');
     const inner =
       'printf changed | strongroom set SET_WITHIN -e development && echo "[$SET_WITHIN]"';
-    const line = `strongroom run -- sh -c '${inner}'; strongroom run -- sh -c 'echo "[$SET_WITHIN]"'`;
-    const { stdout, code } = sandbox.run(line);
+    const { stdout, code } = sandbox.run(
+      `strongroom run ${mask}-- sh -c '${inner}'; strongroom run -- sh -c 'echo "[$SET_WITHIN]"'`,
+    );
     expect(code).toBe(0);
     expect(stdout).toBe('[]\n[changed]\n');
   });

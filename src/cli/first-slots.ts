@@ -52,7 +52,7 @@ export function keysOfNewVault(slots: readonly FirstSlot[], made: NewVault): Slo
         return [{ kind: 'env', key: slot.key }];
       case 'shamir':
         return shares === undefined ? [] : [{ kind: 'shamir', shares }];
-      case 'recovery':
+      default:
         return [];
     }
   });

@@ -43,7 +43,7 @@ export function ignoreInGit(directory: string, vault: string): readonly string[]
 
 /** One write to the end of the file; a link is not followed out of the project. */
 function append(path: string, text: string): void {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0 } = constants;
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
   const file = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o644);
   try {
     writeFileSync(file, text);

@@ -20,27 +20,23 @@ export interface Start {
 const SURE_BYTES = 128 * 1024;
 
 /** What cannot be caught, or belongs to this process alone. */
-const NOT_FORWARDED: ReadonlySet<string> = new Set([
-  'SIGKILL',
-  'SIGSTOP',
-  'SIGCHLD',
-  'SIGPROF',
-  'SIGPIPE',
-  'SIGXFSZ',
-  // Faults of this process.
-  ...['SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGIOT', 'SIGSYS'],
-  // With these the terminal or the shell stops and continues the whole group.
-  ...['SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGCONT'],
-]);
+const NOT_FORWARDED: ReadonlySet<string> = new Set(
+  [
+    'KILL STOP CHLD PROF PIPE XFSZ',
+    // Faults of this process.
+    'SEGV BUS FPE ILL TRAP ABRT IOT SYS',
+    // With these the terminal or the shell stops and continues the whole group.
+    'TSTP TTIN TTOU CONT',
+  ].flatMap((names) => names.split(' ').map((name) => `SIG${name}`)),
+);
 
 /** What a terminal sends to the whole group, so that the program has it already. */
 const FROM_TERMINAL: ReadonlySet<string> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH']);
 
 /** Ending by these would leave a memory image, in which values could be found. */
-const DUMPS: ReadonlySet<string> = new Set([
-  ...['SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGIOT', 'SIGBUS', 'SIGFPE', 'SIGSEGV'],
-  ...['SIGXCPU', 'SIGXFSZ', 'SIGSYS'],
-]);
+const DUMPS: ReadonlySet<string> = new Set(
+  'QUIT ILL TRAP ABRT IOT BUS FPE SEGV XCPU XFSZ SYS'.split(' ').map((name) => `SIG${name}`),
+);
 
 /**
  * Lets a program take this process over: same process id, terminal, group and
@@ -71,14 +67,16 @@ export function becomeProgram({ file, args, environment }: Start): void {
  * @returns Whether they are blocking now, as far as can be known.
  */
 function makeStreamsBlocking(): boolean {
-  const streams = [process.stdin, process.stdout, process.stderr] as readonly object[];
-  for (const stream of streams as readonly BlockingStream[]) stream._handle?.setBlocking?.(true);
+  for (const stream of [process.stdin, process.stdout, process.stderr]) {
+    const handle = Reflect.get(stream, '_handle') as StreamHandle | null | undefined;
+    handle?.setBlocking?.(true);
+  }
   return process.platform !== 'linux' || [0, 1, 2].every((file) => !isNonBlocking(file));
 }
 
 /** What Node's streams on pipes and terminals have, though it is not documented. */
-interface BlockingStream {
-  readonly _handle?: { readonly setBlocking?: (isBlocking: boolean) => void };
+interface StreamHandle {
+  readonly setBlocking?: (isBlocking: boolean) => void;
 }
 
 function isNonBlocking(file: number): boolean {

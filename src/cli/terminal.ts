@@ -125,13 +125,14 @@ export class Terminal {
   /**
    * Asks yes or no. Without a terminal the answer is no, unless `--yes` was given.
    *
+   * @param initialValue - What Enter alone answers. Default yes.
    * @throws {@link StrongroomError} `usage` if the person gave up, which is neither.
    */
-  async confirm(question: string): Promise<boolean> {
+  async confirm(question: string, initialValue: boolean = true): Promise<boolean> {
     if (this.#assumeYes) return true;
     if (!this.canAsk) return false;
     const { confirm, isCancel } = await import('@clack/prompts');
-    const answer = await confirm({ message: question, output: process.stderr });
+    const answer = await confirm({ message: question, initialValue, output: process.stderr });
     if (isCancel(answer)) throw new StrongroomError('usage', 'nothing was changed');
     return answer;
   }

@@ -57,10 +57,7 @@ function counting(): Store {
   };
 }
 
-async function processAll(
-  transaction: Transaction,
-  items: readonly Item[],
-): Promise<CohortResult> {
+async function processAll(transaction: Transaction, items: readonly Item[]): Promise<CohortResult> {
   cohorts.push(items.length);
   const outcomes = [];
   for (const item of items) {

@@ -92,9 +92,7 @@ export async function initVault(directory: string, options: InitVaultOptions): P
     putInPlace(join(building, 'vault.db'), join(directory, 'vault.db'));
     return { id: vaultId, ...handover, auditKeyFile: files.auditKey };
   } catch (error) {
-    for (const path of handover.keyFiles) rmSync(path, { force: true });
-    for (const path of [files.auditKey, files.checkpoint]) rmSync(path, { force: true });
-    removeIfEmpty(dirname(files.auditKey));
+    takeBack([...handover.keyFiles, files.auditKey, files.checkpoint]);
     throw translateFileError(error);
   } finally {
     rmSync(building, { recursive: true, force: true });
@@ -233,11 +231,13 @@ function putInPlace(from: string, to: string): void {
   }
 }
 
-function removeIfEmpty(directory: string): void {
+/** Removes files, and the directory of the last one unless it holds what is not ours. */
+function takeBack(files: readonly string[]): void {
   try {
-    rmdirSync(directory);
+    for (const path of files) rmSync(path, { force: true });
+    rmdirSync(dirname(files.at(-1) ?? ''));
   } catch {
-    // It was never made, or holds what is not ours.
+    // What stopped the attempt may stop this too, and is what has to be told.
   }
 }
 

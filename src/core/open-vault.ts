@@ -6,7 +6,7 @@ import { AuditLog } from '../domain/audit/audit-log.ts';
 import { newestState } from '../domain/audit/newest-state.ts';
 import { allLogs } from '../domain/audit/log-queries.ts';
 import { StrongroomError } from '../errors.ts';
-import type { Clock } from '../lib/ids.ts';
+import { isUuid, type Clock } from '../lib/ids.ts';
 import { Keyring } from '../keys/keyring.ts';
 import { rootKeyId } from '../keys/root-key.ts';
 import { keyFileCandidates, vaultConfigFiles } from '../seal/locations.ts';
@@ -24,6 +24,7 @@ import type { AuditLogRow, SlotRow, VaultRow } from '../store/tables.ts';
 import { acquireVaultLock } from '../store/vault-lock.ts';
 import { holdAgainstOutside, readOutsideCheckpoint } from './outside-checkpoint.ts';
 import { startNewLog } from './start-new-log.ts';
+import { asStrongroomError } from './unforeseen.ts';
 import { UnsealedVault } from './vault.ts';
 
 /** Options of {@link openVault}. */
@@ -75,7 +76,7 @@ export async function openVault(
   } catch (error) {
     await store?.close();
     lock.release();
-    throw error;
+    throw asStrongroomError(error);
   }
 }
 
@@ -129,6 +130,11 @@ async function loadRows(transaction: Transaction): Promise<{
   if (vault === undefined) {
     throw new StrongroomError('not_a_vault', 'the database holds no vault', {
       hint: 'make one with `strongroom init`',
+    });
+  }
+  if (!isUuid(vault.id)) {
+    throw new StrongroomError('integrity_error', 'the id of the vault was altered', {
+      hint: 'stop using this vault; keep a copy, and restore a backup',
     });
   }
   const slots = await transaction.all(

@@ -38,11 +38,7 @@ export interface Call extends Work {
   readonly directory: Directory;
   readonly log: AuditLog;
   /** Whether the caller may do something; the same decision as for requirements. */
-  may(
-    capability: Capability,
-    resource: readonly string[],
-    reach?: Requirement['reach'],
-  ): boolean;
+  may(capability: Capability, resource: readonly string[], reach?: Requirement['reach']): boolean;
   /** Adds to what this call's audit entry says it was about. */
   about(subject: EntrySubject): void;
   /** Writes a further entry beside the call's own, for one of many things that it did. */

@@ -1,5 +1,5 @@
 import { hmacSha256 } from '../crypto/mac.ts';
-import { decide, mayReachUnder, type Decision } from '../domain/access/decide.ts';
+import type { Decision } from '../domain/access/decide.ts';
 import type { PrincipalView } from '../domain/access/principals.ts';
 import { STATE_INTERVAL, type AuditLog, type StagedEntries } from '../domain/audit/audit-log.ts';
 import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
@@ -18,6 +18,7 @@ import { invalidInput } from './invalid-input.ts';
 import type { Call, Operation, Requirement } from './operation.ts';
 import { Refusals } from './refusals.ts';
 import { Rights } from './rights.ts';
+import { asStrongroomError } from './unforeseen.ts';
 
 /** Everything that the pipeline works with. */
 export interface PipelineOptions {
@@ -149,11 +150,35 @@ export class Pipeline {
     }
     try {
       requireIdempotencyKey(idempotencyKey);
-      const prepared = await operation.prepare?.(parsed.data, this.#options);
+      if (operation.prepare === undefined) {
+        return { ...item, input: parsed.data, prepared: undefined, fault: undefined };
+      }
+      await this.#requireBefore(item, parsed.data);
+      const prepared = await operation.prepare(parsed.data, this.#options);
       return { ...item, input: parsed.data, prepared, fault: undefined };
     } catch (fault) {
       return { ...item, input: parsed.data, prepared: undefined, fault };
     }
+  }
+
+  /**
+   * Keeps long preparations from those who may not have them. What it finds is
+   * not remembered: the decision that counts is made in the cohort.
+   */
+  async #requireBefore(
+    { caller, operation, request }: Pick<Item, 'caller' | 'operation' | 'request'>,
+    input: unknown,
+  ): Promise<void> {
+    const rights = new Rights(this.#options.mac);
+    await this.#options.store.read(async (transaction) => {
+      await rights.refresh(transaction);
+      const view = await rights.view(transaction, whoIs(caller));
+      if (view === undefined) throw principalUnknown();
+      for (const requirement of operation.requires(input)) {
+        const { allowed } = rights.decide(view, caller.context, requirement);
+        if (!allowed) throw denied(requirement, request);
+      }
+    });
   }
 
   async #cohort(transaction: Transaction, items: readonly Item[]): Promise<CohortResult> {
@@ -186,7 +211,7 @@ export class Pipeline {
       // What was undone has no revision, and the log is what revisions are held against.
       progress.subject = { ...progress.subject, revision: undefined, commit: undefined };
       this.#record(staged, item, progress, { outcome, reason });
-      return { ok: false, error };
+      return { ok: false, error: asStrongroomError(error) };
     }
   }
 
@@ -206,17 +231,14 @@ export class Pipeline {
     const { transaction, fault } = cohort;
     if (fault !== undefined) throw fault;
     const { caller, operation } = item;
-    const view = await this.#rights.view(
-      transaction,
-      caller.principalId ?? caller.context.principal,
-    );
+    const view = await this.#rights.view(transaction, whoIs(caller));
     if (view === undefined) throw principalUnknown();
     caller.principalId = view.principal.id;
     progress.view = view;
     if (item.input === undefined) throw item.fault;
     progress.subject = this.#resolve(operation.subject(item.input));
     for (const requirement of operation.requires(item.input)) {
-      progress.decision = this.#decide(view, caller, requirement);
+      progress.decision = this.#rights.decide(view, caller.context, requirement);
       if (!progress.decision.allowed) throw denied(requirement, item.request);
     }
     if (item.fault !== undefined) throw item.fault;
@@ -252,7 +274,7 @@ export class Pipeline {
       principal: view.principal,
       request: item.request,
       may: (capability, resource, reach = 'exact') =>
-        this.#decide(view, item.caller, { capability, resource, reach }).allowed,
+        this.#rights.decide(view, item.caller.context, { capability, resource, reach }).allowed,
       about: (subject) => {
         progress.subject = { ...progress.subject, ...subject };
       },
@@ -260,23 +282,6 @@ export class Pipeline {
         progress.extra.push({ action, subject: this.#resolve(subject) });
       },
     };
-  }
-
-  #decide(view: PrincipalView, caller: Caller, requirement: Requirement): Decision {
-    const { capability, resource, reach = 'exact' } = requirement;
-    if (caller.context.can?.includes(capability) === false) {
-      return { allowed: false, rule: undefined };
-    }
-    const request = { capability, resource, workspaceId: this.#workspaceIdOf(resource) };
-    if (reach === 'exact') return decide(request, view.grants);
-    return { allowed: mayReachUnder(request, view.grants), rule: undefined };
-  }
-
-  #workspaceIdOf(resource: readonly string[]): string | null {
-    const name = resource[0] === 'sys' ? resource[2] : resource[0];
-    return (
-      (name === undefined ? undefined : this.#rights.directory.findWorkspace(name)?.id) ?? null
-    );
   }
 
   /** Adds the ids that belong to the names in a subject. */
@@ -344,6 +349,11 @@ export class Pipeline {
     await store.reopen();
     await store.read((transaction) => log.reload(transaction));
   }
+}
+
+/** A caller's principal: by id once it was found, so that a name given to somebody else later means nothing. */
+function whoIs({ principalId, context }: Caller): string {
+  return principalId ?? context.principal;
 }
 
 function principalUnknown(): StrongroomError {

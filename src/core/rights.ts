@@ -1,8 +1,11 @@
+import { decide, mayReachUnder, type Decision } from '../domain/access/decide.ts';
 import { loadPrincipalView, type PrincipalView } from '../domain/access/principals.ts';
 import { Directory } from '../domain/workspaces/directory.ts';
 import { integrityState, readEpoch } from '../store/integrity.ts';
 import type { RowMac } from '../store/row-mac.ts';
 import type { Transaction } from '../store/store.ts';
+import type { SecurityContext } from './context.ts';
+import type { Requirement } from './operation.ts';
 
 const VIEWS_MAX = 10_000;
 
@@ -44,6 +47,15 @@ export class Rights {
     return this.#directory;
   }
 
+  /** Whether somebody has a right, within what the context leaves of it. */
+  decide(view: PrincipalView, context: SecurityContext, requirement: Requirement): Decision {
+    const { capability, resource, reach = 'exact' } = requirement;
+    if (context.can?.includes(capability) === false) return { allowed: false, rule: undefined };
+    const request = { capability, resource, workspaceId: this.#workspaceIdOf(resource) };
+    if (reach === 'exact') return decide(request, view.grants);
+    return { allowed: mayReachUnder(request, view.grants), rule: undefined };
+  }
+
   /** A principal by name or id, or `undefined`; that there is none is never remembered. */
   async view(transaction: Transaction, who: string): Promise<PrincipalView | undefined> {
     const known = this.#views.get(who);
@@ -53,5 +65,10 @@ export class Rights {
     if (this.#views.size >= VIEWS_MAX) this.#views.clear();
     this.#views.set(who, view);
     return view;
+  }
+
+  #workspaceIdOf(resource: readonly string[]): string | null {
+    const name = resource[0] === 'sys' ? resource[2] : resource[0];
+    return (name === undefined ? undefined : this.directory.findWorkspace(name)?.id) ?? null;
   }
 }

@@ -1,11 +1,11 @@
 import { STATE_INTERVAL, type AuditLog } from '../domain/audit/audit-log.ts';
 import type { EntryFields } from '../domain/audit/entry.ts';
-import { indexEntries } from '../domain/audit/entry-index.ts';
+import { INDEX_STEP, indexEntries } from '../domain/audit/entry-index.ts';
 import { StrongroomError } from '../errors.ts';
 import { uuidv7, type Clock } from '../lib/ids.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { RowMac } from '../store/row-mac.ts';
-import type { Store, Transaction } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import type { VaultLock } from '../store/vault-lock.ts';
 import type { CallOptions, Face, SecurityContext } from './context.ts';
 import type { Operation } from './operation.ts';
@@ -28,8 +28,8 @@ export interface VaultParts {
 /** How long new entries may go without a signed checkpoint, in milliseconds. */
 const CHECKPOINT_MS = 1000;
 
-/** Above this many entries the index of paths is brought up to date beside a checkpoint. */
-const INDEX_BACKLOG = 20_000;
+/** A second with more new entries than this is not a quiet one. */
+const QUIET_ENTRIES = 256;
 
 /** An unsealed vault: runs operations, signs checkpoints, and closes in good order. */
 export class UnsealedVault {
@@ -38,6 +38,8 @@ export class UnsealedVault {
   #checkpointTimer: NodeJS.Timeout | undefined;
   #checkpointing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  /** The log's size when the last checkpoint was signed. */
+  #seenSize = 0;
   #underWay = 0;
   #whenQuiet: (() => void) | undefined;
 
@@ -157,18 +159,26 @@ export class UnsealedVault {
     if (this.#checkpointTimer !== undefined || this.#closing !== undefined) return;
     this.#checkpointTimer = setTimeout(() => {
       this.#checkpointTimer = undefined;
-      // A failed checkpoint is tried again after the next entries, and at closing.
-      this.#checkpointing = this.#checkpoint().catch(() => undefined);
+      // What fails here is tried again after the next entries, and at closing.
+      this.#checkpointing = this.#tidy().catch(() => undefined);
     }, CHECKPOINT_MS);
     this.#checkpointTimer.unref();
   }
 
+  /** Signs a checkpoint, and uses a quiet moment for the index of entries by path. */
+  async #tidy(): Promise<void> {
+    const { store, log } = this.#parts;
+    await this.#checkpoint();
+    const isBusy = this.#checkpointTimer !== undefined || log.size - this.#seenSize > QUIET_ENTRIES;
+    this.#seenSize = log.size;
+    if (isBusy || this.#closing !== undefined) return;
+    const rest = await store.write((transaction) => indexEntries(transaction, log, INDEX_STEP));
+    if (rest > 0) this.#scheduleCheckpoint();
+  }
+
   async #checkpoint(): Promise<void> {
     const { store, log, now, checkpointPath } = this.#parts;
-    const note = await store.write(async (transaction: Transaction) => {
-      await indexEntries(transaction, log, { onlyBeyond: INDEX_BACKLOG });
-      return log.checkpoint(transaction, now());
-    });
+    const note = await store.write((transaction) => log.checkpoint(transaction, now()));
     if (note !== undefined) writeOutsideCheckpoint(checkpointPath, note);
   }
 }

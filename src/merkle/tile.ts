@@ -43,26 +43,14 @@ export function requireTile(readTile: ReadTile, level: number, index: number): U
  * @returns 32 bytes of its own.
  */
 export function perfectRoot(hashes: Uint8Array, first: number, count: number): Uint8Array {
-  let row = Array.from({ length: count }, (_, i) => hashAt(hashes, first + i));
-  while (row.length > 1) {
-    const above: Uint8Array[] = [];
-    let left: Uint8Array | undefined;
-    for (const node of row) {
-      if (left === undefined) {
-        left = node;
-      } else {
-        above.push(nodeHash(left, node));
-        left = undefined;
-      }
+  if (count < 1) throw new RangeError('a subtree has at least one hash');
+  const row = hashes.slice(first * HASH_BYTES, (first + count) * HASH_BYTES);
+  for (let width = count; width > 1; width /= 2) {
+    for (let pair = 0; pair < width / 2; pair += 1) {
+      const left = row.subarray(2 * pair * HASH_BYTES, (2 * pair + 1) * HASH_BYTES);
+      const right = row.subarray((2 * pair + 1) * HASH_BYTES, (2 * pair + 2) * HASH_BYTES);
+      row.set(nodeHash(left, right), pair * HASH_BYTES);
     }
-    row = above;
   }
-  const [root] = row;
-  if (root === undefined) throw new RangeError('a subtree has at least one hash');
-  return root;
-}
-
-/** A copy of the hash at a position in joined hashes. */
-function hashAt(hashes: Uint8Array, position: number): Uint8Array {
-  return hashes.slice(position * HASH_BYTES, (position + 1) * HASH_BYTES);
+  return row.slice(0, HASH_BYTES);
 }

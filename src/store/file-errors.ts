@@ -19,6 +19,7 @@ export function translateFileError(error: unknown): unknown {
     case 'EPERM':
     case 'EROFS':
     case 'EISDIR':
+    case 'ENOTDIR':
       return new StrongroomError('read_only', `a file cannot be made or written${where}`, {
         hint: 'make the directory writable for you, or choose another place',
         cause: error,

@@ -11,6 +11,13 @@ const MIGRATIONS: readonly Migration[] = [first];
 /** The schema that this version of Strongroom writes. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
+/** As SQLite keeps it, which leaves `IF NOT EXISTS` out. */
+const SCHEMA_VERSIONS =
+  'CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT';
+
+/** Without the indexes that SQLite makes by itself. */
+const schemaSql = rawStatement('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL');
+
 const newest = statement((db) =>
   db.selectFrom('schema_versions').select((e) => e.fn.max('version').as('version')),
 );
@@ -23,14 +30,13 @@ const record = statement((db, p: Parameters<{ version: number; appliedAt: number
  * Brings a database to the current schema, each migration in one transaction
  * with its record.
  *
- * @throws {@link StrongroomError} `schema_too_new` if a newer Strongroom wrote it.
+ * @throws {@link StrongroomError} `schema_too_new` if a newer Strongroom wrote it;
+ * `database_corrupt` if its tables are not those that the migrations make.
  */
 export async function migrate(store: Store, now: Clock = Date.now): Promise<void> {
   await store.write(async (transaction) => {
     await transaction.run(
-      rawStatement(
-        'CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT',
-      ),
+      rawStatement(SCHEMA_VERSIONS.replace('TABLE', 'TABLE IF NOT EXISTS')),
       {},
     );
     const version = await schemaVersion(transaction);
@@ -40,7 +46,25 @@ export async function migrate(store: Store, now: Clock = Date.now): Promise<void
       }
       await transaction.run(record, { version: migration.version, appliedAt: now() });
     }
+    await requireSchema(transaction);
   });
+}
+
+/**
+ * Holds the database's own description of its tables against what the
+ * migrations say: a damaged name would make a column seem empty, and a trigger
+ * that somebody added would run with every change.
+ */
+async function requireSchema(transaction: Transaction): Promise<void> {
+  const expected = new Set(MIGRATIONS.flatMap(({ statements }) => statements(sqliteDialect.types)));
+  expected.add(SCHEMA_VERSIONS);
+  const found = (await transaction.all(schemaSql, {})) as readonly { readonly sql: unknown }[];
+  if (found.length === expected.size && found.every(({ sql }) => expected.has(String(sql)))) return;
+  throw new StrongroomError(
+    'database_corrupt',
+    'the tables of the vault are not those that Strongroom made',
+    { hint: 'keep a copy of the damaged files, then restore a backup' },
+  );
 }
 
 /** Refuses a database whose schema is newer than this program. */

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../testing/temporary-vault.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { sqliteCode, translateSqliteError } from './sqlite-errors.ts';
-import { rawStatement, statement } from './statement.ts';
+import { rawStatement, statement, type Parameters } from './statement.ts';
 
 let directory: string;
 let path: string;
@@ -100,7 +100,7 @@ describe('a connection', () => {
       connection.exec(
         'CREATE TABLE audit_indexed (log INTEGER PRIMARY KEY, size INTEGER NOT NULL) STRICT',
       );
-      const insert = statement((db, p: <K extends 'size' | 'log'>(name: K) => number) =>
+      const insert = statement((db, p: Parameters<{ size: number; log: number }>) =>
         db.insertInto('audit_indexed').values({ size: p('size'), log: p('log') }),
       );
       expect(connection.run(insert, { log: 1, size: 2 })).toBe(1);

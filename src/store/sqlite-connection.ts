@@ -13,7 +13,7 @@ const SQLITE_VERSION_MIN: readonly [number, number, number] = [3, 51, 3];
 const STATEMENTS_MAX = 256;
 
 /** Enough for the upper levels of every index of a million secrets, and for what is asked for often. */
-const CACHE_KIB = 16 * 1024;
+const CACHE_KIB = 4 * 1024;
 
 /** What each connection must have, set and then read back. */
 const PRAGMAS: readonly (readonly [name: string, set: string, expected: string | number])[] = [

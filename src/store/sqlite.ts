@@ -159,14 +159,15 @@ class SqliteStore implements Store {
 }
 
 /**
- * Refuses a file that is not a vault before SQLite opens it, which would change
- * its journal mode. No connection may be open: closing the file drops its locks.
+ * Refuses a file that is not a vault, or not for us to write, before SQLite
+ * opens it: that would change its journal mode, or leave side files behind that
+ * cannot be written either. No connection may be open: closing the file drops its locks.
  */
 function requireVaultFile(path: string): void {
   const header = new DataView(new ArrayBuffer(HEADER_BYTES));
   let read: number;
   try {
-    const file = openSync(path, 'r');
+    const file = openSync(path, 'r+');
     try {
       read = readSync(file, header, 0, HEADER_BYTES, 0);
     } finally {

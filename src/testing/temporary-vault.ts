@@ -128,11 +128,14 @@ export async function openParts(
   };
 }
 
-/** Runs SQL on a vault's database behind its back, as someone who can write the file could. */
+/** Runs SQL on a vault's database behind its back, in one transaction, as someone who can write the file could. */
 export function tamper<T>(place: TemporaryVault, work: (db: DatabaseSync) => T): T {
   const db = new DatabaseSync(join(place.path, 'vault.db'), { enableForeignKeyConstraints: false });
   try {
-    return work(db);
+    db.exec('PRAGMA synchronous = OFF; BEGIN');
+    const result = work(db);
+    db.exec('COMMIT');
+    return result;
   } finally {
     db.close();
   }

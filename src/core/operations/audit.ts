@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { catchUpIndex } from '../../domain/audit/entry-index.ts';
 import type { AuditEntry, Outcome } from '../../domain/audit/entry.ts';
 import { exportPart, proveEntry, type ExportPart } from '../../domain/audit/export.ts';
 import { newestCheckpoint } from '../../domain/audit/log-queries.ts';
@@ -79,6 +80,9 @@ export const queryAudit: Operation<QueryAuditInput, AuditEntries> = {
   mutates: false,
   requires: () => READS_AUDIT,
   subject: ({ workspace, environment, path }) => ({ workspace, environment, path }),
+  prepare: async ({ path }, { store, log }) => {
+    if (path !== undefined) await catchUpIndex(store, log);
+  },
   apply: (input, call) =>
     queryEntries(
       call.transaction,

@@ -116,7 +116,11 @@ describe('an import', () => {
       { path: 'fields', value: { 'a b': 'v' } },
     ]) {
       await expect(
-        session.secrets.import({ environment: 'testing', secrets: [...good, bad], layout: layout() }),
+        session.secrets.import({
+          environment: 'testing',
+          secrets: [...good, bad],
+          layout: layout(),
+        }),
       ).rejects.toThrow();
     }
     expect(await session.secrets.list({ environment: 'testing' })).toEqual(before);
@@ -194,7 +198,9 @@ describe('a layout', () => {
 
   it('is not replaced by somebody who may not write in the environment', async () => {
     const reader = await withGrants('l-reader', [['allow', 'read list', '**']]);
-    const elsewhere = await withGrants('l-elsewhere', [['allow', 'read write', 'default/testing/**']]);
+    const elsewhere = await withGrants('l-elsewhere', [
+      ['allow', 'read write', 'default/testing/**'],
+    ]);
     const before = (await session.layouts.read({ environment: 'production' })).layout;
     for (const who of [reader, elsewhere]) {
       await expect(

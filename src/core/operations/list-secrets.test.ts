@@ -216,7 +216,7 @@ describe('a list', () => {
         session.secrets.list({ ...where, limit: 7, cursor }),
         session.secrets.write({
           environment: 'testing',
-          path: `m/${String((n * 37) % 121 | 1).padStart(3, '0')}`,
+          path: `m/${String(((n * 37) % 121) | 1).padStart(3, '0')}`,
           value: 'v',
         }),
       ]);
@@ -265,7 +265,9 @@ describe('a cursor', () => {
   });
 
   it('does not lead to secrets that the caller may not list', async () => {
-    const narrow = await withGrants('narrow', [['allow', 'list', 'default/production/payments/**']]);
+    const narrow = await withGrants('narrow', [
+      ['allow', 'list', 'default/production/payments/**'],
+    ]);
     for (const position of ['production/', 'production/a', 'staging/', 'development/a', 'x/y']) {
       const cursor = toBase64Url(Buffer.from(position));
       const { secrets } = await narrow.secrets.list({ cursor });

@@ -47,7 +47,10 @@ const TABLE: Readonly<Record<string, readonly [roles: string, input: object]>> =
 };
 
 type Methods = Readonly<
-  Record<string, Readonly<Record<string, (input: object, options?: CallOptions) => Promise<unknown>>>>
+  Record<
+    string,
+    Readonly<Record<string, (input: object, options?: CallOptions) => Promise<unknown>>>
+  >
 >;
 
 const named = Object.entries(operations).flatMap(([group, methods]) =>

@@ -85,7 +85,8 @@ export const createEnvironment: Operation<CreateEnvironmentInput, EnvironmentSum
 /** Errors: `workspace_not_found`. */
 export const listEnvironments: Operation<ListEnvironmentsInput, readonly EnvironmentSummary[]> = {
   name: 'environments.list',
-  summary: 'Lists the environments of a workspace in which the caller may list anything, in their order.',
+  summary:
+    'Lists the environments of a workspace in which the caller may list anything, in their order.',
   input: z.strictObject({ workspace: schema.workspace }),
   secretMembers: [],
   mutates: false,

@@ -238,6 +238,7 @@ export class AuditLog {
 
   /** The root of the tree at an earlier size, from tiles and entries. */
   async rootAt(transaction: Transaction, size: number): Promise<Uint8Array> {
+    if (size === this.#checked.size) return this.#checked.root();
     return (await loadTree(transaction, this.number, size)).root();
   }
 

@@ -3,10 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { StoredAuditLog } from '../../testing/stored-audit-log.ts';
 import { indexEntries } from './entry-index.ts';
 
-function index(stored: StoredAuditLog, onlyBeyond?: number): Promise<void> {
-  return stored.store.write((transaction) =>
-    indexEntries(transaction, stored.log, onlyBeyond === undefined ? {} : { onlyBeyond }),
-  );
+function index(stored: StoredAuditLog, entriesMax = 100_000): Promise<number> {
+  return stored.store.write((transaction) => indexEntries(transaction, stored.log, entriesMax));
 }
 
 function indexed(stored: StoredAuditLog): Record<string, unknown>[] {
@@ -42,14 +40,15 @@ describe('the index of entries by path', () => {
     expect(indexed(stored)[0]).toStrictEqual({ path: 'last', seq: 8199 });
   });
 
-  it('is left alone while the backlog is small', async () => {
+  it('is brought nearer in steps, and says how much is left', async () => {
     await using stored = await StoredAuditLog.create();
-    await stored.append(10, () => ({ path: 'p' }));
-    await index(stored, 10);
-    expect(indexed(stored)).toHaveLength(0);
-    await stored.append(1, () => ({ path: 'p' }));
-    await index(stored, 10);
-    expect(indexed(stored)).toHaveLength(11);
+    await stored.append(25, () => ({ path: 'p' }));
+    expect(await index(stored, 10)).toBe(15);
+    expect(indexed(stored)).toHaveLength(10);
+    expect(await index(stored, 10)).toBe(5);
+    expect(await index(stored, 10)).toBe(0);
+    expect(await index(stored, 10)).toBe(0);
+    expect(indexed(stored)).toHaveLength(25);
   });
 
   it('is not led astray by text of other members that looks like a path', async () => {

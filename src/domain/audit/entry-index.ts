@@ -1,10 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import { statement, type Parameters } from '../../store/statement.ts';
-import type { Transaction } from '../../store/store.ts';
+import type { Store, Transaction } from '../../store/store.ts';
 import type { AuditIndexRow } from '../../store/tables.ts';
 import type { AuditLog } from './audit-log.ts';
 import { bodiesFrom } from './log-queries.ts';
 
-const PAGE = 8192;
+/** How many entries one transaction indexes: some 50 ms of work. */
+export const INDEX_STEP = 8192;
 
 const indexedSize = statement((db, p: Parameters<{ log: number }>) =>
   db.selectFrom('audit_indexed').select(['size']).where('log', '=', p('log')),
@@ -27,31 +30,38 @@ const insertIndex = statement((db, p: Parameters<AuditIndexRow>) =>
 const PATH = /,"path":"([A-Za-z0-9._/-]+)"/;
 
 /**
- * Brings the index of entries by path up to date. It is filled late and in
- * the order of paths, because an index kept with each entry would dirty a
+ * Brings the index of entries by path nearer to the log. It is filled late and
+ * in the order of paths, because an index kept with each entry would dirty a
  * page for every access; it can always be made again from the entries.
  *
- * @param options - `onlyBeyond`: does nothing for a backlog of at most so many entries.
+ * @param entriesMax - How many entries to look at; one transaction should not take seconds.
+ * @returns How many entries are still to be looked at.
  */
 export async function indexEntries(
   transaction: Transaction,
   log: AuditLog,
-  { onlyBeyond = 0 }: { readonly onlyBeyond?: number } = {},
-): Promise<void> {
-  let from = (await transaction.get(indexedSize, { log: log.number }))?.size ?? 0;
-  if (log.size - from <= onlyBeyond) return;
-  while (from < log.size) {
-    const bodies = await transaction.all(bodiesFrom, { log: log.number, from, limit: PAGE });
-    const last = bodies.at(-1);
-    if (last === undefined) break;
-    const rows: AuditIndexRow[] = [];
-    for (const { seq, body } of bodies) {
-      const path = PATH.exec(body)?.[1];
-      if (path !== undefined) rows.push({ path, log: log.number, seq });
-    }
-    rows.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.seq - b.seq));
-    await transaction.runMany(insertIndex, rows);
-    from = last.seq + 1;
+  entriesMax: number,
+): Promise<number> {
+  const from = (await transaction.get(indexedSize, { log: log.number }))?.size ?? 0;
+  const limit = Math.min(entriesMax, log.size - from);
+  if (limit <= 0) return 0;
+  const bodies = await transaction.all(bodiesFrom, { log: log.number, from, limit });
+  const rows: AuditIndexRow[] = [];
+  for (const { seq, body } of bodies) {
+    const path = PATH.exec(body)?.[1];
+    if (path !== undefined) rows.push({ path, log: log.number, seq });
   }
-  await transaction.run(setIndexedSize, { log: log.number, size: from });
+  rows.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.seq - b.seq));
+  await transaction.runMany(insertIndex, rows);
+  const size = from + bodies.length;
+  await transaction.run(setIndexedSize, { log: log.number, size });
+  return log.size - size;
+}
+
+/** Brings the index up to date in transactions of bearable length, between which others come in. */
+export async function catchUpIndex(store: Store, log: AuditLog): Promise<void> {
+  for (let rest = 1; rest > 0;) {
+    rest = await store.write((transaction) => indexEntries(transaction, log, INDEX_STEP));
+    if (rest > 0) await nextTurn();
+  }
 }

@@ -2,7 +2,7 @@ import { statement, type Parameters } from '../../store/statement.ts';
 import type { Transaction } from '../../store/store.ts';
 import type { AuditLog } from './audit-log.ts';
 import { parseEntry, type AuditEntry, type Outcome } from './entry.ts';
-import { indexEntries } from './entry-index.ts';
+import { INDEX_STEP, indexEntries } from './entry-index.ts';
 import { bodiesBefore, type StoredBody } from './log-queries.ts';
 
 /** What a query is narrowed to. */
@@ -66,7 +66,7 @@ export async function queryEntries(
     readonly maySee: (entry: AuditEntry) => boolean;
   },
 ): Promise<AuditPage> {
-  if (filter.path !== undefined) await indexEntries(transaction, log);
+  if (filter.path !== undefined) await indexEntries(transaction, log, INDEX_STEP);
   const entries: AuditEntry[] = [];
   let before = Math.min(options.before ?? log.size, log.size);
   let scanned = 0;

@@ -1,0 +1,191 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import type { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { program } from '../src/cli/main.ts';
+import { Terminal } from '../src/cli/terminal.ts';
+import { pathOf } from '../src/cli/usage.ts';
+import { open } from '../src/index.ts';
+import { Sandbox } from './sandbox.ts';
+
+/** Far more than any command takes; one that waits for an answer takes for ever. */
+const TIME_MAX_MS = 60_000;
+
+let sandbox: Sandbox;
+
+beforeAll(() => {
+  sandbox = new Sandbox();
+  sandbox.write('.env', 'STRIPE_KEY=not-a-real-key\n');
+  expect(sandbox.run('strongroom init --yes').code).toBe(0);
+  expect(sandbox.run('strongroom audit key > audit.pub').code).toBe(0);
+  expect(sandbox.run('strongroom audit export > log.jsonl').code).toBe(0);
+  expect(sandbox.run('strongroom audit proof 1 > proof.json').code).toBe(0);
+});
+
+afterAll(() => sandbox[Symbol.dispose]());
+
+describe('without a terminal', () => {
+  /** Each command, with what it needs to get as far as it can. */
+  const TYPED: Readonly<Record<string, string>> = {
+    'strongroom init': 'strongroom init --path elsewhere',
+    'strongroom run': 'strongroom run -- true',
+    'strongroom import': 'strongroom import .env -e staging',
+    'strongroom export': 'strongroom export',
+    'strongroom set': 'strongroom set A',
+    'strongroom get': 'strongroom get STRIPE_KEY',
+    'strongroom list': 'strongroom list',
+    'strongroom history': 'strongroom history STRIPE_KEY',
+    'strongroom describe': 'strongroom describe STRIPE_KEY',
+    'strongroom delete': 'strongroom delete STRIPE_KEY',
+    'strongroom undelete': 'strongroom undelete STRIPE_KEY',
+    'strongroom audit list': 'strongroom audit list',
+    'strongroom audit export': 'strongroom audit export -o again.jsonl --force',
+    'strongroom audit key': 'strongroom audit key',
+    'strongroom audit verify': 'strongroom audit verify - --key audit.pub',
+    'strongroom audit proof': 'strongroom audit proof 0',
+    'strongroom audit verify-proof': 'strongroom audit verify-proof - --key audit.pub',
+    'strongroom audit checkpoint': 'strongroom audit checkpoint',
+    'strongroom workspace create': 'strongroom workspace create billing',
+    'strongroom workspace list': 'strongroom workspace list',
+    'strongroom environment create': 'strongroom environment create preview',
+    'strongroom environment list': 'strongroom environment list',
+    'strongroom health': 'strongroom health',
+    'strongroom config': 'strongroom config',
+    'strongroom completion': 'strongroom completion bash',
+    'strongroom __complete': 'strongroom __complete secrets',
+  };
+
+  test('the list of commands is whole', () => {
+    const leaves = (command: Command): readonly string[] =>
+      command.commands.length === 0 ? [pathOf(command)] : command.commands.flatMap(leaves);
+    const root = program(new Terminal({ json: false, yes: false }));
+    expect(leaves(root).toSorted()).toEqual(Object.keys(TYPED).toSorted());
+  });
+
+  test.each(Object.values(TYPED))('`%s` never waits', (line) => {
+    for (const input of ['< /dev/null', '<&-']) {
+      const { status, stderr, stdout } = spawnSync('sh', ['-c', `${line} ${input}`], {
+        cwd: sandbox.directory,
+        env: sandbox.env,
+        encoding: 'utf8',
+        timeout: TIME_MAX_MS,
+        killSignal: 'SIGKILL',
+      });
+      expect(status, stdout + stderr).not.toBeNull();
+      expect(status, stdout + stderr).not.toBe(70);
+    }
+  });
+});
+
+describe('the offline verifier', () => {
+  let directory: string;
+  const verify = (more: readonly string[], preload: string): ReturnType<typeof spawnSync> => {
+    const hook = join(directory, 'hook.mjs');
+    writeFileSync(hook, preload);
+    const main = pathToFileURL(join(import.meta.dirname, '..', 'src', 'cli', 'main.ts')).href;
+    const start = `const { main } = await import('${main}'); await main(process.argv.slice(1));`;
+    const node = ['--import', hook, '--input-type=module', '-e', start, '--', ...more];
+    return spawnSync(process.execPath, node, {
+      cwd: sandbox.directory,
+      env: { ...sandbox.env, STRONGROOM_PATH: '/nonexistent' },
+      encoding: 'utf8',
+    });
+  };
+  const LOADED = `
+    import { appendFileSync } from 'node:fs';
+    import { registerHooks } from 'node:module';
+    registerHooks({ resolve(specifier, context, next) {
+      const found = next(specifier, context);
+      appendFileSync(new URL('loaded', import.meta.url), found.url + '\\n');
+      return found;
+    } });`;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'strongroom-verify-'));
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  test.each([
+    ['audit verify', ['audit', 'verify', 'log.jsonl', '--key', 'audit.pub'], 'verify-export'],
+    [
+      'audit verify-proof',
+      ['audit', 'verify-proof', 'proof.json', '--key', 'audit.pub'],
+      'verify-proof',
+    ],
+    ['--help', ['--help'], 'commander'],
+    ['completion', ['completion', 'bash'], 'completion/bash'],
+  ])('%s loads neither database, schemas nor prompts', (_name, args, own) => {
+    rmSync(join(directory, 'loaded'), { force: true });
+    const { status, stderr } = verify(args, LOADED);
+    expect(status, String(stderr)).toBe(0);
+    const loaded = readFileSync(join(directory, 'loaded'), 'utf8');
+    expect(loaded).toContain(own);
+    expect(loaded).not.toMatch(/kysely|\/zod\/|node:sqlite|@clack|open-vault/);
+  });
+
+  test('a crash is 70, and its message stays inside (A89)', () => {
+    const crash = "setImmediate(() => { throw new Error('not-a-real-secret'); });";
+    const late = `import fs from 'node:fs'; import { syncBuiltinESMExports } from 'node:module';
+      const real = fs.createReadStream;
+      fs.createReadStream = (...all) => { ${crash} return real(...all); }; syncBuiltinESMExports();`;
+    const args = ['audit', 'verify', 'log.jsonl', '--key', 'audit.pub'];
+    const { status, stderr } = verify(args, late);
+    expect(status).toBe(70);
+    expect(stderr).toContain('strongroom: an unforeseen Error');
+    expect(stderr).not.toContain('not-a-real-secret');
+  });
+
+  test('an end without a verdict is 70 (A89)', () => {
+    const silent = `import fs from 'node:fs'; import { syncBuiltinESMExports } from 'node:module';
+      import { Readable } from 'node:stream';
+      fs.createReadStream = () => new Readable({ read() {} }); syncBuiltinESMExports();`;
+    const args = ['audit', 'verify', 'log.jsonl', '--key', 'audit.pub'];
+    expect(verify(args, silent).status).toBe(70);
+  });
+});
+
+describe('a long export', () => {
+  beforeAll(async () => {
+    await using vault = await open({
+      path: join(sandbox.directory, '.strongroom'),
+      configDirectory: join(sandbox.home, '.config'),
+    });
+    const session = vault.as({ principal: 'ada' });
+    const reads = Array.from({ length: 9000 }, () =>
+      session.secrets.describe({ environment: 'development', path: 'STRIPE_KEY' }),
+    );
+    await Promise.allSettled(reads);
+  });
+
+  test('comes whole through a pipe whose reader is slow', () => {
+    const slow = `strongroom audit export | (sleep 1; cat) > slow.jsonl`;
+    expect(sandbox.run(slow)).toEqual({ stdout: '', stderr: '', code: 0 });
+    const { code, stdout } = sandbox.run(
+      'strongroom audit verify slow.jsonl --key audit.pub --json',
+    );
+    expect(code).toBe(0);
+    expect((JSON.parse(stdout) as { shown: number }).shown).toBeGreaterThan(9000);
+  });
+
+  test('ends without complaint when its reader has seen enough', () => {
+    const line = '(strongroom audit export; echo "$?" >&2) | head -c 10';
+    expect(sandbox.run(line)).toEqual({ stdout: '{"kind":"s', stderr: '0\n', code: 0 });
+  });
+
+  test('is listed page by page', () => {
+    const { stdout } = sandbox.run(
+      'strongroom audit list --action secrets.describe --limit 2500 --json',
+    );
+    const { entries, hasMore } = JSON.parse(stdout) as {
+      entries: { seq: number }[];
+      hasMore: boolean;
+    };
+    expect(new Set(entries.map(({ seq }) => seq)).size).toBe(2500);
+    expect(hasMore).toBe(true);
+  });
+});
