@@ -3,7 +3,7 @@
 //   npm run bench                   everything
 //   npm run bench -- quick          without the vault of a million secrets
 //   npm run bench -- reads creates  these files only
-//   npm run bench -- --markdown     the table as docs/performance.md has it
+//   npm run -s bench -- --markdown  the table as docs/performance.md has it
 //
 // A missed gate is shown, not hidden, and does not fail the run; a benchmark that cannot run does.
 import { spawnSync } from 'node:child_process';

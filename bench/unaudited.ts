@@ -1,7 +1,7 @@
 // Gates of which no figure can be had: there is no way to read that is not on record.
 import { report } from './harness.ts';
 
-const note = 'there is no door past the audit log, not even for tests';
+const note = 'there is no way to read past the audit log';
 report({
   question: 'embedded read, not audited',
   measured: undefined,

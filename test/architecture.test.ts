@@ -146,7 +146,8 @@ describe('plaintext', () => {
   const REVEALED_IN: readonly string[] = [
     'cli/commands/export.ts',
     'cli/commands/get.ts',
-    'cli/commands/run.ts',
+  'cli/read-environment.ts',
+  'cli/recovery-kit.ts',
     'core/idempotency.ts',
     'core/operations/import-secrets.ts',
     'domain/secrets/value.ts',

@@ -2,7 +2,8 @@
 // blocks print what stands there, and the programs in `ts` blocks compile and run.
 //
 // The `console` blocks of a page are one session in a fresh project with a `.env`,
-// and begin with a vault unless the page's first command is `strongroom init`.
+// and begin with a vault unless the page's first command is `strongroom init`; a
+// block marked `console fresh` begins another session.
 // An output without lines is not compared; `…` stands for any text, and alone in
 // a line for any lines; `# exits with 5` after a command is its exit code. The
 // `ts` blocks of a page are one program; what stands after `console.log(…); //`
@@ -61,15 +62,15 @@ describe('the documentation', () => {
   });
 
   it('has commands and programs to try', () => {
-    expect(pages.flatMap((name) => commandsOf(read(name))).length).toBeGreaterThan(20);
+    expect(pages.flatMap((name) => sessionsOf(read(name)).flat()).length).toBeGreaterThan(20);
     expect(pages.filter((name) => programOf(read(name)) !== '').length).toBeGreaterThan(1);
   });
 
-  const sessions = pages.filter((name) => commandsOf(read(name)).length > 0);
+  const sessions = pages.filter((name) => sessionsOf(read(name)).length > 0);
   it.concurrent.each(sessions)(
     '%s shows commands and what they print',
     async (name) => {
-      expect(await faultsOf(commandsOf(read(name)))).toEqual([]);
+      for (const session of sessionsOf(read(name))) expect(await faultsOf(session)).toEqual([]);
     },
     PAGE_MS,
   );
@@ -98,7 +99,7 @@ describe('the trial itself', () => {
       '```',
       '',
     ];
-    const faults = await faultsOf(commandsOf([...page, ...rest].join('\n')));
+    const faults = await faultsOf(sessionsOf([...page, ...rest].join('\n')).flat());
     expect(faults.map((fault) => fault.split('\n')[0])).toEqual([
       'echo a: other output',
       'echo a; echo b: other output',
@@ -120,15 +121,21 @@ function read(name: string): string {
   return readFileSync(join(root, name), 'utf8');
 }
 
-function blocks(markdown: string, language: string): string[] {
-  const fence = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm');
-  return [...markdown.matchAll(fence)].map(([, content = '']) => content);
+/** The sessions of a page, each as its commands. */
+function sessionsOf(markdown: string): Command[][] {
+  const sessions: Command[][] = [];
+  for (const [, info = '', content = ''] of markdown.matchAll(
+    /^```console(.*)\n([\s\S]*?)^```/gm,
+  )) {
+    if (sessions.length === 0 || info.trim() === 'fresh') sessions.push([]);
+    sessions.at(-1)?.push(...commandsOf(content));
+  }
+  return sessions;
 }
 
-function commandsOf(markdown: string): Command[] {
-  const lines = blocks(markdown, 'console').flatMap((block) => block.trimEnd().split('\n'));
+function commandsOf(block: string): Command[] {
   const commands: { text: string; exitCode: number; expected: string[] }[] = [];
-  for (const line of lines) {
+  for (const line of block.split('\n')) {
     if (line.startsWith('$ ')) {
       const exitCode = Number(/# exits with (\d+)$/.exec(line)?.[1] ?? 0);
       commands.push({ text: line.slice(2), exitCode, expected: [] });
@@ -138,7 +145,8 @@ function commandsOf(markdown: string): Command[] {
 }
 
 function programOf(markdown: string): string {
-  return blocks(markdown, 'ts').join('\n');
+  const blocks = [...markdown.matchAll(/^```ts\n([\s\S]*?)^```/gm)];
+  return blocks.map(([, content = '']) => content).join('\n');
 }
 
 /** A project as people have one, and a home that is nobody's. */
@@ -150,10 +158,9 @@ function freshProject(): { readonly project: string; readonly env: NodeJS.Proces
   for (const each of [project, home, bin, join(project, '.git')]) {
     mkdirSync(each, { recursive: true });
   }
-  writeFileSync(join(project, '.env'), realisticDotenv());
-  writeFileSync(join(project, 'new-key.txt'), 'not-a-real-live-key-2f81\n');
-  const server = "console.log('listening on port ' + process.env.PORT);\n";
-  writeFileSync(join(project, 'server.js'), server);
+  for (const each of [join(home, 'safe'), join(project, 'deploy')]) mkdirSync(each);
+  for (const [name, content] of Object.entries(FILES)) writeFileSync(join(project, name), content);
+  chmodSync(join(project, 'deploy.sh'), 0o755);
   const program = join(bin, 'strongroom');
   const cli = join(root, 'bin', 'strongroom.js');
   writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${cli}" "$@"\n`);
@@ -167,6 +174,17 @@ function freshProject(): { readonly project: string; readonly env: NodeJS.Proces
   };
   return { project, env };
 }
+
+/** What lies in the project. */
+const FILES: Readonly<Record<string, string>> = {
+  '.env': realisticDotenv(),
+  'new-key.txt': 'not-a-real-live-key-2f81\n',
+  'server.js': "console.log('listening on port ' + process.env.PORT);\n",
+  'deploy.sh': '#!/bin/sh\necho deployed "$@"\n',
+  'deploy/production.env': 'API_KEY=not-a-real-key\nPORT=80\n',
+  'deploy/settings.json': '{"API_KEY":"not-a-real-key","db":{"user":"shop","password":"no"}}',
+  'deploy/settings.yaml': 'API_KEY: not-a-real-key\nPORT: 8080\n',
+};
 
 const MARK = '\u001E';
 

@@ -105,7 +105,11 @@ describe('a wrapped key', () => {
       const wrapped = row.wrapped.map((byte, index) => (index === at ? byte ^ 1 : byte));
       expect(codeOf(() => holding({ ...row, wrapped }).unwrap(row.id))).toBe('integrity_error');
     }
-    for (const wrapped of [row.wrapped.subarray(1), row.wrapped.subarray(0, -1), new Uint8Array()]) {
+    for (const wrapped of [
+      row.wrapped.subarray(1),
+      row.wrapped.subarray(0, -1),
+      new Uint8Array(),
+    ]) {
       expect(codeOf(() => holding({ ...row, wrapped }).unwrap(row.id))).toBe('integrity_error');
     }
   });
@@ -181,7 +185,9 @@ describe('numbered keys', () => {
     expect(keyring.checksumKey(2).number).toBe(2);
     expect(codeOf(() => keyring.checksumKey(3))).toBe('integrity_error');
     expect(codeOf(() => keyring.fingerprintKey())).toBe('integrity_error');
-    expect([...keyring.secretKeys('checksum').keys()].toSorted((a, b) => a - b)).toEqual([1, 2, 10]);
+    expect([...keyring.secretKeys('checksum').keys()].toSorted((a, b) => a - b)).toEqual([
+      1, 2, 10,
+    ]);
   });
 
   it('include one that was added after the first use', () => {

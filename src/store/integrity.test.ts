@@ -150,7 +150,9 @@ describe('opening a vault whose rows were changed', () => {
   it.each(COUNTED_TABLES.map(({ table }) => table))(
     'notices a row of %s that is gone',
     async (table) => {
-      tamper(place, (db) => db.exec(`DELETE FROM ${table} WHERE id = (SELECT max(id) FROM ${table})`));
+      tamper(place, (db) =>
+        db.exec(`DELETE FROM ${table} WHERE id = (SELECT max(id) FROM ${table})`),
+      );
       const code = await opening();
       const gone = table === 'vault' ? 'not_a_vault' : table === 'slots' ? 'wrong_key' : '';
       expect(['integrity_error', gone]).toContain(code);
@@ -190,7 +192,9 @@ describe('opening a vault whose rows were changed', () => {
     expect(await opening()).toBe('integrity_error');
     tamper(place, (db) => db.exec(`DELETE FROM grants WHERE id > '${String(grant['id'])}'`));
     expect(await opening()).toBe('opened');
-    tamper(place, (db) => putRow(db, 'grants', { ...grant, id: uuidv7(), mac: new Uint8Array(32) }));
+    tamper(place, (db) =>
+      putRow(db, 'grants', { ...grant, id: uuidv7(), mac: new Uint8Array(32) }),
+    );
     expect(await opening()).toBe('integrity_error');
   });
 
@@ -218,7 +222,11 @@ describe('opening a vault whose rows were changed', () => {
       const [first, ...rest] = storedRows(db, 'environments');
       const other = rest.find((row) => row['workspace_id'] !== first?.['workspace_id']);
       if (first === undefined || other === undefined) throw new TypeError('two workspaces');
-      putRow(db, 'environments', { ...first, workspace_id: other['workspace_id'] ?? null, name: 'x' });
+      putRow(db, 'environments', {
+        ...first,
+        workspace_id: other['workspace_id'] ?? null,
+        name: 'x',
+      });
     });
     expect(await opening()).toBe('integrity_error');
   });
@@ -268,7 +276,9 @@ describe('opening a vault whose rows were changed', () => {
 
   it('notices, by what the audit log says, rows put back together with their integrity row', async () => {
     const counted = [...COUNTED_TABLES.map(({ table }) => table), 'integrity'];
-    const old = tamper(place, (db) => counted.map((table) => [table, storedRows(db, table)] as const));
+    const old = tamper(place, (db) =>
+      counted.map((table) => [table, storedRows(db, table)] as const),
+    );
     const { vault, session } = await openSession(place);
     await session.environments.create({ name: 'preview' });
     await vault.close();

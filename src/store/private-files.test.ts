@@ -61,24 +61,21 @@ function modesUnder(umask: string): Record<string, string> {
 }
 
 describe.skipIf(process.platform === 'win32')('files of a vault', () => {
-  it.each(['0o000', '0o077'])(
-    'A67: are 0600 in directories of 0700 under umask %s',
-    (umask) => {
-      const modes = modesUnder(umask);
-      const names = Object.keys(modes);
-      for (const name of ['vault.db', 'vault.db-wal', 'vault.db-shm', 'lock.db', 'lock.json']) {
-        expect(names).toContain(join('a/b/vault', name));
-      }
-      for (const name of ['master.key', 'audit.pub', 'checkpoint']) {
-        expect(names.some((found) => found.endsWith(name))).toBe(true);
-      }
-      const isFile = (name: string): boolean => /\.(db|key|json|pub)|checkpoint$/.test(name);
-      const wrong = Object.entries(modes).filter(
-        ([name, mode]) => mode !== (isFile(name) ? '600' : '700'),
-      );
-      expect(wrong).toEqual([]);
-    },
-  );
+  it.each(['0o000', '0o077'])('A67: are 0600 in directories of 0700 under umask %s', (umask) => {
+    const modes = modesUnder(umask);
+    const names = Object.keys(modes);
+    for (const name of ['vault.db', 'vault.db-wal', 'vault.db-shm', 'lock.db', 'lock.json']) {
+      expect(names).toContain(join('a/b/vault', name));
+    }
+    for (const name of ['master.key', 'audit.pub', 'checkpoint']) {
+      expect(names.some((found) => found.endsWith(name))).toBe(true);
+    }
+    const isFile = (name: string): boolean => /\.(db|key|json|pub)|checkpoint$/.test(name);
+    const wrong = Object.entries(modes).filter(
+      ([name, mode]) => mode !== (isFile(name) ? '600' : '700'),
+    );
+    expect(wrong).toEqual([]);
+  });
 
   it('are not made again where one is: neither content nor mode changes', () => {
     const path = join(directory, 'there');

@@ -115,7 +115,10 @@ describe('a row MAC', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 40 });
     const row = fc.record({
       ...Object.fromEntries(
-        ['id', 'workspace_id', 'environment_id', 'path', 'type', 'tags'].map((name) => [name, text]),
+        ['id', 'workspace_id', 'environment_id', 'path', 'type', 'tags'].map((name) => [
+          name,
+          text,
+        ]),
       ),
       current_version: integers,
       current_commit: nullable(fc.uint8Array({ maxLength: 40 })),

@@ -47,7 +47,7 @@ export class SqliteConnection {
    * `read_only`, or `internal` if a pragma did not hold.
    */
   constructor(path: string, options: SqliteConnectionOptions = {}) {
-    requireSqliteVersion();
+    requireSqliteVersion(process.versions['sqlite'] ?? '0.0.0');
     try {
       this.#db = new DatabaseSync(path, { limits: { attach: 0 }, allowExtension: false });
     } catch (error) {
@@ -149,8 +149,13 @@ function unreadable(error: unknown): unknown {
   });
 }
 
-function requireSqliteVersion(): void {
-  const version = process.versions['sqlite'] ?? '0.0.0';
+/**
+ * Refuses a SQLite that can lose commits.
+ *
+ * @param version - Such as `3.51.3`.
+ * @throws {@link StrongroomError} `unsupported_runtime`.
+ */
+export function requireSqliteVersion(version: string): void {
   const parts = version.split('.').map(Number);
   for (const [index, needed] of SQLITE_VERSION_MIN.entries()) {
     const have = parts[index] ?? 0;

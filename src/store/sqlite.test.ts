@@ -94,9 +94,9 @@ describe('opening a database', () => {
       transaction.all(rawStatement('SELECT * FROM a'), {}),
     );
     await expect(reading).rejects.toMatchObject({ code: 'database_corrupt' });
-    expect((await damaged.check().catch((error: unknown) => [String(error)])).length).toBeGreaterThan(
-      0,
-    );
+    expect(
+      (await damaged.check().catch((error: unknown) => [String(error)])).length,
+    ).toBeGreaterThan(0);
     await damaged.close();
   });
 
@@ -114,7 +114,9 @@ describe('opening a database', () => {
     }
     rmSync(file(), { recursive: true });
     renameSync(`${file()}.away`, file());
-    await expect(store.read((transaction) => transaction.get(count, {}))).resolves.toEqual({ n: 0 });
+    await expect(store.read((transaction) => transaction.get(count, {}))).resolves.toEqual({
+      n: 0,
+    });
     await store.close();
   });
 

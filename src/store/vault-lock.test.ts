@@ -22,9 +22,13 @@ async function holdElsewhere(): Promise<{ pid: number; kill(): Promise<void> }> 
     console.log('held');
     setInterval(() => undefined, 1000);
   `;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script, '--', directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--input-type=module', '--eval', script, '--', directory],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   await once(child.stdout, 'data');
   return {
     pid: child.pid ?? 0,
@@ -39,7 +43,9 @@ async function holdElsewhere(): Promise<{ pid: number; kill(): Promise<void> }> 
 describe('the lock of a vault', () => {
   it('keeps a second holder out and says who holds it', async () => {
     const lock = await acquireVaultLock(directory, { holder: 'first' });
-    await expect(acquireVaultLock(directory, { holder: 'second', waitMs: 0 })).rejects.toMatchObject({
+    await expect(
+      acquireVaultLock(directory, { holder: 'second', waitMs: 0 }),
+    ).rejects.toMatchObject({
       code: 'vault_in_use',
       details: { pid: String(process.pid), holder: 'first' },
     });

@@ -74,7 +74,9 @@ export function referenceRowMac(
   key: Uint8Array,
   ...input: Parameters<typeof referenceRowInput>
 ): Uint8Array {
-  return createHmac('sha256', key).update(referenceRowInput(...input)).digest();
+  return createHmac('sha256', key)
+    .update(referenceRowInput(...input))
+    .digest();
 }
 
 /** The sum of an integrity row over the MACs of its rows. */

@@ -26,12 +26,7 @@ const insertTile = statement((db, p: Parameters<Tile>) =>
 );
 
 const allTiles = statement((db) =>
-  db
-    .selectFrom('audit_tiles')
-    .selectAll()
-    .orderBy('log')
-    .orderBy('level', 'desc')
-    .orderBy('tile'),
+  db.selectFrom('audit_tiles').selectAll().orderBy('log').orderBy('level', 'desc').orderBy('tile'),
 );
 
 const oneTile = statement((db, p: Parameters<{ log: number }>) =>
@@ -271,9 +266,9 @@ function describeReads(using: Using): void {
   it('gives a reader back after a failure', () =>
     using(async ({ store }) => {
       for (let turn = 0; turn < 20; turn += 1) {
-        await expect(store.read(() => Promise.reject(new RangeError('on purpose')))).rejects.toThrow(
-          RangeError,
-        );
+        await expect(
+          store.read(() => Promise.reject(new RangeError('on purpose'))),
+        ).rejects.toThrow(RangeError);
       }
       expect(await logsIn(store)).toEqual([]);
     }));

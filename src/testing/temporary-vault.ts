@@ -92,13 +92,14 @@ export async function openSession(
  */
 export async function openParts(
   place: TemporaryVault,
-  { now = Date.now, through = (store) => store }: { now?: Clock; through?: (store: Store) => Store } = {},
+  {
+    now = Date.now,
+    through = (store) => store,
+  }: { now?: Clock; through?: (store: Store) => Store } = {},
 ): Promise<OpenParts> {
   const lock = await acquireVaultLock(place.path, { holder: 'a test', waitMs: 0 });
   const store = through(openSqlite(place.path));
-  const { keyring, ownerId } = await store.read((transaction) =>
-    unseal(transaction, place, now),
-  );
+  const { keyring, ownerId } = await store.read((transaction) => unseal(transaction, place, now));
   const mac = rowMacOf(keyring);
   const log = await store.read((transaction) => openLog(transaction, keyring));
   const checkpointPath = vaultConfigFiles(keyring.vaultId, place.configDirectory).checkpoint;

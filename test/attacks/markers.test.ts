@@ -35,7 +35,9 @@ afterAll(() => place.remove());
 /** What of a marker is in a text, as it stands or in base64. */
 function found(text: string): string[] {
   const base64 = [0, 1, 2].map((shift) =>
-    Buffer.from(`${'x'.repeat(shift)}mArKeR-7c1e-`).toString('base64').slice(4, -4),
+    Buffer.from(`${'x'.repeat(shift)}mArKeR-7c1e-`)
+      .toString('base64')
+      .slice(4, -4),
   );
   return [
     ...MARKERS.flatMap((marker) => new RegExp(marker).exec(text) ?? []),

@@ -93,10 +93,7 @@ const inputs: Readonly<Record<string, readonly [object, string]>> = {
   'workspaces.list': [{}, ''],
   'environments.create': [{ name: 'a' }, 'workspace name'],
   'environments.list': [{}, 'workspace'],
-  'audit.query': [
-    {},
-    'path environment workspace action actor outcome since until limit before',
-  ],
+  'audit.query': [{}, 'path environment workspace action actor outcome since until limit before'],
   'audit.export': [{}, 'from checkpoint'],
   'audit.verify': [{}, ''],
   'audit.proof': [{ seq: 0 }, 'seq'],

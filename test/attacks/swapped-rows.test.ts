@@ -184,11 +184,17 @@ describe('A73: swapping what is stored between secrets, versions, environments a
       for (const swap of swaps) {
         // Each stays in its environment, so that the index of paths stays unique.
         const changed = round
-          .flatMap(([one, two]) => [
-            [one, two],
-            [two, one],
-          ] as const)
-          .map(([one, two]) => ({ ...swap(one, two), environment_id: one['environment_id'] ?? null }));
+          .flatMap(
+            ([one, two]) =>
+              [
+                [one, two],
+                [two, one],
+              ] as const,
+          )
+          .map(([one, two]) => ({
+            ...swap(one, two),
+            environment_id: one['environment_id'] ?? null,
+          }));
         await whileStored('secrets', changed, rows, async () => {
           const { secrets } = session;
           const calls = [...places.values()].flatMap((at) => [
@@ -258,7 +264,10 @@ describe('a stored envelope', () => {
         const envelope = row['envelope'] as Uint8Array;
         const at = Math.min(from + index, envelope.length - 1);
         flips += 1;
-        return { ...row, envelope: envelope.map((byte, each) => (each === at ? byte ^ 0x40 : byte)) };
+        return {
+          ...row,
+          envelope: envelope.map((byte, each) => (each === at ? byte ^ 0x40 : byte)),
+        };
       });
       await whileStored('versions', changed, rows, async () => {
         const codes = await outcomes(rows.flatMap(readsOf));

@@ -31,7 +31,8 @@ const { path = '', config = '', run } = args;
 const environment = 'development';
 const steps = Number(args.steps);
 const written: { path: string; version: number }[] = [];
-let writing = Number(args.writers);
+/** How many writers are still at work: the readers stop with the last one. */
+const atWork = { writers: Number(args.writers) };
 
 function note(line: Omit<LedgerLine, 'sha256'> & { readonly value?: string }): void {
   const { value = '', ...rest } = line;
@@ -67,7 +68,7 @@ async function write(session: Session, client: number): Promise<void> {
     else await writeVersions(session, place, 1 + (step % 3));
     await pause();
   }
-  writing -= 1;
+  atWork.writers -= 1;
 }
 
 async function writeVersions(session: Session, path: string, count: number): Promise<void> {
@@ -99,7 +100,7 @@ async function importGroup(session: Session, path: string): Promise<void> {
 }
 
 async function read(session: Session): Promise<void> {
-  while (writing > 0) {
+  while (atWork.writers > 0) {
     const known = written[Math.floor(Math.random() * written.length)];
     if (known !== undefined) {
       const value = valueOf(known.path, known.version);

@@ -87,7 +87,8 @@ export function registerSet(program: Command, terminal: Terminal): void {
 
 /** An empty value is a mistake more often than not. */
 async function requireWillingness(value: SecretValue, terminal: Terminal): Promise<void> {
-  if (value.byteLength() > 0 || (await terminal.confirm('The value is empty. Set it?', false))) return;
+  if (value.byteLength() > 0 || (await terminal.confirm('The value is empty. Set it?', false)))
+    return;
   throw new StrongroomError('usage', 'the value is empty, so nothing was changed', {
     hint: 'if that is meant, say --yes',
   });
