@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 
-import { init, open, SecretValue, type Session, type Vault } from '../index.ts';
+import { init, open, type SecretValue, type Session, type Vault } from '../index.ts';
 import { OWNER, temporaryDirectory } from '../testing/temporary-vault.ts';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

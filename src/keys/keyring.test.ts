@@ -170,7 +170,7 @@ describe('the keys of a workspace', () => {
     const row = keyring.create({ purpose: 'workspace', workspaceId: workspace, number: 1, bytes });
     keyring.add(row);
     const key: KeyObject = keyring.workspaceKey(row.id);
-    expect(String(JSON.stringify({ key, keyring }))).not.toContain('marker');
+    expect(JSON.stringify({ key, keyring })).not.toContain('marker');
   });
 });
 

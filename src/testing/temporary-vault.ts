@@ -147,7 +147,7 @@ export type StoredRow = Record<string, SQLInputValue>;
 
 /** The rows of a table in the order of their insertion. */
 export function storedRows(db: DatabaseSync, table: string): StoredRow[] {
-  return db.prepare(`SELECT * FROM ${table}`).all() as StoredRow[];
+  return db.prepare(`SELECT * FROM ${table}`).all();
 }
 
 /** Puts a row into a table as it is, over one with the same key. */
