@@ -274,6 +274,22 @@ describe('opening a vault whose rows were changed', () => {
     expect(await opening()).toBe('integrity_error');
   });
 
+  it('notices a scope without an integrity row by the tables alone', async () => {
+    const parts = await openParts(place);
+    const check = (): Promise<void> =>
+      parts.store.read((transaction) => checkIntegrity(transaction, parts.mac));
+    await check();
+    for (const row of tamper(place, (db) => storedRows(db, 'integrity'))) {
+      tamper(place, (db) =>
+        db.prepare('DELETE FROM integrity WHERE scope = ?').run(row['scope'] ?? null),
+      );
+      await expect(check()).rejects.toMatchObject({ code: 'integrity_error' });
+      tamper(place, (db) => putRow(db, 'integrity', row));
+    }
+    await check();
+    await parts.vault.close();
+  });
+
   it('notices, by what the audit log says, rows put back together with their integrity row', async () => {
     const counted = [...COUNTED_TABLES.map(({ table }) => table), 'integrity'];
     const old = tamper(place, (db) =>

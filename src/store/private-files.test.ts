@@ -77,6 +77,20 @@ describe.skipIf(process.platform === 'win32')('files of a vault', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('can be used by their owner also under a umask that takes every right away', () => {
+    const before = process.umask(0o777);
+    try {
+      createPrivateDirectory(join(directory, 'inner'));
+      createPrivateFile(join(directory, 'inner', 'made'));
+      writePrivateFile(join(directory, 'inner', 'written'), 'x');
+    } finally {
+      process.umask(before);
+    }
+    expect(modeOf(join(directory, 'inner'))).toBe('700');
+    expect(modeOf(join(directory, 'inner', 'made'))).toBe('600');
+    expect(modeOf(join(directory, 'inner', 'written'))).toBe('600');
+  });
+
   it('are not made again where one is: neither content nor mode changes', () => {
     const path = join(directory, 'there');
     writeFileSync(path, 'content');

@@ -171,6 +171,31 @@ describe('A73: swapping what is stored between secrets, versions, environments a
     expect(looked).toBe(120);
   });
 
+  it('is refused for a version with another history: who, when, whether deleted, under which key', async () => {
+    const rows = versionRows();
+    for (const set of [
+      { created_by: 'someone else' },
+      { created_at: 1 },
+      { deleted_at: 1 },
+      { destroyed_at: 1 },
+      { checksum_key: 2 },
+      { row_revision: 2 },
+    ]) {
+      const changed = rows.map((row) => ({ ...row, ...set }));
+      await whileStored('versions', changed, rows, async () => {
+        const reads = rows.map((row) =>
+          session.secrets.read({
+            ...(places.get(String(row['secret_id'])) ?? { environment: '', path: '' }),
+            version: Number(row['version']),
+          }),
+        );
+        expect(new Set(await outcomes(reads))).toEqual(new Set(['integrity_error']));
+        const histories = [...places.values()].map((at) => session.secrets.history(at));
+        expect(new Set(await outcomes(histories))).toEqual(new Set(['integrity_error']));
+      });
+    }
+  });
+
   it('is refused for the rows and descriptions of secrets', async () => {
     const rows = tamper(place, (db) => storedRows(db, 'secrets'));
     const swaps: readonly ((one: StoredRow, two: StoredRow) => StoredRow)[] = [

@@ -53,12 +53,14 @@ const killCommand: Fault = async (subject, run) => {
     const path = `${run}/cli/${count}`;
     const value = valueOf(path, 1);
     const child = spawn(process.execPath, [cli, 'set', path, '-e', 'development'], {
-      stdio: ['pipe', 'ignore', 'inherit'],
+      stdio: ['pipe', 'ignore', 'pipe'],
       env: environmentOf(subject),
     });
+    let words = '';
+    child.stderr?.on('data', (data: Buffer) => (words += data.toString()));
     child.stdin?.on('error', () => undefined).end(value);
     const code = await killAfter(child, deadline - performance.now());
-    if (code !== null && code !== 0) throw new Error(`set ended with ${code}`);
+    if (code !== null && code !== 0) throw new Error(`set ended with ${code}: ${words}`);
     if (code !== 0) continue;
     const ack = { op: 'create', path, version: 1, sha256: sha256(value), outcome: 'ok' } as const;
     subject.acks.push(ack);

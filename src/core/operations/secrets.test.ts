@@ -435,9 +435,7 @@ describe('what is said about a secret', () => {
     ['expiresAt', 5],
   ])('is refused as a whole if %s is %j', async (member, value) => {
     const at = fresh();
-    await expect(
-      secrets.create({ ...at, value: 'v', [member]: value }),
-    ).rejects.toMatchObject({
+    await expect(secrets.create({ ...at, value: 'v', [member]: value })).rejects.toMatchObject({
       code: 'invalid_input',
       details: { member: expect.anything() as unknown },
     });
