@@ -10,6 +10,7 @@ import { tuple } from '../lib/bytes.ts';
 import { uuidv7, type Clock } from '../lib/ids.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { RowMac } from '../store/row-mac.ts';
+import { isStoreError } from '../store/sqlite-errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
 import type { CallOptions, Face, SecurityContext } from './context.ts';
@@ -371,7 +372,7 @@ function denied({ capability, resource }: Requirement, request: string): Strongr
 
 /** Such a failure concerns the whole transaction, not one item. */
 function isStorageFailure(error: unknown): boolean {
-  if (!(error instanceof StrongroomError)) return error instanceof Error && 'errcode' in error;
+  if (!(error instanceof StrongroomError)) return isStoreError(error);
   return error.code === 'storage_full' || error.code === 'storage_failed';
 }
 

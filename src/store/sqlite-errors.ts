@@ -8,11 +8,18 @@ const CANNOT_OPEN = 14;
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
 const BUSY = 5;
+const CONSTRAINT = 19;
 
 /** SQLite's primary result code of an error, or `undefined` if the error is not SQLite's. */
 export function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
+}
+
+/** Whether an error is the database's own and not about one row's constraint, which a savepoint undoes. */
+export function isStoreError(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code !== undefined && code !== CONSTRAINT;
 }
 
 /**

@@ -7,6 +7,7 @@ import { newestCheckpoint } from '../../domain/audit/log-queries.ts';
 import { queryEntries } from '../../domain/audit/query.ts';
 import { verifyLog, type LogVerified } from '../../domain/audit/verify-log.ts';
 import { StrongroomError } from '../../errors.ts';
+import { verifyCheckpoint } from '../../merkle/verify-checkpoint.ts';
 import type { Call, Operation } from '../operation.ts';
 import { maySeeEntry, READS_AUDIT } from './audit-access.ts';
 import * as schema from './schema.ts';
@@ -105,6 +106,7 @@ export const exportAudit: Operation<ExportAuditInput, AuditExportPart> = {
   requires: () => READS_AUDIT,
   subject: () => ({}),
   apply: async ({ from = 0, checkpoint }, call) => {
+    if (checkpoint !== undefined) requireOwnCheckpoint(call, checkpoint);
     const note = checkpoint ?? (await presentCheckpoint(call));
     const options = { from, tiles: TILES_PER_PART, maySee: maySeeEntry(call) };
     return { ...(await exportPart(call.transaction, call.log, note, options)), checkpoint: note };
@@ -172,6 +174,15 @@ async function presentCheckpoint(call: Call): Promise<string> {
     signed ?? (await call.transaction.get(newestCheckpoint, { log: call.log.number }))?.note;
   if (note === undefined) throw new StrongroomError('entry_not_found', 'the log has no entry yet');
   return note;
+}
+
+/** The parts of one export are under one checkpoint, which the caller carries from part to part. */
+function requireOwnCheckpoint({ log }: Call, note: string): void {
+  try {
+    verifyCheckpoint(note, log.keys);
+  } catch (cause) {
+    throw new StrongroomError('invalid_input', 'the checkpoint is not one of this log', { cause });
+  }
 }
 
 function toUtc(time: string | undefined): string | undefined {

@@ -56,7 +56,9 @@ export function mayReachUnder(request: AccessRequest, grants: readonly Grant[]):
       grant.effect === 'allow' &&
       !grant.isConditional &&
       grant.capabilities.has(request.capability) &&
-      (grant.workspaceId === null || grant.workspaceId === request.workspaceId) &&
+      (request.workspaceId === null ||
+        grant.workspaceId === null ||
+        grant.workspaceId === request.workspaceId) &&
       reachesUnder(grant.pattern, request.resource),
   );
 }

@@ -91,7 +91,8 @@ async function* candidates(
 ): AsyncGenerator<{ readonly row: SecretRow; readonly environment: Environment }> {
   const { from, filter } = options;
   const prefix = filter.prefix ?? '';
-  const limit = Math.min(options.limit + 1, BATCH);
+  const isNarrow = filter.type !== undefined || filter.tag !== undefined;
+  const limit = isNarrow ? BATCH : Math.min(options.limit + 1, BATCH);
   const start = from === undefined ? 0 : environments.findIndex((e) => e.name === from.environment);
   for (const environment of environments.slice(Math.max(start, 0))) {
     let after = beforePrefix(prefix);
