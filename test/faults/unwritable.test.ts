@@ -47,7 +47,7 @@ function ownedByNobody(scratch: Scratch): Place {
 
 describe('F10 places that cannot be written', () => {
   test.skipIf(!isRoot)(
-    'F10 a vault whose file system becomes read-only fails with read_only or storage_failed, gives nothing out, and goes on when it can be written again',
+    'F10 a vault on a file system that was made read-only does not open, init leaves nothing there, and both say read_only; it opens again when it can be written',
     async () => {
       using scratch = new Scratch();
       const disk = scratch.mount('disk', 'size=16m');
