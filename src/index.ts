@@ -5,6 +5,7 @@ import { initVault, type FirstSlot, type NewVault } from './core/init-vault.ts';
 import { openVault } from './core/open-vault.ts';
 import { createSession, type Session } from './core/session.ts';
 import type { UnsealedVault } from './core/vault.ts';
+import type { StrongroomError } from './errors.ts';
 import type { Clock } from './lib/ids.ts';
 import type { SlotKey } from './seal/slot.ts';
 
@@ -65,6 +66,14 @@ export class Vault implements AsyncDisposable {
    */
   get isAuditBlocked(): boolean {
     return this.#vault.isBlocked;
+  }
+
+  /**
+   * Why the newest checkpoint could not be kept in the configuration
+   * directory, if it could not. An older copy of the vault would go unnoticed.
+   */
+  get checkpointFault(): StrongroomError | undefined {
+    return this.#vault.outsideFault;
   }
 
   /**

@@ -52,6 +52,11 @@ export async function withSession<T>(
     return await work(createSession(vault, context, 'cli'));
   } finally {
     await vault.close();
+    if (vault.outsideFault !== undefined) {
+      terminal.note(
+        'the checkpoint beside the key file could not be written: an older copy of the vault would go unnoticed',
+      );
+    }
   }
 }
 

@@ -11,6 +11,7 @@ import type { CallOptions, Face, SecurityContext } from './context.ts';
 import type { Operation } from './operation.ts';
 import { writeOutsideCheckpoint } from './outside-checkpoint.ts';
 import { Pipeline, type Caller } from './pipeline.ts';
+import { asStrongroomError } from './unforeseen.ts';
 
 /** The parts of an unsealed vault. */
 export interface VaultParts {
@@ -38,6 +39,7 @@ export class UnsealedVault {
   #checkpointTimer: NodeJS.Timeout | undefined;
   #checkpointing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  #outsideFault: StrongroomError | undefined;
   /** The log's size when the last checkpoint was signed. */
   #seenSize = 0;
   #underWay = 0;
@@ -55,6 +57,14 @@ export class UnsealedVault {
   /** Whether accesses cannot be put on record at the moment, and so nothing is given out. */
   get isBlocked(): boolean {
     return this.#pipeline.isBlocked;
+  }
+
+  /**
+   * Why the newest checkpoint could not be kept outside the vault. The log is
+   * whole and signed then; but an older copy of the vault would go unnoticed.
+   */
+  get outsideFault(): StrongroomError | undefined {
+    return this.#outsideFault;
   }
 
   /**
@@ -179,7 +189,13 @@ export class UnsealedVault {
   async #checkpoint(): Promise<void> {
     const { store, log, now, checkpointPath } = this.#parts;
     const note = await store.write((transaction) => log.checkpoint(transaction, now()));
-    if (note !== undefined) writeOutsideCheckpoint(checkpointPath, note);
+    if (note === undefined) return;
+    try {
+      writeOutsideCheckpoint(checkpointPath, note);
+      this.#outsideFault = undefined;
+    } catch (error) {
+      this.#outsideFault = asStrongroomError(error);
+    }
   }
 }
 
