@@ -4,9 +4,17 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 
 /** What `npm pack --json` says of a tarball. */
 interface Packed {
@@ -25,11 +33,26 @@ const EXPECTED: readonly string[] = [
   'README.md',
   'LICENSE',
   'SECURITY.md',
+  'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'docs/guide/README.md',
+  'docs/spec/envelope.md',
   'bin/strongroom.js',
   'dist/bundle/index.js',
   'dist/index.d.ts',
   'dist/bundle/main.js',
+];
+
+/** A link in Markdown to a file of ours, without the part after #. */
+const LINK = /\]\((?!https?:|mailto:|#)([^)#\s]+)/g;
+
+/** Code once: the bundle, and the types of the library. */
+const WANTED: readonly RegExp[] = [
+  /^bin\/strongroom\.js$/,
+  /^dist\/bundle\/[\w-]+\.js$/,
+  /^dist\/(?!cli\/|bundle\/).*\.d\.ts$/,
+  /^docs\/.*\.md$/,
+  /^(package\.json|LICENSE|(README|SECURITY|CONTRIBUTING|CHANGELOG)\.md)$/,
 ];
 
 const LIBRARY = `
@@ -62,6 +85,7 @@ try {
   test('the tarball holds what people need, and nothing else', () => checkFiles(packed));
   const installed = test('the tarball installs without scripts', () => install(packed));
   if (installed) {
+    test('every link in a text leads to a file that is there', () => checkLinks(packed));
     test('no file names a path of this machine', () => checkPaths(packed));
     test(`fewer than ${PACKAGES_MAX} packages are installed`, countPackages);
     test('init makes a vault from a .env', checkInit);
@@ -89,9 +113,8 @@ function pack(): Packed {
 function checkFiles({ files, unpackedSize }: Packed): void {
   const paths = files.map(({ path }) => path);
   for (const path of EXPECTED) assert(paths.includes(path), `${path} is missing`);
-  const wanted = /^(bin|dist)\/|^(package\.json|README\.md|LICENSE|SECURITY\.md|CHANGELOG\.md)$/;
   const others = paths.filter(
-    (path) => !wanted.test(path) || /\.(test|map|tsbuildinfo)\b/.test(path),
+    (path) => !WANTED.some((each) => each.test(path)) || /\.(test|map|tsbuildinfo)\b/.test(path),
   );
   assert.deepEqual(others, []);
   assert.deepEqual(
@@ -117,6 +140,20 @@ function checkPaths({ files }: Packed): void {
   });
   assert.deepEqual(found, []);
   assert.equal(readdirSync(root).includes('src'), false);
+}
+
+function checkLinks({ files }: Packed): void {
+  const root = join(app, 'node_modules', 'strongroom');
+  const texts = files.map(({ path }) => path).filter((path) => path.endsWith('.md'));
+  const links = texts.flatMap((path) =>
+    Array.from(readFileSync(join(root, path), 'utf8').matchAll(LINK), ([, to = '']) => ({
+      path,
+      to,
+    })),
+  );
+  const broken = links.filter(({ path, to }) => !existsSync(join(root, dirname(path), to)));
+  assert(links.length > 0, 'no links were found');
+  assert.deepEqual(broken, []);
 }
 
 function countPackages(): void {
@@ -156,7 +193,7 @@ function checkTypes(): void {
   const types = join(PROJECT, 'node_modules', '@types');
   const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024'];
   const lib = ['--lib', 'es2024,esnext.disposable', '--types', 'node', '--typeRoots', types];
-  const ignore = ['--ignoreConfig', '--skipLibCheck'];
+  const ignore = ['--ignoreConfig', '--skipLibCheck', 'false'];
   execute(process.execPath, [compiler, ...options, ...lib, ...ignore, 'library.ts']);
 }
 

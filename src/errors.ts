@@ -41,7 +41,6 @@ export type ErrorCode =
   | 'unsupported_runtime'
   | 'self_test_failed'
   // Seals
-  | 'sealed'
   | 'key_not_found'
   | 'key_too_short'
   | 'key_file_exposed'
@@ -51,7 +50,6 @@ export type ErrorCode =
   | 'invalid_share'
   | 'too_few_shares'
   | 'kdf_out_of_bounds'
-  | 'slot_exists'
   // Integrity
   | 'decryption_failed'
   | 'integrity_error'
@@ -71,6 +69,10 @@ export type ErrorCode =
   | 'program_not_found'
   | 'program_not_executable'
   | 'internal';
+
+/** What to do with a vault that is damaged or was altered. */
+export const DAMAGED_HINT =
+  "keep a copy of the vault's files as they are, and go back to the newest copy that opens";
 
 /** Facts about a failure that are safe to show: never a value, a key or a token. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;

@@ -11,9 +11,52 @@ import type { SlotKey } from './seal/slot.ts';
 
 export type { CallOptions, SecurityContext } from './core/context.ts';
 export type { FirstSlot, NewVault } from './core/init-vault.ts';
+export type {
+  AuditEntries,
+  AuditExportPart,
+  ExportAuditInput,
+  ProveEntryInput,
+  QueryAuditInput,
+} from './core/operations/audit.ts';
+export type {
+  SecretDescription,
+  SecretHistory,
+  SecretHistoryInput,
+  SecretVersion,
+} from './core/operations/describe-secret.ts';
+export type {
+  ImportedSecret,
+  ImportSecretsInput,
+  LayoutInput,
+  SecretsImported,
+} from './core/operations/import-secrets.ts';
+export type { ListSecretsInput, SecretList } from './core/operations/list-secrets.ts';
+export type { Health } from './core/operations/read-health.ts';
+export type { ReadSecretInput, SecretRead } from './core/operations/read-secret.ts';
+export type { AttributesInput } from './core/operations/schema.ts';
+export type { SecretAddress } from './core/operations/secret-address.ts';
+export type { SecretSummary } from './core/operations/secret-view.ts';
+export type { DeleteSecretInput } from './core/operations/trash-secret.ts';
+export type {
+  CreateEnvironmentInput,
+  CreateWorkspaceInput,
+  EnvironmentSummary,
+  ListEnvironmentsInput,
+  WorkspaceSummary,
+} from './core/operations/workspaces.ts';
+export type {
+  CreateSecretInput,
+  SecretChanged,
+  UpdateSecretInput,
+  WriteSecretInput,
+} from './core/operations/write-secret.ts';
 export type { Session } from './core/session.ts';
 export type { Capability } from './domain/access/capability.ts';
+export type { AuditEntry, Outcome } from './domain/audit/entry.ts';
+export type { LogVerified } from './domain/audit/verify-log.ts';
+export type { SingleValue, ValueInput, ValueOutput } from './domain/secrets/value.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';
+export type { SecretType } from './formats/secret-type.ts';
 export type { SlotKey } from './seal/slot.ts';
 export { StrongroomError } from './errors.ts';
 export { maskSecret } from './mask.ts';
@@ -77,19 +120,24 @@ export class Vault implements AsyncDisposable {
   }
 
   /**
+   * Path of the key file that opened the vault, if it lies in the vault's own
+   * directory: then whoever copies the directory has the key too.
+   */
+  get keyBesideVault(): string | undefined {
+    return this.#vault.keyBesideVault;
+  }
+
+  /**
    * The operations, in the name of a principal. There is no anonymous call.
    *
    * @param context - Who acts, and from where; goes on record with every call.
-   * @throws TypeError if no principal is named.
+   * @throws TypeError if no principal is named, or a member is not of its type.
    *
    * @example
    * const session = vault.as({ principal: 'ada', ip: '192.0.2.7', userAgent: 'billing/3' });
    * const { value } = await session.secrets.read({ environment: 'production', path: 'db/password' });
    */
   as(context: SecurityContext): Session {
-    if (typeof context?.principal !== 'string' || context.principal === '') {
-      throw new TypeError('a security context names a principal');
-    }
     return createSession(this.#vault, context, 'library');
   }
 

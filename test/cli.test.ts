@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { COMMANDS } from '../src/cli/commands/commands.ts';
 import { program } from '../src/cli/main.ts';
 import { Terminal } from '../src/cli/terminal.ts';
 import { pathOf } from '../src/cli/usage.ts';
@@ -65,6 +66,19 @@ describe('without a terminal', () => {
       command.commands.length === 0 ? [pathOf(command)] : command.commands.flatMap(leaves);
     const root = program(new Terminal({ json: false, yes: false }));
     expect(leaves(root).toSorted()).toEqual(Object.keys(TYPED).toSorted());
+  });
+
+  test('a command that is asked for is there alone, and is the same as among all', () => {
+    const terminal = new Terminal({ json: false, yes: false });
+    const all = program(terminal).commands.map((command) => command.name());
+    const names = COMMANDS.flatMap(({ commands }) => Object.keys(commands));
+    expect([...names, '__complete'].toSorted()).toEqual(all.toSorted());
+    for (const name of names) {
+      const alone = program(terminal, name);
+      const found = alone.commands.map((each) => each.name());
+      expect(found).toEqual(name === 'completion' ? all : [name]);
+    }
+    expect(program(terminal, 'toString').commands).toHaveLength(all.length);
   });
 
   test.each(Object.values(TYPED))('`%s` never waits', (line) => {

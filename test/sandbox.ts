@@ -54,6 +54,20 @@ export class Sandbox implements Disposable {
     return spawn(command, args, { cwd: this.directory, env: this.env });
   }
 
+  /**
+   * Runs a command at a terminal and types a text when it has asked.
+   *
+   * @returns Exit code or signal, a space, and all that was written.
+   */
+  async onTerminal(command: string, asked: string, typed: string): Promise<string> {
+    const child = this.start('script', '-qec', `exec ${command}`, '/dev/null');
+    let output = '';
+    child.stdout?.on('data', (chunk: Uint8Array) => (output += Buffer.from(chunk).toString()));
+    await written(child, asked);
+    child.stdin?.write(typed);
+    return `${await ended(child)} ${output.replaceAll('\r\n', '\n')}`;
+  }
+
   /** Puts a file into the project's directory. */
   write(name: string, content: string | Uint8Array): string {
     const path = join(this.directory, name);

@@ -21,7 +21,8 @@ export function childEnvironment(
   variables: readonly Variable[],
 ): Environment {
   refuseTooLarge(variables);
-  const environment: Record<string, string> = {};
+  // Without a prototype: `__proto__` is a name like any other.
+  const environment = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(own)) {
     if (value !== undefined && !KEY_MATERIAL.test(name)) environment[name] = value;
   }
@@ -41,13 +42,15 @@ export function startBytes(args: readonly string[], environment: Environment): n
 }
 
 function refuseTooLarge(variables: readonly Variable[]): void {
-  const names = variables
-    .filter(({ name, value }) => name.length + Buffer.byteLength(value) + 2 > VARIABLE_BYTES_MAX)
-    .map(({ name }) => name);
-  if (names.length === 0) return;
+  const large = variables.filter(
+    ({ name, value }) => name.length + Buffer.byteLength(value) + 2 > VARIABLE_BYTES_MAX,
+  );
+  if (large.length === 0) return;
+  const names = large.map(({ name }) => name);
+  const paths = [...new Set(large.map(({ path }) => path))];
   throw new StrongroomError(
     'value_too_large',
     `a variable has at most 128 KiB, and ${names.join(', ')} would have more`,
-    { details: { names }, hint: 'leave them out with --only, and have the program read a file' },
+    { details: { names, paths }, hint: 'have the program read a file' },
   );
 }

@@ -25,7 +25,7 @@ test('files beside .env are found with the environment that their name tells, ex
     ];
     for (const name of names) writeFileSync(join(directory, name), '');
     mkdirSync(join(directory, '.env.staging'));
-    expect(findEnvironmentFiles(directory).map(importCommand)).toStrictEqual([
+    expect(findEnvironmentFiles(directory).map((each) => importCommand(each))).toStrictEqual([
       `strongroom import '.env.it'\\''s' -e <environment>`,
       'strongroom import .env.local -e development',
       'strongroom import .env.prod -e production',

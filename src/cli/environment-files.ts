@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 
 import { FIRST_ENVIRONMENTS } from '../domain/workspaces/names.ts';
+import { shellWord } from '../lib/shell-word.ts';
 
 /** A file beside `.env`, and the environment it seems to be meant for. */
 export interface EnvironmentFile {
@@ -44,12 +45,14 @@ function environmentOf(words: readonly string[]): string | undefined {
   return FIRST_ENVIRONMENTS.includes(name) ? name : undefined;
 }
 
-/** The command that imports such a file. */
-export function importCommand({ file, environment }: EnvironmentFile): string {
-  return `strongroom import ${shellWord(file)} -e ${environment ?? '<environment>'}`;
-}
-
-/** A text as one word of a shell's command line. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+/**
+ * The command that imports such a file.
+ *
+ * @param opening - More options, with a space in front.
+ */
+export function importCommand(
+  { file, environment }: EnvironmentFile,
+  opening: string = '',
+): string {
+  return `strongroom import ${shellWord(file)} -e ${environment ?? '<environment>'}${opening}`;
 }

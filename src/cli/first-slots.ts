@@ -2,10 +2,12 @@ import { resolve } from 'node:path';
 
 import type { FirstSlot, NewVault } from '../core/init-vault.ts';
 import { StrongroomError } from '../errors.ts';
+import { wipe } from '../lib/bytes.ts';
+import { newPassphraseBytes } from '../seal/passphrase.ts';
 import type { SlotKdf, SlotKey } from '../seal/slot.ts';
 import { SecretValue } from '../secret-value.ts';
+import { readSecretFile } from './read-secret.ts';
 import type { Terminal } from './terminal.ts';
-import { readSecretFile } from './vault-access.ts';
 
 /** The seals that `init` can begin with. */
 export const SEALS: readonly ['keyfile', 'passphrase', 'env', 'shamir'] = [
@@ -91,6 +93,8 @@ async function newPassphrase(file: string | undefined, terminal: Terminal): Prom
     });
   }
   const first = await terminal.askSecret('New passphrase (15 characters or more)');
+  // One that is refused anyhow need not be typed again.
+  wipe(newPassphraseBytes(first));
   using second = await terminal.askSecret('The same passphrase again');
   if (first.equals(second)) return first;
   throw new StrongroomError('usage', 'the two passphrases differ; nothing was made');
@@ -113,6 +117,13 @@ function split(text: string | undefined): { readonly threshold: number; readonly
   }
   const [threshold, shares] = [Number(match[1]), Number(match[2])];
   if (threshold >= 2 && threshold <= shares && shares <= 255) return { threshold, shares };
+  if (threshold > shares && shares >= 2) {
+    throw new StrongroomError(
+      'usage',
+      `${threshold} shares cannot be needed where only ${shares} are made`,
+      { hint: `say --shamir ${shares}/${threshold}: any ${shares} of ${threshold} shares` },
+    );
+  }
   throw new StrongroomError('usage', 'that many shares cannot be made', {
     hint: 'at least 2 are needed, and at most 255 made, as in --shamir 3/5',
   });

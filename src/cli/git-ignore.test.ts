@@ -1,10 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import { ignoreInGit } from './git-ignore.ts';
+import { ignoreInGit, isTrackedByGit } from './git-ignore.ts';
 
 let directory: string;
 
@@ -62,4 +63,18 @@ test('a vault elsewhere in the project is named, with what git would read as a p
 test('a vault outside of the project is not named', () => {
   writeFileSync(join(directory, '.gitignore'), '');
   expect(ignore('../elsewhere')).toStrictEqual(ALL.slice(1));
+});
+
+test('a file is tracked if git has it in its index, and only then', () => {
+  writeFileSync(join(directory, '.env'), 'A=1\n');
+  expect(isTrackedByGit(directory, '.env')).toBe(false);
+  const git = (...args: readonly string[]): unknown =>
+    execFileSync('git', args, { cwd: directory, stdio: 'ignore' });
+  git('init');
+  expect(isTrackedByGit(directory, '.env')).toBe(false);
+  git('add', '.env');
+  expect(isTrackedByGit(directory, '.env')).toBe(true);
+  vi.stubEnv('PATH', directory);
+  expect(isTrackedByGit(directory, '.env')).toBe(false);
+  vi.unstubAllEnvs();
 });

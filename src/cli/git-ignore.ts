@@ -1,7 +1,11 @@
-import { closeSync, constants, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, existsSync, openSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 
+import { readRegularFile } from '../lib/regular-file.ts';
+
 const FILE = '.gitignore';
+const GIT_MS = 2_000;
 
 /** A line that must be there, and others that do the same or more. */
 interface Rule {
@@ -29,7 +33,7 @@ export function ignoreInGit(directory: string, vault: string): readonly string[]
   const path = join(directory, FILE);
   if (!existsSync(path) && !isInWorkTree(directory)) return undefined;
   // Bytes as Latin-1, so that whatever the file holds is left alone.
-  const text = existsSync(path) ? readFileSync(path, 'latin1') : '';
+  const text = existsSync(path) ? Buffer.from(readRegularFile(path)).toString('latin1') : '';
   const present = text.split(/\r\n|\n/).map((line) => line.trimEnd());
   const missing = [...vaultRules(directory, vault), ...DOTENV_RULES]
     .filter(({ line, also }) => !present.some((each) => each === line || also.test(each)))
@@ -39,6 +43,15 @@ export function ignoreInGit(directory: string, vault: string): readonly string[]
   const gap = text === '' || text.endsWith('\n') ? '' : lineEnd;
   append(path, gap + missing.map((line) => line + lineEnd).join(''));
   return missing;
+}
+
+/** Whether git tracks a file of a directory. Without git, or without an answer soon, it does not. */
+export function isTrackedByGit(directory: string, file: string): boolean {
+  if (!isInWorkTree(directory)) return false;
+  // A repository's own settings start no program.
+  const args = ['-c', 'core.fsmonitor=false', 'ls-files', '--error-unmatch', '--', file];
+  const options = { cwd: directory, stdio: 'ignore', timeout: GIT_MS } as const;
+  return spawnSync('git', args, options).status === 0;
 }
 
 /** One write to the end of the file; a link is not followed out of the project. */

@@ -11,15 +11,16 @@ const OPTIONS: readonly (readonly [flags: string, description: string])[] = [
   ['-y, --yes', 'answer every question with yes'],
   ['--key-file <file>', 'open with this key file (STRONGROOM_KEY_FILE)'],
   ['--passphrase-file <file>', 'open with the passphrase in a file (- asks for it)'],
-  ['--recovery-file <file>', 'open with the recovery key in a file'],
-  ['--share-file <file>', 'open with Shamir shares; once for each file'],
+  ['--recovery-file <file>', 'open with the recovery key in a file (- asks for it)'],
+  ['--share-file <file>', 'open with Shamir shares; once for each file (- asks for it)'],
   ['--accept-rollback', 'go on with an older copy of the vault, on record'],
 ];
 
-/** Adds the options that all commands take to the program, and without mention in help to its commands. */
+/** Adds the options that all commands take to the program, and without mention in help to the command that is asked for. */
 export function addGlobalOptions(root: Command): void {
   for (const option of options()) root.addOption(option);
-  for (const command of root.commands) addHidden(command);
+  // Only once it is known which: to add them to every command would take longer than all else here.
+  root.hook('preSubcommand', (_root, command) => addHidden(command));
 }
 
 /** A command's own option of the same name stays, such as the `--recovery-file` that `init` writes. */

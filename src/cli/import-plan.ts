@@ -1,5 +1,7 @@
 import type { ImportedSecret } from '../core/operations/import-secrets.ts';
+import { IMPORT_SECRETS_MAX, VALUE_BYTES_MAX } from '../domain/secrets/limits.ts';
 import { pathFault } from '../domain/secrets/path.ts';
+import { valueTooLarge } from '../domain/secrets/secret-errors.ts';
 import { StrongroomError } from '../errors.ts';
 import { dotenvValues, parseDotenv, type DotenvDocument } from '../formats/dotenv.ts';
 import { serializeLayout } from '../formats/dotenv-layout.ts';
@@ -32,9 +34,6 @@ export interface ImportPlan {
   /** What a person should know; holds no value. */
   readonly notes: readonly string[];
 }
-
-const VALUE_BYTES_MAX = 1024 * 1024;
-const SECRETS_MAX = 10_000;
 
 /**
  * Reads a file that is to be imported.
@@ -170,17 +169,15 @@ function maskedValue(value: PlannedSecret['value']): string {
 
 /** What an import refuses is told before anything is made; the vault looks again. */
 function requireLimits(secrets: readonly PlannedSecret[]): void {
-  if (secrets.length > SECRETS_MAX) {
-    throw new StrongroomError('invalid_input', `an import has at most ${SECRETS_MAX} secrets`);
+  if (secrets.length > IMPORT_SECRETS_MAX) {
+    const message = `an import has at most ${IMPORT_SECRETS_MAX} secrets`;
+    throw new StrongroomError('invalid_input', message);
   }
   for (const { path, value } of secrets) {
     const fault = pathFault(path);
-    if (fault !== undefined) throw new StrongroomError('invalid_name', fault);
+    if (fault !== undefined) throw fault;
     if (value instanceof SecretValue && value.byteLength() > VALUE_BYTES_MAX) {
-      throw new StrongroomError('value_too_large', `${path} is larger than 1 MiB`, {
-        details: { path, bytes_max: VALUE_BYTES_MAX },
-        hint: 'keep large files elsewhere, encrypted under a key that is kept here',
-      });
+      throw valueTooLarge(value.byteLength(), path);
     }
   }
 }

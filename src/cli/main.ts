@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 
-import { COMMANDS } from './commands/commands.ts';
+import { registerCommands } from './commands/commands.ts';
 import { addGlobalOptions, readGlobalOptions } from './global-options.ts';
 import { packageVersion } from './package-version.ts';
 import { report, runExitCode } from './report.ts';
 import { Terminal } from './terminal.ts';
-import { translateUsageErrors } from './usage.ts';
+import { requireHelpTopic, translateUsageErrors } from './usage.ts';
 
 /**
  * Runs the command line. Sets the process's exit code and never ends the
@@ -22,8 +22,9 @@ export async function main(args: readonly string[]): Promise<void> {
   });
   // A verifier that crashes must not look like one that succeeded, nor like one that found a fault.
   process.once('uncaughtException', (error) => process.exit(report(error, terminal)));
-  const root = program(terminal);
+  const root = program(terminal, args[0]);
   try {
+    requireHelpTopic(root, args);
     await root.parseAsync([...args], { from: 'user' });
   } catch (error) {
     const code = report(error, terminal);
@@ -31,8 +32,12 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-/** The program with all its commands and the options that all of them take. */
-export function program(terminal: Terminal): Command {
+/**
+ * The program with its commands and the options that all of them take.
+ *
+ * @param asked - The first word that was typed: a command's name makes do with that command. Default: all of them.
+ */
+export function program(terminal: Terminal, asked?: string): Command {
   const root = new Command('strongroom')
     .description('A secrets manager: encrypted, versioned, every access on record.')
     .version(packageVersion(), '-V, --version', 'print the version')
@@ -47,10 +52,7 @@ export function program(terminal: Terminal): Command {
     })
     .showSuggestionAfterError(false)
     .enablePositionalOptions();
-  for (const { heading, register } of COMMANDS) {
-    root.commandsGroup(heading);
-    for (const add of register) add(root, terminal);
-  }
+  registerCommands(root, terminal, asked);
   root.addHelpCommand(
     new Command('help').argument('[command]').description('print help').helpGroup('Vault:'),
   );

@@ -4,7 +4,9 @@ import { StrongroomError } from '../errors.ts';
 import { parseMoment } from '../lib/duration.ts';
 
 /** The option `-e, --environment`. */
-export function environmentOption(description: string = 'environment'): Option {
+export function environmentOption(
+  description: string = 'environment (STRONGROOM_ENVIRONMENT; or as configured; or development)',
+): Option {
   return new Option('-e, --environment <environment>', description);
 }
 

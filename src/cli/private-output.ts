@@ -1,4 +1,13 @@
-import { closeSync, constants, fchmodSync, lstatSync, openSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
+import { dirname, isAbsolute, relative, sep } from 'node:path';
 
 import { StrongroomError } from '../errors.ts';
 import { writePrivateFile } from '../store/private-files.ts';
@@ -46,6 +55,30 @@ export function reserveFile(path: string, { replace = false }: ReserveOptions = 
       if (isNew && !isWritten) rmSync(path, { force: true });
     },
   };
+}
+
+/**
+ * Refuses a place in a vault's directory: a file there would be taken for a part of the vault, or replace one.
+ *
+ * @throws {@link StrongroomError} `invalid_input`.
+ */
+export function requireOutside(vault: string, path: string): void {
+  if (!isInside(vault, dirname(path))) return;
+  throw new StrongroomError('invalid_input', `${path} is in the vault's directory`, {
+    details: { path },
+    hint: 'write it somewhere else',
+  });
+}
+
+function isInside(directory: string, path: string): boolean {
+  try {
+    // As the file system has them, whatever links and spellings lead there.
+    const way = relative(realpathSync.native(directory), realpathSync.native(path));
+    return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+  } catch {
+    // What is not there is told where it is opened.
+    return false;
+  }
 }
 
 /** Gives whether the file is new; a file that may be replaced stays until it is. */

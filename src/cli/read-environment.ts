@@ -1,3 +1,4 @@
+import type { ListSecretsInput } from '../core/operations/list-secrets.ts';
 import type { SecretRead } from '../core/operations/read-secret.ts';
 import type { SecretSummary } from '../core/operations/secret-view.ts';
 import type { Session } from '../core/session.ts';
@@ -13,37 +14,55 @@ export interface Selection {
   readonly environment: string;
   /** Paths, or last segments of paths. Default: all. */
   readonly only?: readonly string[] | undefined;
+  /** Paths, or last segments of paths, that are left out and not read. Default: none. */
+  readonly except?: readonly string[] | undefined;
 }
 
-const PAGE = 1000;
+/** What is known of secrets, without their values; `list --json` prints it. */
+export interface Listed {
+  readonly secrets: readonly SecretSummary[];
+  /** Whether the limit kept some back. */
+  readonly hasMore: boolean;
+}
 
-/** All secrets of an environment that the caller may list, without their values. */
-export async function listNames(
+const PAGE_MAX = 1000;
+
+/**
+ * The secrets that fit and that the caller may list.
+ *
+ * @param limit - At most so many. Default: all.
+ */
+export async function listSecrets(
   session: Session,
-  { workspace, environment }: Selection,
-): Promise<SecretSummary[]> {
-  const all: SecretSummary[] = [];
+  filter: ListSecretsInput,
+  limit: number = Number.POSITIVE_INFINITY,
+): Promise<Listed> {
+  const secrets: SecretSummary[] = [];
   let cursor: string | undefined;
   do {
-    const page = await session.secrets.list({ workspace, environment, limit: PAGE, cursor });
-    all.push(...page.secrets);
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return all;
+    // One more than asked for tells whether there are more: `next` alone does not.
+    const page = Math.min(PAGE_MAX, limit + 1 - secrets.length);
+    const listed = await session.secrets.list({ ...filter, limit: page, cursor });
+    for (const secret of listed.secrets) secrets.push(secret);
+    cursor = listed.next;
+  } while (cursor !== undefined && secrets.length <= limit);
+  return { secrets: secrets.slice(0, limit), hasMore: secrets.length > limit };
 }
 
 /**
  * Reads secrets of an environment. Each has its own entry in the audit log;
  * all are asked for at once, so that they are put on record together.
  *
- * @throws {@link StrongroomError} `secret_not_found` if a name in `only` is not there.
+ * @throws {@link StrongroomError} `secret_not_found` if a name in `only` or `except` is not there.
  */
 export async function readEnvironment(
   session: Session,
   selection: Selection,
 ): Promise<readonly SecretRead[]> {
-  const { workspace, environment, only } = selection;
-  const chosen = choose(await listNames(session, selection), only, environment);
+  const { workspace, environment, only, except } = selection;
+  const { secrets } = await listSecrets(session, { workspace, environment });
+  const left = except === undefined ? undefined : new Set(choose(secrets, except, environment));
+  const chosen = choose(secrets, only, environment).filter((each) => left?.has(each) !== true);
   return Promise.all(
     chosen.map(({ path }) => session.secrets.read({ workspace, environment, path })),
   );

@@ -2,20 +2,31 @@ import { readFileSync } from 'node:fs';
 
 import { StrongroomError, type ErrorCode } from '../errors.ts';
 import { utf8Decode } from '../lib/bytes.ts';
+import { readRegularFile } from '../lib/regular-file.ts';
+
+/** What this process was given open: standard input, or what a shell puts for `<(…)`. */
+const GIVEN_OPEN = /^\/(dev\/stdin|(dev|proc\/self)\/fd\/\d+)$/;
 
 /**
- * Reads a file that somebody named.
+ * Reads a file that somebody named. Where it may hold values, the caller wipes it.
+ * A pipe is read only where it was given open; another may have no writer.
  *
  * @throws {@link StrongroomError} `file_not_found`.
  */
 export function readFile(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return GIVEN_OPEN.test(path) ? readFileSync(path) : readRegularFile(path);
   } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    const what = isMissing ? `there is no file ${path}` : `the file ${path} cannot be read`;
+    if (cause instanceof StrongroomError) throw cause;
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const what = faultOf(path, code);
     throw new StrongroomError('file_not_found', what, { details: { path }, cause });
   }
+}
+
+function faultOf(path: string, code: unknown): string {
+  if (code === 'ENOENT') return `there is no file ${path}`;
+  return code === 'EISDIR' ? `${path} is a directory` : `the file ${path} cannot be read`;
 }
 
 /**

@@ -11,19 +11,28 @@ import type { Terminal } from './terminal.ts';
 const MASKED_BYTES_MAX = 64 * 1024;
 const MASKED_TOTAL_MAX = 256 * 1024;
 
+/** A plain value is hidden from this length on, in characters. */
+const PLAIN_MIN = 8;
+/** To hide these would make an output unreadable, and show by the gaps what they were. */
+const ORDINARY =
+  /^(true|false|yes|no|on|off|null|none|undefined|default|enabled|disabled|dev(elopment)?|stag(e|ing)|prod(uction)?|test(ing)?|local(host)?|debug|info|warn(ing)?|error|trace)$/i;
+
+/** What a program is given. */
+interface Given {
+  readonly variables: readonly Variable[];
+  /** Paths of secrets of no particular type: a port, a switch, the name of an environment. */
+  readonly plain: ReadonlySet<string>;
+}
+
 /**
  * Runs a program with the values hidden in what it writes, and ends as it does.
  *
  * @throws {@link StrongroomError} `program_not_executable`, `value_too_large`.
  */
-export async function runMasked(
-  start: Start,
-  variables: readonly Variable[],
-  terminal: Terminal,
-): Promise<void> {
-  const mask = new Mask(maskable(variables, terminal).map(({ value }) => value));
+export async function runMasked(start: Start, given: Given, terminal: Terminal): Promise<void> {
+  const mask = new Mask(maskable(given, terminal).map(({ value }) => value));
   const child = await startChild(start, ['inherit', 'pipe', 'pipe']);
-  forwardSignals(child, terminal.canAsk);
+  forwardSignals(child, terminal.isPresent);
   const ended = new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) => {
     child.once('exit', (code, signal) => resolve([code, signal]));
   });
@@ -49,10 +58,10 @@ async function pass(from: Readable, mask: Mask, to: Writable): Promise<void> {
 }
 
 /** The values that are hidden: the smallest first, as far as memory allows. Says which are not. */
-function maskable(variables: readonly Variable[], terminal: Terminal): readonly Variable[] {
-  const tooShort = variables.filter(({ value }) => isTooShort(value));
+function maskable({ variables, plain }: Given, terminal: Terminal): readonly Variable[] {
+  const shown = new Set(variables.filter((each) => isOrdinary(each, plain.has(each.path))));
   const others = variables
-    .filter((variable) => !tooShort.includes(variable))
+    .filter((variable) => !shown.has(variable))
     .toSorted((a, b) => a.value.length - b.value.length);
   let bytes = 0;
   const hidden = others.filter(({ value }) => {
@@ -62,21 +71,21 @@ function maskable(variables: readonly Variable[], terminal: Terminal): readonly 
   });
   const tooLarge = others.filter((variable) => !hidden.includes(variable));
   // An empty value shows nothing.
-  tellShown(
-    'short',
-    tooShort.filter(({ value }) => value.trim() !== ''),
-    terminal,
-  );
-  tellShown('large', tooLarge, terminal);
+  const ordinary = [...shown].filter(({ value }) => value.trim() !== '');
+  tellShown('too short or too ordinary', ordinary, terminal);
+  tellShown('too large', tooLarge, terminal);
   return hidden;
 }
 
-function isTooShort(value: string): boolean {
-  return Buffer.byteLength(value.trim()) < MASK_BYTES_MIN;
+function isOrdinary({ value }: Variable, isPlain: boolean): boolean {
+  const text = value.trim();
+  if (Buffer.byteLength(text) < MASK_BYTES_MIN) return true;
+  return isPlain && (text.length < PLAIN_MIN || ORDINARY.test(text));
 }
 
 function tellShown(how: string, variables: readonly Variable[], terminal: Terminal): void {
   if (variables.length === 0) return;
   const names = variables.map(({ name }) => name).join(', ');
-  terminal.note(`too ${how} to be hidden in the output: ${names}`);
+  const what = variables.length === 1 ? '1 value is' : `${variables.length} values are`;
+  terminal.note(`${what} ${how} to be hidden in the output: ${names}`);
 }

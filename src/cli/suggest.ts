@@ -1,5 +1,5 @@
 import type { Session } from '../core/session.ts';
-import { StrongroomError } from '../errors.ts';
+import { StrongroomError, type ErrorDetails } from '../errors.ts';
 
 const NAMES_MAX = 1000;
 
@@ -27,6 +27,42 @@ export async function withSuggestion<T>(
   }
 }
 
+/**
+ * Runs `work`; if the environment is not there, adds the nearest one that the
+ * caller may list as a hint.
+ */
+export async function withEnvironmentSuggestion<T>(
+  session: Session,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof StrongroomError) || error.code !== 'environment_not_found') throw error;
+    const { code, message, details } = error;
+    const near = await nearestEnvironment(session, details);
+    if (near === undefined) throw error;
+    const hint = `did you mean ${near}?`;
+    throw new StrongroomError(code, message, { details, hint, cause: error });
+  }
+}
+
+async function nearestEnvironment(
+  session: Session,
+  { workspace, environment }: ErrorDetails,
+): Promise<string | undefined> {
+  if (typeof workspace !== 'string' || typeof environment !== 'string') return undefined;
+  try {
+    const environments = await session.environments.list({ workspace });
+    return nearest(
+      environment,
+      environments.map(({ name }) => name),
+    );
+  } catch {
+    return undefined;
+  }
+}
+
 async function suggestion(
   session: Session,
   { workspace, environment, path }: Parameters<typeof withSuggestion>[1],
@@ -48,19 +84,50 @@ async function suggestion(
   }
 }
 
+/**
+ * Another name in the same place that differs by one letter, by case or by an
+ * ending, if the caller may list it.
+ */
+export async function similarName(
+  session: Session,
+  { workspace, environment, path }: Parameters<typeof withSuggestion>[1],
+): Promise<string | undefined> {
+  try {
+    const { secrets } = await session.secrets.list({ workspace, environment, limit: NAMES_MAX });
+    return secrets.map((secret) => secret.path).find((other) => isSimilar(path, other));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A number at the end is how names are told apart on purpose. */
+function isSimilar(path: string, other: string): boolean {
+  if (path === other || path.length < 5) return false;
+  const [name, candidate] = [path.toLowerCase(), other.toLowerCase()];
+  if (name.replace(/\d+$/, '') === candidate.replace(/\d+$/, '')) return name === candidate;
+  return editDistance(name, candidate) <= (name.length < 8 ? 1 : 2);
+}
+
 /** The name that is most like another, if any is like it at all. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of names) {
-    const contains = candidate.toLowerCase().includes(name.toLowerCase()) && name.length >= 3;
-    const distance = contains ? 1 : editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const distance = distanceOf(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+/** A part of a name is nearer than most typing errors, and its beginning is nearer still. */
+function distanceOf(name: string, candidate: string): number {
+  if (name === candidate) return 0;
+  if (name.length >= 3 && candidate.startsWith(name)) return 0.5;
+  if (name.length >= 3 && candidate.includes(name)) return 1;
+  return editDistance(name, candidate);
 }
 
 /** Levenshtein's distance: how many letters to add, drop or replace. */

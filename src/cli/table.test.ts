@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { formatFacts, formatTable } from './table.ts';
+import { cutLines, formatFacts, formatTable } from './table.ts';
 
 test('columns are aligned under their headings, without trailing blanks', () => {
   const rows = [
@@ -19,4 +19,9 @@ test('control characters and turned text are shown, not sent to the terminal', (
   const shown = 'a\\u001b[2J\\u000ab\\u202ec\\u009b';
   expect(formatTable(['x'], [[hostile]])).toBe(`X\n${shown}`);
   expect(formatFacts({ x: hostile })).toBe(`x  ${shown}`);
+});
+
+test('lines are cut to the width of a terminal, and not where there is none', () => {
+  expect(cutLines('abcde\n\u{1F600}bcd', 4)).toBe('abc\u2026\n\u{1F600}bcd');
+  expect(cutLines('abcde', undefined)).toBe('abcde');
 });

@@ -10,19 +10,22 @@ import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 import { StrongroomError } from '../errors.ts';
-import { utf8 } from '../lib/bytes.ts';
+import { concat, utf8, wipe } from '../lib/bytes.ts';
+import { printable } from '../lib/printable.ts';
 import { SecretValue } from '../secret-value.ts';
 
 const STDIN_BYTES_MAX = 16 * 1024 * 1024;
 const STDIN = 0;
 const STDOUT = 1;
 const STDERR = 2;
+const LINE_FEED = 0x0a;
 
 /** Where the command line talks to a person or a program. */
 export class Terminal {
   #isJson: boolean;
   #assumeYes: boolean;
   #hasOutput = false;
+  readonly #told = new Set<string>();
 
   constructor(options: { readonly json: boolean; readonly yes: boolean }) {
     this.#isJson = options.json;
@@ -50,9 +53,20 @@ export class Terminal {
     return isatty(STDIN);
   }
 
+  /** Whether a terminal is there for anything: then its signals reach every process of the group. */
+  get isPresent(): boolean {
+    return this.canAsk || this.isOutputTerminal || this.isErrorTerminal;
+  }
+
   /** Whether standard output is a terminal. */
   get isOutputTerminal(): boolean {
     return isatty(STDOUT);
+  }
+
+  /** The columns of the terminal that results go to, or `undefined` if that is none. */
+  get width(): number | undefined {
+    const { columns } = process.stdout;
+    return this.isOutputTerminal && columns > 0 ? columns : undefined;
   }
 
   /** Whether standard error is a terminal. */
@@ -73,7 +87,7 @@ export class Terminal {
       // A reader that has seen enough, such as `head`, is no failure.
       process.stdout.on('error', (error) => {
         if ('code' in error && error.code === 'EPIPE') process.exitCode ??= 0;
-        else throw error;
+        else throw outputFault(error);
       });
     }
     process.stdout.write(content, written);
@@ -90,9 +104,22 @@ export class Terminal {
     });
   }
 
-  /** Tells the person something that is not the result. */
+  /** Tells the person something that is not the result. With `--json` nobody is told. */
   note(message: string): void {
-    writeError(`strongroom: ${message}\n`);
+    if (!this.isJson) writeError(`strongroom: ${printable(message)}\n`);
+  }
+
+  /** Tells something of consequence, also to a program: with `--json`, as JSON. */
+  warn(message: string): void {
+    if (this.isJson) writeError(`${JSON.stringify({ note: message })}\n`);
+    else this.note(message);
+  }
+
+  /** As {@link Terminal.warn}, but not what was told before. */
+  warnOnce(message: string): void {
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    this.warn(message);
   }
 
   /** Writes text for the person as it is, without prefix. */
@@ -119,7 +146,7 @@ export class Terminal {
       return;
     }
     this.note(message);
-    if (hint !== undefined) writeError(`${this.dim(`  hint: ${hint}`)}\n`);
+    if (hint !== undefined) writeError(`${this.dim(`  hint: ${printable(hint)}`)}\n`);
   }
 
   /**
@@ -132,7 +159,11 @@ export class Terminal {
     if (this.#assumeYes) return true;
     if (!this.canAsk) return false;
     const { confirm, isCancel } = await import('@clack/prompts');
-    const answer = await confirm({ message: question, initialValue, output: process.stderr });
+    const answer = await confirm({
+      message: printable(question),
+      initialValue,
+      output: process.stderr,
+    });
     if (isCancel(answer)) throw new StrongroomError('usage', 'nothing was changed');
     return answer;
   }
@@ -148,28 +179,44 @@ export class Terminal {
         hint: 'give the value on standard input or with a file',
       });
     }
-    const { password, isCancel } = await import('@clack/prompts');
-    const answer = await password({ message: question, output: process.stderr });
-    if (isCancel(answer)) throw new StrongroomError('usage', 'nothing was changed');
-    return SecretValue.text(answer);
+    const { readHidden } = await import('./hidden-prompt.ts');
+    const entry = await readHidden(printable(question));
+    if (entry === undefined) throw new StrongroomError('usage', 'nothing was changed');
+    const lines = entry.bytes.reduce((count, byte) => count + (byte === LINE_FEED ? 1 : 0), 1);
+    const secret = SecretValue.fromUtf8(entry.bytes);
+    // Enter may have been meant as the end.
+    const isMeant =
+      !entry.hasLooseLines || (await this.confirm(`That was ${lines} lines. Keep them all?`));
+    if (!isMeant) {
+      secret.wipe();
+      throw new StrongroomError('usage', 'nothing was changed', {
+        hint: 'give a value of several lines on standard input or with a file',
+      });
+    }
+    if (lines > 1) this.note(`${lines} lines`);
+    return secret;
   }
 
   /**
-   * Reads standard input to its end.
+   * Reads standard input to its end. What it came in is wiped; the result is the caller's to wipe.
    *
    * @throws {@link StrongroomError} `value_too_large` beyond 16 MiB.
    */
   async readInput(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let length = 0;
-    for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
-      length += chunk.length;
-      if (length > STDIN_BYTES_MAX) {
-        throw new StrongroomError('value_too_large', 'standard input is larger than 16 MiB');
+    try {
+      for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length > STDIN_BYTES_MAX) {
+          throw new StrongroomError('value_too_large', 'standard input is larger than 16 MiB');
+        }
       }
-      chunks.push(chunk);
+      return concat(chunks);
+    } finally {
+      for (const chunk of chunks) wipe(chunk);
     }
-    return new Uint8Array(Buffer.concat(chunks));
   }
 
   /** Makes text stand back, where colour is shown. */
@@ -185,6 +232,14 @@ export class Terminal {
   get #hasColour(): boolean {
     return this.isErrorTerminal && (process.env['NO_COLOR'] ?? '') === '';
   }
+}
+
+/** What cannot be written is the fault of whatever standard output is, and the result is incomplete. */
+function outputFault(cause: Error): StrongroomError {
+  const code = 'code' in cause ? String(cause.code) : cause.name;
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
+    ? new StrongroomError('storage_full', 'no space is left for standard output', { cause })
+    : new StrongroomError('read_only', `standard output cannot be written (${code})`, { cause });
 }
 
 const RETRY_MS = 5;

@@ -30,7 +30,7 @@ function usageError(command: Command, error: CommanderError): StrongroomError {
   const example = EXAMPLES.get(command)?.[0];
   switch (error.code) {
     case 'commander.unknownCommand':
-      return unknownCommand(command, see);
+      return unknownCommand(command, command.args[0] ?? '', see);
     case 'commander.unknownOption':
       return unknownOption(command, quoted, see);
     case 'commander.missingArgument':
@@ -60,8 +60,21 @@ function conflict(message: string): string {
   return `${first} and ${second} exclude each other`;
 }
 
-function unknownCommand(command: Command, see: string): StrongroomError {
-  const typed = command.args[0] ?? '';
+/**
+ * Refuses help about a command that there is not; commander would show all help.
+ *
+ * @throws {@link StrongroomError} `usage`.
+ */
+export function requireHelpTopic(root: Command, args: readonly string[]): void {
+  const [first, topic] = args;
+  if (first !== 'help' || topic === undefined || topic.startsWith('-') || topic === 'help') return;
+  const isKnown = root.commands.some(
+    (each) => each.name() === topic || each.aliases().includes(topic),
+  );
+  if (!isKnown) throw unknownCommand(root, topic, 'see `strongroom --help`');
+}
+
+function unknownCommand(command: Command, typed: string, see: string): StrongroomError {
   const names = command.commands
     .filter((each) => !each.name().startsWith('_'))
     .flatMap((each) => [each.name(), ...each.aliases()]);
@@ -73,6 +86,12 @@ function unknownCommand(command: Command, see: string): StrongroomError {
 
 /** What follows `set` may be a value that begins with a hyphen, so it is not repeated there. */
 function unknownOption(command: Command, typed: string, see: string): StrongroomError {
+  if (command.parent === null && ['-e', '--environment'].includes(typed)) {
+    return usage(
+      `${typed} goes after the command`,
+      `as in \`strongroom list ${typed} production\``,
+    );
+  }
   const isSafe = command.name() !== 'set' && /^--?[a-z][a-z-]{0,30}$/.test(typed);
   const known = command.options.flatMap((option) => option.long ?? []);
   const near = isSafe ? nearest(typed, known) : undefined;

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 
 import type { Session } from '../core/session.ts';
+import type { UnsealedVault } from '../core/vault.ts';
 import { StrongroomError } from '../errors.ts';
-import { utf8Decode } from '../lib/bytes.ts';
+import { configDirectory } from '../seal/locations.ts';
 import type { SlotKey } from '../seal/slot.ts';
-import { SecretValue } from '../secret-value.ts';
+import { opensWithPassphrase, withKeyHint, withPrincipalHint } from './key-hints.ts';
 import {
   findVault,
   locateVault,
@@ -13,51 +13,114 @@ import {
   readProjectConfig,
   type Setting,
 } from './project.ts';
+import { withEnvironmentSuggestion } from './suggest.ts';
 import type { Terminal } from './terminal.ts';
+import { keysOf, type KeyOptions } from './vault-keys.ts';
 
 /** Options that every command takes. */
-export interface GlobalOptions {
+export interface GlobalOptions extends KeyOptions {
   readonly path?: string;
   readonly json?: boolean;
   readonly yes?: boolean;
   readonly workspace?: string;
   readonly principal?: string;
-  readonly keyFile?: string;
-  readonly passphraseFile?: string;
-  readonly recoveryFile?: string;
-  readonly shareFile?: readonly string[];
   readonly acceptRollback?: boolean;
 }
 
 const DEFAULT_ENVIRONMENT = 'development';
+/** How often a passphrase is asked for. */
+const TRIES_MAX = 3;
+
+/** How to come by an open vault. */
+export interface OpeningOptions {
+  readonly waitMs?: number;
+  /** Instead of what options and variables say. */
+  readonly keys?: readonly SlotKey[] | undefined;
+  /** Neither asks for a passphrase where nothing else opens the vault, nor warns. */
+  readonly isQuiet?: boolean;
+}
 
 /** Opens the vault, runs `work` as the caller, and closes it again whatever happens. */
 export async function withSession<T>(
   options: GlobalOptions,
   terminal: Terminal,
   work: (session: Session) => Promise<T>,
-  { waitMs, keys }: { readonly waitMs?: number; readonly keys?: readonly SlotKey[] } = {},
+  opening: OpeningOptions = {},
 ): Promise<T> {
-  // Loaded here, because help, completion and the offline verifier do without.
-  const { openVault } = await import('../core/open-vault.ts');
+  const { vault } = await unseal(options, terminal, opening);
   const { createSession } = await import('../core/session.ts');
-  const vault = await openVault(findVault(options.path), {
-    keys: keys ?? (await keysOf(options, terminal)),
-    holder: `strongroom ${process.argv[2] ?? ''}`.trim(),
-    acceptRollback: options.acceptRollback,
-    waitMs,
-  });
+  if (vault.keyBesideVault !== undefined && opening.isQuiet !== true) noteKeyBesideVault(terminal);
+  const principal = principalOf(options);
+  const context = { principal: principal.value, userAgent: 'strongroom-cli' };
   try {
-    const context = { principal: principalOf(options).value, userAgent: 'strongroom-cli' };
-    return await work(createSession(vault, context, 'cli'));
+    const session = createSession(vault, context, 'cli');
+    return await withEnvironmentSuggestion(session, () => work(session));
+  } catch (error) {
+    throw withPrincipalHint(error, principal);
   } finally {
     await vault.close();
-    if (vault.outsideFault !== undefined) {
-      terminal.note(
-        'the checkpoint beside the key file could not be written: an older copy of the vault would go unnoticed',
+    if (vault.outsideFault !== undefined && opening.isQuiet !== true) {
+      terminal.warnOnce(
+        `nothing can be kept in ${configDirectory()}: an older copy of the vault would go unnoticed (STRONGROOM_CONFIG_HOME names another directory)`,
       );
     }
   }
+}
+
+/**
+ * Settles what opens the vault, by opening it once: so that nothing that was
+ * typed before is lost to a wrong key.
+ *
+ * @returns Keys that open it; `undefined` is the key file.
+ */
+export async function settleKeys(
+  options: GlobalOptions,
+  terminal: Terminal,
+): Promise<readonly SlotKey[] | undefined> {
+  const { vault, keys } = await unseal(options, terminal, {});
+  await vault.close();
+  return keys;
+}
+
+async function unseal(
+  options: GlobalOptions,
+  terminal: Terminal,
+  { waitMs, keys: given, isQuiet = false }: OpeningOptions,
+): Promise<{ readonly vault: UnsealedVault; readonly keys: readonly SlotKey[] | undefined }> {
+  // Loaded here, because help, completion and the offline verifier do without.
+  const { openVault } = await import('../core/open-vault.ts');
+  const path = findVault(options.path);
+  const open = (keys: readonly SlotKey[] | undefined): Promise<UnsealedVault> =>
+    openVault(path, {
+      keys,
+      holder: `strongroom ${process.argv[2] ?? ''}`.trim(),
+      acceptRollback: options.acceptRollback,
+      waitMs,
+    });
+  const mayAsk = given === undefined && !isQuiet && terminal.canAsk;
+  let keys = given ?? (await keysOf(options, terminal));
+  let tries = options.passphraseFile === '-' ? 1 : 0;
+  for (;;) {
+    try {
+      return { vault: await open(keys), keys };
+    } catch (error) {
+      const isMissing = keys === undefined && opensWithPassphrase(error);
+      const isWrong = tries > 0 && tries < TRIES_MAX && isWrongPassphrase(error);
+      if (!mayAsk || !(isMissing || isWrong)) throw withKeyHint(error);
+      if (isWrong) terminal.note('that is not the passphrase; once more');
+      keys = [{ kind: 'passphrase', passphrase: await terminal.askSecret('Passphrase') }];
+      tries += 1;
+    }
+  }
+}
+
+function isWrongPassphrase(error: unknown): boolean {
+  return error instanceof StrongroomError && error.code === 'wrong_passphrase';
+}
+
+/** Tells once, since `init` opens the vault that it made, that a copy of the vault would hold its key. */
+export function noteKeyBesideVault(terminal: Terminal): void {
+  terminal.warnOnce('the key lies beside the vault: whoever copies the directory can open it');
 }
 
 /** Who acts: `--principal`, then `STRONGROOM_PRINCIPAL`, then the operating system's user. */
@@ -106,66 +169,4 @@ export function settledEnvironment(named: string | undefined, options: GlobalOpt
   const project = vault === undefined ? undefined : readProjectConfig(vault.value).environment;
   if (project !== undefined) return { value: project, source: PROJECT_CONFIG };
   return { value: DEFAULT_ENVIRONMENT, source: 'default' };
-}
-
-/** What would open the vault: the kind of key, and the option or variable that says so; never a key. */
-export function settledKey(options: GlobalOptions): Setting {
-  if (options.recoveryFile !== undefined) {
-    return { value: `recovery key in ${options.recoveryFile}`, source: '--recovery-file' };
-  }
-  if (options.shareFile !== undefined && options.shareFile.length > 0) {
-    return { value: `${options.shareFile.length} Shamir shares`, source: '--share-file' };
-  }
-  if (options.passphraseFile !== undefined) {
-    const place =
-      options.passphraseFile === '-' ? 'that is asked for' : `in ${options.passphraseFile}`;
-    return { value: `passphrase ${place}`, source: '--passphrase-file' };
-  }
-  if (options.keyFile !== undefined) return { value: options.keyFile, source: '--key-file' };
-  const keyFile = process.env['STRONGROOM_KEY_FILE'] ?? '';
-  if (keyFile !== '') return { value: keyFile, source: 'STRONGROOM_KEY_FILE' };
-  if ((process.env['STRONGROOM_MASTER_KEY'] ?? '') !== '') {
-    return { value: '(hidden)', source: 'STRONGROOM_MASTER_KEY' };
-  }
-  return { value: "the vault's key file", source: 'default' };
-}
-
-/** What opens the vault, as options and variables say; `undefined` is the key file. */
-async function keysOf(
-  options: GlobalOptions,
-  terminal: Terminal,
-): Promise<readonly SlotKey[] | undefined> {
-  if (options.recoveryFile !== undefined) {
-    return [{ kind: 'recovery', token: readSecretFile(options.recoveryFile) }];
-  }
-  if (options.shareFile !== undefined && options.shareFile.length > 0) {
-    return [{ kind: 'shamir', shares: options.shareFile.map(readSecretFile) }];
-  }
-  if (options.passphraseFile !== undefined) {
-    const passphrase =
-      options.passphraseFile === '-'
-        ? await terminal.askSecret('Passphrase')
-        : readSecretFile(options.passphraseFile);
-    return [{ kind: 'passphrase', passphrase }];
-  }
-  const keyFile = options.keyFile ?? process.env['STRONGROOM_KEY_FILE'];
-  if (keyFile !== undefined && keyFile !== '') return [{ kind: 'keyfile', path: keyFile }];
-  const key = process.env['STRONGROOM_MASTER_KEY'];
-  if (key !== undefined && key !== '') return [{ kind: 'env', key: SecretValue.text(key) }];
-  return undefined;
-}
-
-/**
- * A secret that a file holds, without the line end that editors add.
- *
- * @throws {@link StrongroomError} `file_not_found`.
- */
-export function readSecretFile(path: string): SecretValue {
-  let content: Uint8Array;
-  try {
-    content = readFileSync(path);
-  } catch (cause) {
-    throw new StrongroomError('file_not_found', `the file ${path} cannot be read`, { cause });
-  }
-  return SecretValue.text(utf8Decode(content).replace(/\r?\n$/, ''));
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { StrongroomError } from '../errors.ts';
 import { utf8Decode } from '../lib/bytes.ts';
+import { readFile } from './read-text-file.ts';
 
 /**
  * Reads a text that a verification is given: verifier keys, a checkpoint, a proof.
@@ -10,7 +11,7 @@ import { utf8Decode } from '../lib/bytes.ts';
  */
 export function readVerifierText(path: string): string {
   try {
-    return utf8Decode(readFileSync(path === '-' ? 0 : path));
+    return utf8Decode(path === '-' ? readFileSync(0) : readFile(path));
   } catch (cause) {
     const message =
       cause instanceof TypeError

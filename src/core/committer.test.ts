@@ -57,8 +57,15 @@ function counting(): Store {
   };
 }
 
-async function processAll(transaction: Transaction, items: readonly Item[]): Promise<CohortResult> {
+async function processAll(
+  transaction: Transaction,
+  items: readonly Item[],
+  lostTo?: unknown,
+): Promise<CohortResult> {
   cohorts.push(items.length);
+  if (lostTo !== undefined) {
+    return { outcomes: [{ ok: false, error: lostTo }], accept: () => events.push('recorded') };
+  }
   const outcomes = [];
   for (const item of items) {
     try {
@@ -172,7 +179,6 @@ describe('the committer', () => {
   it.each([
     new StrongroomError('outcome_unknown', 'who knows'),
     new StrongroomError('storage_failed', 'the disk'),
-    new TypeError('a mistake'),
   ])('looks at the database again before the next cohort after %s', async (failure) => {
     const committer = make();
     failures.push(failure);
@@ -228,5 +234,78 @@ describe('the committer', () => {
     expect(answered).toBe(300);
     expect(commits).toBe(2);
     await committer.idle();
+  });
+
+  it('runs each item alone after a failure that is not of the storage, and only the guilty one fails', async () => {
+    const committer = new Committer<Item>({
+      store: counting(),
+      process: (transaction, items, lostTo) => {
+        if (lostTo === undefined && items.some((item) => item.fails === true)) {
+          cohorts.push(items.length);
+          throw new StrongroomError('database_corrupt', 'a page');
+        }
+        return processAll(transaction, items, lostTo);
+      },
+      recover: async () => store.reopen(),
+      committed: () => undefined,
+    });
+    const outcomes = await Promise.allSettled([
+      committer.submit(change('a')),
+      committer.submit({ ...read('b'), fails: true }),
+      committer.submit(change('c')),
+    ]);
+    expect(outcomes).toMatchObject([
+      { value: 'a' },
+      { reason: { code: 'database_corrupt' } },
+      { value: 'c' },
+    ]);
+    // All, then each alone, and the failure of one once more to put it on record.
+    expect(cohorts).toEqual([3, 1, 1, 1, 1]);
+    expect(events.filter((event) => event === 'recorded').length).toBe(1);
+    expect(await names()).toEqual(['a', 'c']);
+    expect(committer.isBlocked).toBe(false);
+  });
+
+  it.each(['storage_full', 'read_only', 'storage_failed', 'outcome_unknown'] as const)(
+    'tries nothing again after %s',
+    async (code) => {
+      const committer = make();
+      failures.push(new StrongroomError(code, 'the disk'));
+      const outcomes = await Promise.allSettled(
+        ['a', 'b'].map((name) => committer.submit(change(name))),
+      );
+      expect(outcomes).toMatchObject([{ reason: { code } }, { reason: { code } }]);
+      expect(cohorts).toEqual([2]);
+      expect(await names()).toEqual([]);
+    },
+  );
+
+  it('runs nothing again that is durable, whatever fails after that', async () => {
+    const mistake = new TypeError('a mistake');
+    const committer = new Committer<Item>({
+      store: counting(),
+      process: processAll,
+      recover: async () => undefined,
+      committed: () => {
+        throw mistake;
+      },
+    });
+    const outcomes = await Promise.allSettled([
+      committer.submit(change('a')),
+      committer.submit(change('b')),
+    ]);
+    expect(outcomes).toMatchObject([{ reason: mistake }, { reason: mistake }]);
+    expect(cohorts).toEqual([2]);
+    expect(await names()).toEqual(['a', 'b']);
+  });
+
+  it('gives a failure that cannot be put on record to its caller', async () => {
+    const committer = make();
+    const mistakes = [new TypeError('a mistake'), new TypeError('another')];
+    failures.push(...mistakes);
+    await expect(committer.submit(change('c'))).rejects.toBe(mistakes[0]);
+    expect(cohorts).toEqual([1, 1]);
+    expect(committer.isBlocked).toBe(true);
+    expect(await names()).toEqual([]);
   });
 });

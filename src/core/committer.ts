@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { StrongroomError, type ErrorCode } from '../errors.ts';
+import { StrongroomError } from '../errors.ts';
+import { storageFailure } from '../store/sqlite-errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
 
 /** How one item of a cohort ended. */
@@ -21,8 +22,15 @@ export interface CommitterItem {
 /** Options of a {@link Committer}. */
 export interface CommitterOptions<Item extends CommitterItem> {
   readonly store: Store;
-  /** Runs a cohort's items one after another and writes their entries. */
-  readonly process: (transaction: Transaction, items: readonly Item[]) => Promise<CohortResult>;
+  /**
+   * Runs a cohort's items one after another and writes their entries. With
+   * `lostTo`, the one item failed so that its transaction was lost: it is only put on record.
+   */
+  readonly process: (
+    transaction: Transaction,
+    items: readonly Item[],
+    lostTo?: unknown,
+  ) => Promise<CohortResult>;
   /** Brings memory in line with the database after a commit whose outcome is not known. */
   readonly recover: () => Promise<void>;
   /** Called after each durable cohort. */
@@ -41,7 +49,8 @@ interface Waiting<Item> {
 /**
  * Runs everything that arrives in one turn of the event loop as one cohort in
  * one transaction, so that one fsync pays for many requests. An answer leaves
- * only after its cohort is durable; there is no other delay.
+ * only after its cohort is durable; there is no other delay. A cohort that fails
+ * for another reason than its storage is tried again item by item.
  */
 export class Committer<Item extends CommitterItem> {
   readonly #options: CommitterOptions<Item>;
@@ -83,51 +92,72 @@ export class Committer<Item extends CommitterItem> {
     this.#draining = undefined;
   }
 
-  async #run(cohort: readonly Waiting<Item>[]): Promise<void> {
+  async #run(cohort: readonly Waiting<Item>[], lostTo?: unknown): Promise<void> {
     const items = cohort.map((waiting) => waiting.item);
     try {
-      if (this.#mustRecover) {
-        await this.#options.recover();
-        this.#mustRecover = false;
-      }
-      const result = await this.#options.store.write((transaction) =>
-        this.#options.process(transaction, items),
-      );
-      result.accept();
-      this.#isBlocked = false;
-      this.#options.committed();
-      for (const [index, { resolve, reject }] of cohort.entries()) {
-        const outcome = result.outcomes[index];
-        if (outcome?.ok === true) resolve(outcome.value);
-        else reject(outcome?.error);
-      }
+      await this.#recover();
     } catch (error) {
-      this.#isBlocked = true;
-      this.#mustRecover ||= !isCleanFailure(error);
-      for (const { item, reject } of cohort) reject(failureOf(item, error));
+      this.#refuse(cohort, error);
+      return;
+    }
+    let result: CohortResult;
+    try {
+      result = await this.#options.store.write((transaction) =>
+        this.#options.process(transaction, items, lostTo),
+      );
+    } catch (error) {
+      await this.#fail(cohort, error, lostTo);
+      return;
+    }
+    try {
+      this.#answer(cohort, result);
+    } catch (error) {
+      // It is durable, so it may not be run again.
+      this.#mustRecover = true;
+      this.#refuse(cohort, error);
     }
   }
-}
 
-/** After these the database is as it was before; after others it has to be looked at again. */
-function isCleanFailure(error: unknown): boolean {
-  return (
-    error instanceof StrongroomError &&
-    (error.code === 'storage_full' || error.code === 'read_only')
-  );
-}
+  async #recover(): Promise<void> {
+    if (!this.#mustRecover) return;
+    await this.#options.recover();
+    this.#mustRecover = false;
+  }
 
-const STORAGE_CODES: readonly ErrorCode[] = [
-  'storage_full',
-  'storage_failed',
-  'read_only',
-  'outcome_unknown',
-];
+  #answer(cohort: readonly Waiting<Item>[], { outcomes, accept }: CohortResult): void {
+    accept();
+    this.#isBlocked = false;
+    this.#options.committed();
+    for (const [index, { resolve, reject }] of cohort.entries()) {
+      const outcome = outcomes[index];
+      if (outcome?.ok === true) resolve(outcome.value);
+      else reject(outcome?.error);
+    }
+  }
+
+  /**
+   * Nothing of the cohort was kept. Unless its storage failed, one item is the
+   * reason: each is given a transaction of its own, and the guilty one a last
+   * one that puts its failure on record.
+   */
+  async #fail(cohort: readonly Waiting<Item>[], error: unknown, lostTo: unknown): Promise<void> {
+    const failure = storageFailure(error);
+    this.#mustRecover ||= failure?.isClean !== true;
+    if (failure !== undefined || lostTo !== undefined) this.#refuse(cohort, lostTo ?? error);
+    else if (cohort.length === 1) await this.#run(cohort, error);
+    else for (const alone of cohort) await this.#run([alone]);
+  }
+
+  #refuse(cohort: readonly Waiting<Item>[], error: unknown): void {
+    this.#isBlocked = true;
+    for (const { item, reject } of cohort) reject(failureOf(item, error));
+  }
+}
 
 /** No secret leaves unrecorded, so a read fails too when its entry cannot be kept. */
 function failureOf(item: CommitterItem, error: unknown): unknown {
   if (item.mutates || !(error instanceof StrongroomError)) return error;
-  if (!STORAGE_CODES.includes(error.code)) return error;
+  if (storageFailure(error) === undefined) return error;
   return new StrongroomError(
     'audit_blocked',
     'the access cannot be put on record, so nothing was given out',

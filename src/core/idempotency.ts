@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto';
+
 import { openEnvelope, sealEnvelope, type EnvelopeContext } from '../crypto/envelope.ts';
 import { hmacSha256 } from '../crypto/mac.ts';
 import { StrongroomError } from '../errors.ts';
@@ -74,13 +76,13 @@ export async function runOnce<T>(
 ): Promise<T> {
   const fingerprint = work.keyring.fingerprintKey();
   const label = (name: string, parts: readonly (Uint8Array | string)[]): Uint8Array =>
-    hmacSha256(fingerprint.key, tuple([`strongroom/v1/idempotency/${name}`, ...parts]));
+    macOfTuple(fingerprint.key, [`strongroom/v1/idempotency/${name}`, ...parts]);
   const row: RowKey & Pick<IdempotencyRow, 'input_mac'> = {
     principal_id: work.actor,
     workspace_id: call.workspaceId,
     operation: call.operation,
     key_mac: label('key', [call.key]),
-    input_mac: label('input', [encodeInput(call.input)]),
+    input_mac: macOfInput(call.input, (encoded) => label('input', [encoded])),
   };
   const subject = label('answer', [
     work.actor,
@@ -164,25 +166,51 @@ function answerContext(work: Work, workspaceId: string, subjectId: string): Enve
   };
 }
 
-/** Encodes an input injectively, values included, without making text of them. */
-function encodeInput(value: unknown): Uint8Array {
-  if (value instanceof SecretValue) {
-    const bytes = value.revealBytes();
-    try {
-      return concat([utf8(value.kind === 'text' ? 's' : 'b'), bytes]);
-    } finally {
-      wipe(bytes);
-    }
+function macOfTuple(key: KeyObject, parts: readonly (Uint8Array | string)[]): Uint8Array {
+  const message = tuple(parts);
+  try {
+    return hmacSha256(key, message);
+  } finally {
+    wipe(message);
   }
-  if (typeof value === 'string') return concat([utf8('s'), utf8(value)]);
-  if (value instanceof Uint8Array) return concat([utf8('b'), value]);
-  if (Array.isArray(value)) return concat([utf8('a'), tuple(value.map(encodeInput))]);
+}
+
+/** The MAC of an input's encoding. No copy of a value stays behind. */
+function macOfInput(input: unknown, mac: (encoded: Uint8Array) => Uint8Array): Uint8Array {
+  const made: Uint8Array[] = [];
+  try {
+    return mac(encodeInput(input, made));
+  } finally {
+    for (const bytes of made) wipe(bytes);
+  }
+}
+
+/**
+ * Encodes an input injectively, values included, without making text of them.
+ *
+ * @param made - Takes every array that is made on the way, for the caller to wipe.
+ */
+function encodeInput(value: unknown, made: Uint8Array[]): Uint8Array {
+  const kept = (bytes: Uint8Array): Uint8Array => {
+    made.push(bytes);
+    return bytes;
+  };
+  const tagged = (tag: string, content: Uint8Array): Uint8Array =>
+    kept(concat([utf8(tag), content]));
+  if (value instanceof SecretValue) {
+    return tagged(value.kind === 'text' ? 's' : 'b', kept(value.revealBytes()));
+  }
+  if (typeof value === 'string') return tagged('s', kept(utf8(value)));
+  if (value instanceof Uint8Array) return tagged('b', value);
+  if (Array.isArray(value)) {
+    return tagged('a', kept(tuple(value.map((member) => encodeInput(member, made)))));
+  }
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value)
       .filter(([, member]) => member !== undefined)
       .toSorted(([a], [b]) => (a < b ? -1 : 1));
-    const parts = members.flatMap(([name, member]) => [utf8(name), encodeInput(member)]);
-    return concat([utf8('o'), tuple(parts)]);
+    const parts = members.flatMap(([name, member]) => [utf8(name), encodeInput(member, made)]);
+    return tagged('o', kept(tuple(parts)));
   }
   return utf8(`v${String(value)}`);
 }

@@ -118,7 +118,7 @@ describe('making a vault', () => {
 describe('making a vault that fails', () => {
   /** Whatever stops it: no vault, no key, nothing half-made; and the next attempt succeeds. */
   const expectNothing = async (): Promise<void> => {
-    expect(filesIn(path).filter((name) => !/lock\.(db|json)$/.test(name))).toEqual([]);
+    expect(existsSync(path)).toBe(false);
     expect(filesIn(configDirectory)).toEqual([]);
     const vaults = join(configDirectory, 'strongroom', 'vaults');
     expect(existsSync(vaults) ? readdirSync(vaults) : []).toEqual([]);
@@ -146,6 +146,13 @@ describe('making a vault that fails', () => {
     ).rejects.toMatchObject({ code: 'invalid_input' });
     await expect(init({ slots: [] })).rejects.toMatchObject({ code: 'invalid_input' });
     await expectNothing();
+  });
+
+  it('leaves a directory that was there, and what was in it', async () => {
+    mkdirSync(path);
+    writeFileSync(join(path, 'lock.json'), 'theirs');
+    await expect(init({ owner: 'a b' })).rejects.toMatchObject({ code: 'invalid_name' });
+    expect(readdirSync(path)).toEqual(['lock.json']);
   });
 
   it('for the name of the owner', async () => {
@@ -191,6 +198,6 @@ describe('making a vault that fails', () => {
   it('for a configuration directory that is a file, with a code', async () => {
     writeFileSync(configDirectory, 'a file');
     await expect(init()).rejects.toMatchObject({ code: 'read_only' });
-    expect(filesIn(path).filter((name) => !/lock\.(db|json)$/.test(name))).toEqual([]);
+    expect(existsSync(path)).toBe(false);
   });
 });

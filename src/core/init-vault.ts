@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { randomBytes } from '../crypto/random.ts';
@@ -16,7 +16,7 @@ import { uuidv7, type Clock } from '../lib/ids.ts';
 import { Keyring, type KeyPurpose } from '../keys/keyring.ts';
 import { rootKeyId } from '../keys/root-key.ts';
 import { createSlot } from '../seal/create-slot.ts';
-import { vaultConfigFiles } from '../seal/locations.ts';
+import { vaultConfigFiles, type VaultConfigFiles } from '../seal/locations.ts';
 import type { NewSlot, RootKey } from '../seal/slot.ts';
 import type { SecretValue } from '../secret-value.ts';
 import { integrityState } from '../store/integrity.ts';
@@ -51,8 +51,10 @@ export interface NewVault {
   readonly id: string;
   /** Paths of the key files that were written. */
   readonly keyFiles: readonly string[];
-  /** Path of the log's verifier key. */
-  readonly auditKeyFile: string;
+  /** Path of the log's verifier key, or `undefined` if {@link NewVault.outsideFault} kept it from being written. */
+  readonly auditKeyFile: string | undefined;
+  /** Why nothing could be kept in the configuration directory, where no key had to be. */
+  readonly outsideFault: StrongroomError | undefined;
   readonly recovery: SecretValue | undefined;
   readonly shares: readonly SecretValue[] | undefined;
 }
@@ -65,6 +67,7 @@ interface Handover {
 
 const GLOBAL_KEYS: readonly KeyPurpose[] = ['row-mac', 'checksum', 'fingerprint'];
 const BUILDING = '.init-';
+const LOCK_FILES: readonly string[] = ['lock.db', 'lock.json'];
 
 /**
  * Makes a vault. It is built beside its place and put there in one step: a
@@ -76,6 +79,9 @@ const BUILDING = '.init-';
 export async function initVault(directory: string, options: InitVaultOptions): Promise<NewVault> {
   selfTest();
   requireNone(directory);
+  const absent = [directory, ...LOCK_FILES.map((name) => join(directory, name))].filter(
+    (path) => !existsSync(path),
+  );
   const lock = await lockedDirectory(directory);
   const building = join(directory, `${BUILDING}${uuidv7()}`);
   const vaultId = uuidv7(options.now);
@@ -86,17 +92,44 @@ export async function initVault(directory: string, options: InitVaultOptions): P
     removeLeftovers(directory);
     createPrivateDirectory(building);
     const built = await build(building, vaultId, { ...options, files, handover });
-    writePrivateFile(files.auditKey, built.verifierKeys);
-    writeOutsideCheckpoint(files.checkpoint, built.checkpoint);
+    const outsideFault = keepOutside(files, built, handover.keyFiles.includes(files.masterKey));
     // The last step: whatever fails before it leaves no vault, and nothing fails after it.
     putInPlace(join(building, 'vault.db'), join(directory, 'vault.db'));
-    return { id: vaultId, ...handover, auditKeyFile: files.auditKey };
+    const auditKeyFile = outsideFault === undefined ? files.auditKey : undefined;
+    return { id: vaultId, ...handover, auditKeyFile, outsideFault };
   } catch (error) {
     takeBack([...handover.keyFiles, files.auditKey, files.checkpoint]);
     throw translateFileError(error);
   } finally {
     rmSync(building, { recursive: true, force: true });
+    const isMade = existsSync(join(directory, 'vault.db'));
+    // Under the lock, so that nobody's but our own lock files go; SQLite still has one more there.
+    if (!isMade) absent.filter((path) => path !== directory).forEach(removeQuietly);
     lock.release();
+    if (!isMade && absent.includes(directory)) removeQuietly(directory);
+  }
+}
+
+/**
+ * Puts the verifier keys and the first checkpoint into the configuration
+ * directory. A vault whose key is elsewhere, as in a container, can do without;
+ * where the key is in that directory, a failure to write is one of the disk.
+ */
+function keepOutside(
+  files: VaultConfigFiles,
+  built: { readonly verifierKeys: string; readonly checkpoint: string },
+  isNeeded: boolean,
+): StrongroomError | undefined {
+  try {
+    createPrivateDirectory(dirname(files.auditKey));
+    writePrivateFile(files.auditKey, built.verifierKeys);
+    writeOutsideCheckpoint(files.checkpoint, built.checkpoint);
+    return undefined;
+  } catch (cause) {
+    const fault = translateFileError(cause);
+    if (isNeeded || !(fault instanceof StrongroomError)) throw fault;
+    takeBack([files.auditKey, files.checkpoint]);
+    return fault;
   }
 }
 
@@ -197,7 +230,6 @@ async function createSlots(
     handover.shares ??= created.shares;
     rows.push(created.row);
   }
-  createPrivateDirectory(dirname(files.auditKey));
   return rows;
 }
 
@@ -205,6 +237,8 @@ async function lockedDirectory(directory: string): Promise<{ release(): void }> 
   try {
     createPrivateDirectory(directory);
   } catch (cause) {
+    const known = translateFileError(cause);
+    if (known instanceof StrongroomError && known.code !== 'read_only') throw known;
     throw new StrongroomError('read_only', `the directory ${directory} cannot be made`, {
       hint: 'choose another place with --path',
       cause,
@@ -236,6 +270,16 @@ function takeBack(files: readonly string[]): void {
   try {
     for (const path of files) rmSync(path, { force: true });
     rmdirSync(dirname(files.at(-1) ?? ''));
+  } catch {
+    // What stopped the attempt may stop this too, and is what has to be told.
+  }
+}
+
+/** A file, or a directory that is empty. */
+function removeQuietly(path: string): void {
+  try {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) rmdirSync(path);
+    else rmSync(path, { force: true });
   } catch {
     // What stopped the attempt may stop this too, and is what has to be told.
   }

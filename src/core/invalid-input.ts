@@ -19,3 +19,16 @@ export function invalidInput(error: ZodError): StrongroomError {
     { details: { member, problem: issue?.code ?? 'invalid' } },
   );
 }
+
+const IDEMPOTENCY_KEY_MAX = 255;
+
+/** Refuses an idempotency key that is not 1 to 255 characters of text. */
+export function requireIdempotencyKey(key: string | undefined): void {
+  if (key === undefined) return;
+  if (typeof key !== 'string' || key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX) {
+    throw new StrongroomError(
+      'invalid_input',
+      `an idempotency key has 1 to ${IDEMPOTENCY_KEY_MAX} characters`,
+    );
+  }
+}

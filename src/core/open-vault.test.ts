@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { vaultConfigFiles } from '../seal/locations.ts';
+import type { SlotKey } from '../seal/slot.ts';
 import { SecretValue } from '../secret-value.ts';
 import {
   makeTemporaryVault,
@@ -66,6 +67,22 @@ describe('opening a vault', () => {
     expect(await opening()).toBe('opened');
     rmSync(join(place.path, 'master.key'));
     expect(await opening()).toBe('key_not_found');
+  });
+
+  it('says so if the key file that opened it lies beside it', async () => {
+    const beside = join(place.path, 'master.key');
+    const besideOf = async (keys?: readonly SlotKey[]): Promise<string | undefined> => {
+      const { path, configDirectory } = place;
+      const vault = await openVault(path, { configDirectory, keys, holder: 'test' });
+      await vault.close();
+      return vault.keyBesideVault;
+    };
+    expect(await besideOf()).toBeUndefined();
+    cpSync(place.keyFile, beside);
+    expect(await besideOf()).toBeUndefined();
+    expect(await besideOf([{ kind: 'keyfile', path: beside }])).toBe(beside);
+    rmSync(place.keyFile);
+    expect(await besideOf()).toBe(beside);
   });
 
   it('is refused to a second one, which is told who has it', async () => {
@@ -238,6 +255,20 @@ describe('a vault that is not what it was', () => {
     expect(await opening()).toBe('opened');
   });
 
+  it('stays accepted after a kill, for what was accepted is known outside at once', async () => {
+    const copy = join(place.root, 'copy');
+    cpSync(place.path, copy, { recursive: true });
+    expect(await opening()).toBe('opened');
+    rmSync(place.path, { recursive: true });
+    cpSync(copy, place.path, { recursive: true });
+    const accepted = await openTemporaryVault(place, { acceptRollback: true });
+    // What a kill leaves: the files as they are now, and no process that has them open.
+    const killed = join(place.root, 'killed');
+    cpSync(place.path, killed, { recursive: true });
+    expect(await opening({}, { ...place, path: killed })).toBe('opened');
+    await accepted.close();
+  });
+
   it('opens on another machine, where no checkpoint is known', async () => {
     rmSync(vaultConfigFiles(place.made.id, place.configDirectory).checkpoint);
     expect(await opening()).toBe('opened');
@@ -246,9 +277,12 @@ describe('a vault that is not what it was', () => {
   it('has a checkpoint outside that cannot be read: it is refused rather than passed over', async () => {
     const path = vaultConfigFiles(place.made.id, place.configDirectory).checkpoint;
     writeFileSync(path, 'nonsense');
-    expect(await opening()).not.toBe('opened');
+    expect(await opening()).toBe('rollback_detected');
     rmSync(path);
     mkdirSync(path);
-    expect(await opening()).not.toBe('opened');
+    expect(await opening()).toBe('audit_unverifiable');
+    expect(await opening({ acceptRollback: true })).toBe('audit_unverifiable');
+    rmSync(path, { recursive: true });
+    expect(await opening()).toBe('opened');
   });
 });

@@ -1,11 +1,11 @@
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { isAbsolute, join, relative } from 'node:path';
 
 import { selfTest } from '../crypto/self-test.ts';
 import { AuditLog } from '../domain/audit/audit-log.ts';
 import { newestState } from '../domain/audit/newest-state.ts';
 import { allLogs } from '../domain/audit/log-queries.ts';
-import { StrongroomError } from '../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
 import { isUuid, type Clock } from '../lib/ids.ts';
 import { Keyring } from '../keys/keyring.ts';
 import { rootKeyId } from '../keys/root-key.ts';
@@ -69,12 +69,26 @@ export async function openVault(
     const { keyring, mac, opened } = unsealed;
     const checkpointPath = vaultConfigFiles(keyring.vaultId, options.configDirectory).checkpoint;
     const log = await openLog(store, unsealed, { ...options, now, checkpointPath });
-    const parts = { directory, store, lock, keyring, mac, log, now, checkpointPath };
+    const keyBesideVault = unsealed.keyBesideVault;
+    const parts = {
+      directory,
+      store,
+      lock,
+      keyring,
+      mac,
+      log,
+      now,
+      checkpointPath,
+      keyBesideVault,
+    };
     const vault = new UnsealedVault(parts);
     await vault.recordEvent('vault.unseal', { detail: `${opened.kind} slot ${opened.slotId}` });
+    // Until the new log's checkpoint is outside, the next opening would find a rollback again.
+    if (options.acceptRollback === true) await vault.checkpoint();
     return vault;
   } catch (error) {
-    await store?.close();
+    // What failed first is what has to be told.
+    await store?.close().catch(() => undefined);
     lock.release();
     throw asStrongroomError(error);
   }
@@ -85,6 +99,8 @@ export interface Unsealed {
   readonly keyring: Keyring;
   readonly mac: RowMac;
   readonly opened: OpenedSlot;
+  /** Path of the key file that was used, if it lies in the vault's directory. */
+  readonly keyBesideVault?: string | undefined;
 }
 
 async function unseal(
@@ -109,7 +125,17 @@ async function unseal(
   const mac = rowMacOf(keyring);
   mac.check(VAULT, vault);
   await store.read((transaction) => checkIntegrity(transaction, mac));
-  return { keyring, mac, opened };
+  const keyBesideVault = opened.kind === 'keyfile' ? keyFileInside(directory, given) : undefined;
+  return { keyring, mac, opened, keyBesideVault };
+}
+
+/** The first key file there is, of those that were tried, if it lies in a directory or below. */
+function keyFileInside(directory: string, keys: readonly SlotKey[]): string | undefined {
+  const paths = keys.flatMap((key) => (key.kind === 'keyfile' ? [key.path] : []));
+  const path = paths.find((each) => existsSync(each));
+  if (path === undefined) return undefined;
+  const way = relative(realpathSync(directory), realpathSync(path));
+  return way.startsWith('..') || isAbsolute(way) ? undefined : path;
 }
 
 /** The row MACs of a keyring. */
@@ -134,7 +160,7 @@ async function loadRows(transaction: Transaction): Promise<{
   }
   if (!isUuid(vault.id)) {
     throw new StrongroomError('integrity_error', 'the id of the vault was altered', {
-      hint: 'stop using this vault; keep a copy, and restore a backup',
+      hint: DAMAGED_HINT,
     });
   }
   const slots = await transaction.all(
@@ -161,7 +187,7 @@ async function openLog(
       throw new StrongroomError(
         'integrity_error',
         'rows that decide who may do what are not those that the audit log vouches for',
-        { hint: 'stop using this vault; keep a copy, and restore a backup' },
+        { hint: DAMAGED_HINT },
       );
     }
   });

@@ -9,6 +9,9 @@ import { createPrivateDirectory, writePrivateFile } from '../store/private-files
 import type { Store } from '../store/store.ts';
 import { dirname } from 'node:path';
 
+const ROLLBACK_HINT =
+  'another copy of this vault may have been used on this machine with the same key: put the newest one back; or go on with --accept-rollback: earlier entries stay in the file but are no longer listed, so export them first (docs/guide/audit.md)';
+
 /**
  * Keeps the newest checkpoint where a copy of the vault's directory does not bring it along.
  *
@@ -23,12 +26,26 @@ export function writeOutsideCheckpoint(path: string, note: string): void {
   }
 }
 
-/** The newest checkpoint known outside the vault, or `undefined`. */
+/**
+ * The newest checkpoint known outside the vault, or `undefined` if none is.
+ *
+ * @throws {@link StrongroomError} `audit_unverifiable` if there is one that cannot be read: it may
+ * be what would show an older copy.
+ */
 export function readOutsideCheckpoint(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new StrongroomError(
+      'audit_unverifiable',
+      `the newest checkpoint cannot be read, so that an older copy of the vault would go unnoticed: ${path}`,
+      {
+        hint: 'make it readable for you; or move it away, if you know that the vault is the newest',
+        cause,
+      },
+    );
   }
 }
 
@@ -54,7 +71,7 @@ function rollback(size: number, known: number | undefined): StrongroomError {
       : `the vault has ${size} audit entries, but ${known} were signed: it is an older copy or was altered`,
     {
       details: { entries: size, ...(known === undefined ? {} : { signed: known }) },
-      hint: 'put the newest copy back; or accept the loss with --accept-rollback, which is put on record',
+      hint: ROLLBACK_HINT,
     },
   );
 }

@@ -1,3 +1,7 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { assignRole, createUser } from '../domain/access/principals.ts';
@@ -13,6 +17,8 @@ import {
   openParts,
   openTemporaryVault,
   OWNER,
+  putRow,
+  storedRows,
   tamper,
   type OpenParts,
   type TemporaryVault,
@@ -61,6 +67,7 @@ function counting(store: Store): Store {
 }
 
 const at = { environment: 'production', path: 'db/password' };
+const PAGE = 4096;
 
 /** Every entry of the log, oldest first. */
 function entries(): AuditEntry[] {
@@ -227,6 +234,29 @@ describe('every call', () => {
       'db/password',
     ]);
   });
+
+  it('is invalid_input, on record once, if its input cannot be read', async () => {
+    const said = 'what the caller throws';
+    const fails = (): never => {
+      throw new StrongroomError('storage_full', said);
+    };
+    const trap = new Proxy({}, { get: fails, ownKeys: fails, getOwnPropertyDescriptor: fails });
+    const inputs = [
+      Object.defineProperty({ ...at, value: 'v' }, 'path', { get: fails, enumerable: true }),
+      { ...at, value: Object.defineProperty({}, 'field', { get: fails, enumerable: true }) },
+      { ...at, value: trap },
+      trap,
+    ];
+    for (const input of inputs) {
+      const before = entries().length;
+      const error: unknown = await session.secrets.write(input as never).catch((e: unknown) => e);
+      expect(error).toMatchObject({ code: 'invalid_input' });
+      expect(inspect(error)).not.toContain(said);
+      expect(entries().slice(before)).toMatchObject([
+        { action: 'secrets.write', outcome: 'failed', reason: 'invalid_input' },
+      ]);
+    }
+  });
 });
 
 describe('a caller', () => {
@@ -347,6 +377,61 @@ describe('a change of rights', () => {
     });
   });
 
+  it('by taking a rule away behind its back is not obeyed, and refused when the rules are read next', async () => {
+    const ids = [await user('grace', 'reader'), await user('alan', 'reader')];
+    await session.secrets.write({ ...at, value: 'v' });
+    for (const id of ids) await grant(id, 'deny', 'read', 'default/production/**');
+    const [grace, alan] = [parts.as('grace'), parts.as('alan')];
+    await expect(grace.secrets.read(at)).rejects.toMatchObject({ code: 'denied' });
+    tamper(place, (db) => db.exec("DELETE FROM grants WHERE effect = 'deny'"));
+    // What was read before is what holds, for alan too, who calls for the first time.
+    for (const reader of [grace, alan]) {
+      await expect(reader.secrets.read(at)).rejects.toMatchObject({ code: 'denied' });
+    }
+    await expect(session.audit.verify()).rejects.toMatchObject({ code: 'integrity_error' });
+    tamper(place, (db) => db.exec('UPDATE integrity SET epoch = epoch + 1'));
+    for (const reader of [grace, alan, session]) {
+      await expect(reader.secrets.read(at)).rejects.toMatchObject({ code: 'integrity_error' });
+    }
+  });
+
+  it('by taking a rule away is refused to everybody once rights change, and that change is undone', async () => {
+    const id = await user('grace', 'reader');
+    await grant(id, 'deny', 'read', 'default/production/**');
+    await session.secrets.write({ ...at, value: 'v' });
+    tamper(place, (db) => db.exec("DELETE FROM grants WHERE effect = 'deny'"));
+    const outcomes = await Promise.allSettled([
+      session.workspaces.create({ name: 'payments' }),
+      session.secrets.read(at),
+      parts.as('grace').secrets.read(at),
+    ]);
+    expect(outcomes).toMatchObject([
+      { reason: { code: 'integrity_error' } },
+      { reason: { code: 'integrity_error' } },
+      { reason: { code: 'integrity_error' } },
+    ]);
+    const names = tamper(place, (db) => db.prepare('SELECT name FROM workspaces').all());
+    expect(names.map(({ name }) => name)).toEqual(['default']);
+    expect(entries().at(-2)).toMatchObject({ action: 'workspaces.create', outcome: 'failed' });
+  });
+
+  it('behind its back is never anchored in the log, not even by one of 1,024 entries', async () => {
+    await session.secrets.write({ ...at, value: 'v' });
+    const missing = 1024 - entries().length;
+    await Promise.all(Array.from({ length: missing }, () => session.secrets.read(at)));
+    const integrity = tamper(place, (db) => storedRows(db, 'integrity'));
+    tamper(place, (db) => db.exec('UPDATE integrity SET epoch = epoch + 1'));
+    await expect(session.secrets.read(at)).rejects.toMatchObject({ code: 'integrity_error' });
+    expect(entries()[1024]).toMatchObject({ outcome: 'failed', reason: 'integrity_error' });
+    expect(entries()[1024]?.state).toBeUndefined();
+    await parts.vault.close();
+    tamper(place, (db) => {
+      for (const row of integrity) putRow(db, 'integrity', row);
+    });
+    const reopened = await openTemporaryVault(place);
+    await reopened.close();
+  });
+
   it('is anchored in the log by the entry of the call that made it', async () => {
     const before = entries().filter(({ state }) => state !== undefined).length;
     await session.secrets.write({ ...at, value: 'v' });
@@ -357,6 +442,56 @@ describe('a change of rights', () => {
     expect(made.at(-2)?.state).toBeTypeOf('string');
     expect(made.at(-1)?.state).toBeUndefined();
     expect(made.filter(({ state }) => state !== undefined).length).toBe(before + 1);
+  });
+});
+
+describe('damage in the database', () => {
+  const SECRETS = 200;
+  const pathOf = (n: number): string => `p${n}`;
+
+  /** Overwrites the leaf page of the versions' table that holds most of the values. */
+  async function damage(): Promise<void> {
+    const secrets = Array.from({ length: SECRETS }, (_, n) => ({ path: pathOf(n), value: 'v' }));
+    await session.secrets.import({ environment: at.environment, secrets });
+    await parts.vault.close();
+    const pages = tamper(place, (db) => {
+      db.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)');
+      const found = db
+        .prepare("SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = 'versions'")
+        .get();
+      db.exec('BEGIN');
+      return Number(found?.['rootpage']);
+    });
+    const file = join(place.path, 'vault.db');
+    const bytes = readFileSync(file);
+    // The first child of the table's root (sqlite.org/fileformat.html, 1.6).
+    const root = bytes.subarray((pages - 1) * PAGE, pages * PAGE);
+    expect([2, 5]).toContain(root[0]);
+    const leaf = root.readUInt32BE(root.readUInt16BE(12));
+    bytes.fill(0xff, (leaf - 1) * PAGE, leaf * PAGE);
+    writeFileSync(file, bytes);
+    parts = await openParts(place, { now: () => now, through: counting });
+    session = parts.as(OWNER);
+  }
+
+  it('fails the calls that meet it, on record, and no other of their cohort', async () => {
+    await damage();
+    await session.secrets.list({ environment: at.environment });
+    const before = entries().length;
+    const outcomes = await Promise.allSettled([
+      ...Array.from({ length: SECRETS }, (_, n) =>
+        session.secrets.read({ environment: at.environment, path: pathOf(n) }),
+      ),
+      session.secrets.list({ environment: at.environment }),
+    ]);
+    const codes = outcomes.map((each) =>
+      each.status === 'fulfilled' ? 'ok' : (each.reason as { code: string }).code,
+    );
+    expect(new Set(codes)).toEqual(new Set(['ok', 'database_corrupt']));
+    expect(codes.at(-1)).toBe('ok');
+    const made = entries().slice(before);
+    expect(made.map(({ reason }) => reason ?? 'ok')).toEqual(codes);
+    expect(parts.vault.isBlocked).toBe(false);
   });
 });
 

@@ -1,23 +1,28 @@
 import { hmacSha256 } from '../crypto/mac.ts';
 import type { Decision } from '../domain/access/decide.ts';
-import type { PrincipalView } from '../domain/access/principals.ts';
+import { RecentSecrets } from '../domain/secrets/recent-secrets.ts';
+import type { PrincipalView } from '../domain/access/principal-directory.ts';
 import { STATE_INTERVAL, type AuditLog, type StagedEntries } from '../domain/audit/audit-log.ts';
 import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
 import { KeyUses } from '../domain/keys/key-uses.ts';
+import { FIRST_WORKSPACE } from '../domain/workspaces/names.ts';
 import { StrongroomError } from '../errors.ts';
 import { toBase64Url } from '../lib/base64.ts';
 import { tuple } from '../lib/bytes.ts';
 import { uuidv7, type Clock } from '../lib/ids.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { RowMac } from '../store/row-mac.ts';
-import { isStoreError } from '../store/sqlite-errors.ts';
+import { isStoreError, storageFailure } from '../store/sqlite-errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
+import type { SecretValue } from '../secret-value.ts';
 import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
 import type { CallOptions, Face, SecurityContext } from './context.ts';
+import { denied, principalUnknown } from './denials.ts';
 import { runOnce } from './idempotency.ts';
-import { invalidInput } from './invalid-input.ts';
-import type { Call, Operation, Requirement } from './operation.ts';
-import { Refusals } from './refusals.ts';
+import type { Call, Operation } from './operation.ts';
+import { requireIdempotencyKey } from './invalid-input.ts';
+import { readInput } from './read-input.ts';
+import { Refusals, type StagedRefusals } from './refusals.ts';
 import { Rights } from './rights.ts';
 import { asStrongroomError } from './unforeseen.ts';
 
@@ -48,6 +53,8 @@ interface Item {
   readonly mutates: boolean;
   /** Parsed input, unless `fault` says why there is none. */
   readonly input: unknown;
+  /** Values in the input that are the call's own. */
+  readonly copies: readonly SecretValue[];
   readonly prepared: unknown;
   readonly fault: unknown;
   readonly idempotencyKey: string | undefined;
@@ -58,20 +65,22 @@ interface Cohort {
   readonly transaction: Transaction;
   readonly staged: StagedEntries;
   readonly keyUses: KeyUses;
+  /** Why the one item fails, if a transaction was lost to it: it is only put on record then. */
+  readonly lostTo: unknown;
+  readonly refusals: StagedRefusals;
   /** Why nobody's rights can be told, if they can't. */
-  readonly fault: StrongroomError | undefined;
+  fault: StrongroomError | undefined;
 }
 
 /** What one item found out about itself on its way. */
 interface Progress {
   view?: PrincipalView;
   decision?: Decision;
+  changesRights?: boolean;
   subject: EntrySubject;
   readonly extra: { readonly action: string; readonly subject: EntrySubject }[];
   readonly now: number;
 }
-
-const IDEMPOTENCY_KEY_MAX = 255;
 
 /**
  * The one way to everything: parse, who, may, apply, and put it on record in
@@ -81,6 +90,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #rights: Rights;
   readonly #refusals = new Refusals();
+  readonly #recent = new RecentSecrets();
   readonly #committer: Committer<Item>;
 
   constructor(options: PipelineOptions) {
@@ -88,7 +98,7 @@ export class Pipeline {
     this.#rights = new Rights(options.mac);
     this.#committer = new Committer({
       store: options.store,
-      process: (transaction, items) => this.#cohort(transaction, items),
+      process: (transaction, items, lostTo) => this.#cohort(transaction, items, lostTo),
       recover: () => this.#recover(),
       committed: options.committed,
     });
@@ -107,7 +117,11 @@ export class Pipeline {
     options: CallOptions = {},
   ): Promise<O> {
     const item = await this.#prepare(operation, caller, input, options);
-    return (await this.#committer.submit(item)) as O;
+    try {
+      return (await this.#committer.submit(item)) as O;
+    } finally {
+      for (const copy of item.copies) copy.wipe();
+    }
   }
 
   /** Resolves when nothing is under way. */
@@ -120,21 +134,21 @@ export class Pipeline {
     return this.#committer.isBlocked;
   }
 
-  /** The counts of refusals that no entry has told yet. */
-  openRefusals(): readonly EntryFields[] {
-    return this.#refusals.drain(this.#options.now(), true);
+  /** The counts of refusals, for a transaction that tells the last of them. */
+  stageRefusals(): StagedRefusals {
+    return this.#refusals.stage();
   }
 
-  /** The tables' integrity state as of now. */
-  async state(transaction: Transaction): Promise<string> {
-    await this.#rights.refresh(transaction);
+  /** The tables' integrity state as of now, or `undefined` if they were altered. */
+  async state(transaction: Transaction): Promise<string | undefined> {
+    await this.#refresh(transaction);
     return this.#rights.state;
   }
 
   async #prepare<I, O, P>(
     operation: Operation<I, O, P>,
     caller: Caller,
-    input: unknown,
+    given: unknown,
     { idempotencyKey }: CallOptions,
   ): Promise<Item> {
     const item = {
@@ -144,21 +158,25 @@ export class Pipeline {
       operation: operation as unknown as Operation<unknown, unknown>,
       mutates: operation.mutates,
       idempotencyKey,
+      prepared: undefined,
     };
-    const parsed = operation.input.safeParse(input);
-    if (!parsed.success) {
-      return { ...item, input: undefined, prepared: undefined, fault: invalidInput(parsed.error) };
+    let held: ReturnType<typeof readInput<I, O, P>>;
+    try {
+      held = readInput(operation, given);
+    } catch (fault) {
+      return { ...item, input: undefined, copies: [], fault };
     }
+    const { input, copies } = held;
     try {
       requireIdempotencyKey(idempotencyKey);
       if (operation.prepare === undefined) {
-        return { ...item, input: parsed.data, prepared: undefined, fault: undefined };
+        return { ...item, input, copies, fault: undefined };
       }
-      await this.#requireBefore(item, parsed.data);
-      const prepared = await operation.prepare(parsed.data, this.#options);
-      return { ...item, input: parsed.data, prepared, fault: undefined };
+      await this.#requireBefore(item, input);
+      const prepared = await operation.prepare(input, this.#options);
+      return { ...item, input, copies, prepared, fault: undefined };
     } catch (fault) {
-      return { ...item, input: parsed.data, prepared: undefined, fault };
+      return { ...item, input, copies, fault };
     }
   }
 
@@ -173,7 +191,7 @@ export class Pipeline {
     const rights = new Rights(this.#options.mac);
     await this.#options.store.read(async (transaction) => {
       await rights.refresh(transaction);
-      const view = await rights.view(transaction, whoIs(caller));
+      const view = rights.view(whoIs(caller));
       if (view === undefined) throw principalUnknown();
       for (const requirement of operation.requires(input)) {
         const { allowed } = rights.decide(view, caller.context, requirement);
@@ -182,36 +200,46 @@ export class Pipeline {
     });
   }
 
-  async #cohort(transaction: Transaction, items: readonly Item[]): Promise<CohortResult> {
+  async #cohort(
+    transaction: Transaction,
+    items: readonly Item[],
+    lostTo: unknown,
+  ): Promise<CohortResult> {
     const staged = this.#options.log.stage();
     const keyUses = new KeyUses(transaction, this.#options.mac);
+    const refusals = this.#refusals.stage();
     const outcomes: ItemOutcome[] = [];
     const fault = await this.#refresh(transaction);
-    for (const fields of this.#refusals.drain(this.#options.now())) this.#append(staged, fields);
-    for (const item of items)
-      outcomes.push(await this.#one({ transaction, staged, keyUses, fault }, item));
+    for (const fields of refusals.drain(this.#options.now())) this.#append(staged, fields);
+    const cohort: Cohort = { transaction, staged, keyUses, lostTo, refusals, fault };
+    for (const item of items) outcomes.push(await this.#one(cohort, item));
     await keyUses.flush();
     await staged.flush(transaction);
-    return { outcomes, accept: () => staged.accept() };
+    const accept = (): void => {
+      staged.accept();
+      refusals.accept();
+    };
+    return { outcomes, accept };
   }
 
   async #one(cohort: Cohort, item: Item): Promise<ItemOutcome> {
-    const { transaction, staged } = cohort;
+    const { transaction } = cohort;
     const progress: Progress = { subject: {}, extra: [], now: this.#options.now() };
     try {
+      // A change of rights that was undone took along what is known of them.
+      if (!this.#rights.isKnown) cohort.fault ??= await this.#refresh(transaction);
       const value = await this.#answer(cohort, item, progress);
-      const changed = item.mutates && (await this.#rights.refresh(transaction));
-      const state = changed ? this.#rights.state : undefined;
-      this.#record(staged, item, progress, { outcome: 'ok', state });
+      const state = progress.changesRights === true ? this.#rights.state : undefined;
+      this.#record(cohort, item, progress, { outcome: 'ok', state });
       return { ok: true, value };
     } catch (error) {
-      if (isStorageFailure(error)) throw error;
+      if (endsTransaction(error)) throw error;
       const reason = error instanceof StrongroomError ? error.code : 'internal';
       const outcome = reason === 'denied' || reason === 'principal_unknown' ? 'denied' : 'failed';
       progress.extra.length = 0;
       // What was undone has no revision, and the log is what revisions are held against.
       progress.subject = { ...progress.subject, revision: undefined, commit: undefined };
-      this.#record(staged, item, progress, { outcome, reason });
+      this.#record(cohort, item, progress, { outcome, reason });
       return { ok: false, error: asStrongroomError(error) };
     }
   }
@@ -232,7 +260,7 @@ export class Pipeline {
     const { transaction, fault } = cohort;
     if (fault !== undefined) throw fault;
     const { caller, operation } = item;
-    const view = await this.#rights.view(transaction, whoIs(caller));
+    const view = this.#rights.view(whoIs(caller));
     if (view === undefined) throw principalUnknown();
     caller.principalId = view.principal.id;
     progress.view = view;
@@ -243,16 +271,21 @@ export class Pipeline {
       if (!progress.decision.allowed) throw denied(requirement, item.request);
     }
     if (item.fault !== undefined) throw item.fault;
+    if (cohort.lostTo !== undefined) throw cohort.lostTo;
     const call = this.#callOf(cohort, item, view, progress);
     if (!item.mutates) return operation.apply(item.input, call, item.prepared);
-    return transaction.savepoint(() => this.#change(item, call));
+    return transaction.savepoint(async () => {
+      const value = await this.#change(item, call);
+      progress.changesRights = await this.#rights.refresh(transaction);
+      return value;
+    });
   }
 
   #change(item: Item, call: Call): Promise<unknown> {
     const apply = (): Promise<unknown> => item.operation.apply(item.input, call, item.prepared);
     if (item.idempotencyKey === undefined) return apply();
     const subject = item.operation.subject(item.input);
-    const workspace = this.#rights.directory.workspace(subject.workspace ?? 'default');
+    const workspace = this.#rights.directory.workspace(subject.workspace ?? FIRST_WORKSPACE);
     const repeatable = {
       key: item.idempotencyKey,
       operation: item.operation.name,
@@ -266,6 +299,7 @@ export class Pipeline {
     return {
       transaction: cohort.transaction,
       keyUses: cohort.keyUses,
+      recent: this.#recent,
       mac: this.#options.mac,
       keyring: this.#options.keyring,
       log: this.#options.log,
@@ -297,7 +331,7 @@ export class Pipeline {
   }
 
   #record(
-    staged: StagedEntries,
+    { staged, refusals }: Cohort,
     item: Item,
     progress: Progress,
     end: Pick<EntryFields, 'outcome' | 'reason' | 'state'>,
@@ -323,7 +357,7 @@ export class Pipeline {
       rule: decision?.rule,
     };
     if (view === undefined) {
-      for (const entry of this.#refusals.take(fields, progress.now)) this.#append(staged, entry);
+      for (const entry of refusals.take(fields, progress.now)) this.#append(staged, entry);
       return;
     }
     this.#append(staged, fields, progress.now);
@@ -357,31 +391,7 @@ function whoIs({ principalId, context }: Caller): string {
   return principalId ?? context.principal;
 }
 
-function principalUnknown(): StrongroomError {
-  return new StrongroomError('principal_unknown', 'there is no such principal', {
-    hint: 'name one that exists with --principal; whoever ran `strongroom init` is owner',
-  });
-}
-
-function denied({ capability, resource }: Requirement, request: string): StrongroomError {
-  return new StrongroomError('denied', `you may not ${capability} ${resource.join('/')}`, {
-    details: { capability, resource: resource.join('/'), request },
-    hint: 'ask an owner of the vault, and give them the request id',
-  });
-}
-
-/** Such a failure concerns the whole transaction, not one item. */
-function isStorageFailure(error: unknown): boolean {
-  if (!(error instanceof StrongroomError)) return isStoreError(error);
-  return error.code === 'storage_full' || error.code === 'storage_failed';
-}
-
-function requireIdempotencyKey(key: string | undefined): void {
-  if (key === undefined) return;
-  if (typeof key !== 'string' || key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX) {
-    throw new StrongroomError(
-      'invalid_input',
-      `an idempotency key has 1 to ${IDEMPOTENCY_KEY_MAX} characters`,
-    );
-  }
+/** Whether a failure concerns the whole transaction. SQLite writes nothing more after it met damage. */
+function endsTransaction(error: unknown): boolean {
+  return storageFailure(error)?.endsTransaction ?? isStoreError(error);
 }

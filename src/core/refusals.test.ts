@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { EntryFields } from '../domain/audit/entry.ts';
 import { uuidv7 } from '../lib/ids.ts';
-import { Refusals } from './refusals.ts';
+import { Refusals, type StagedRefusals } from './refusals.ts';
 
 const refusal = (ip: string | undefined, reason = 'principal_unknown'): EntryFields => ({
   request: uuidv7(),
@@ -13,12 +13,32 @@ const refusal = (ip: string | undefined, reason = 'principal_unknown'): EntryFie
 });
 
 const MINUTE = 60_000;
+
+/** Counts whose every transaction is durable. */
+class Durable {
+  readonly #refusals = new Refusals();
+
+  take(fields: EntryFields, now: number): readonly EntryFields[] {
+    return this.#durably((staged) => staged.take(fields, now));
+  }
+
+  drain(now: number, all?: boolean): readonly EntryFields[] {
+    return this.#durably((staged) => staged.drain(now, all));
+  }
+
+  #durably<T>(work: (staged: StagedRefusals) => T): T {
+    const staged = this.#refusals.stage();
+    const result = work(staged);
+    staged.accept();
+    return result;
+  }
+}
 const counts = (entries: readonly EntryFields[]): (number | undefined)[] =>
   entries.map(({ count }) => count);
 
 describe('refusals of unknown callers', () => {
   it('go on record at once the first time, and are counted for the rest of the minute', () => {
-    const refusals = new Refusals();
+    const refusals = new Durable();
     const first = refusal('192.0.2.1');
     expect(refusals.take(first, 0)).toEqual([{ ...first, count: 1 }]);
     for (let n = 1; n < 1000; n += 1) {
@@ -33,7 +53,7 @@ describe('refusals of unknown callers', () => {
   });
 
   it('are told before the first of the next minute', () => {
-    const refusals = new Refusals();
+    const refusals = new Durable();
     refusals.take(refusal('a'), 0);
     refusals.take(refusal('a'), 1);
     refusals.take(refusal('a'), 2);
@@ -42,7 +62,7 @@ describe('refusals of unknown callers', () => {
   });
 
   it('are counted apart by address and by reason', () => {
-    const refusals = new Refusals();
+    const refusals = new Durable();
     for (const [ip, reason] of [
       ['a', 'x'],
       ['b', 'x'],
@@ -54,7 +74,7 @@ describe('refusals of unknown callers', () => {
   });
 
   it('of more addresses than are kept are counted together, and none is lost', () => {
-    const refusals = new Refusals();
+    const refusals = new Durable();
     let told = 0;
     const add = (entries: readonly EntryFields[]): void => {
       told += entries.reduce((sum, { count }) => sum + (count ?? 0), 0);
@@ -70,5 +90,21 @@ describe('refusals of unknown callers', () => {
     add(rest);
     expect(rest.length).toBe(1);
     expect(told).toBe(5000);
+  });
+
+  it('are told again if the transaction that told them failed', () => {
+    const refusals = new Refusals();
+    const staging = (): StagedRefusals => refusals.stage();
+    expect(counts(staging().take(refusal('a'), 0))).toEqual([1]);
+    const first = staging();
+    expect(counts(first.take(refusal('a'), 0))).toEqual([1]);
+    expect(counts(first.take(refusal('a'), 1))).toEqual([]);
+    first.accept();
+    staging().take(refusal('a'), 2);
+    expect(counts(staging().drain(MINUTE))).toEqual([1]);
+    const last = staging();
+    expect(counts(last.drain(MINUTE))).toEqual([1]);
+    last.accept();
+    expect(staging().drain(MINUTE, true)).toEqual([]);
   });
 });

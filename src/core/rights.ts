@@ -1,22 +1,22 @@
 import { decide, mayReachUnder, type Decision } from '../domain/access/decide.ts';
-import { loadPrincipalView, type PrincipalView } from '../domain/access/principals.ts';
+import { PrincipalDirectory, type PrincipalView } from '../domain/access/principal-directory.ts';
 import { Directory } from '../domain/workspaces/directory.ts';
-import { integrityState, readEpoch } from '../store/integrity.ts';
+import { checkIntegrity, integrityState, readEpoch } from '../store/integrity.ts';
 import type { RowMac } from '../store/row-mac.ts';
 import type { Transaction } from '../store/store.ts';
 import type { SecurityContext } from './context.ts';
 import type { Requirement } from './operation.ts';
 
-const VIEWS_MAX = 10_000;
-
 /**
  * Who may do what and what is called how, as of one epoch. Every cohort reads
- * the epoch in its own transaction, so nothing here is ever stale.
+ * the epoch in its own transaction, so nothing here is ever stale. Whatever is
+ * read into memory comes from tables whose counts and sums were checked in the
+ * same transaction, so that a row that was taken away is missed.
  */
 export class Rights {
   readonly #mac: RowMac;
-  readonly #views: Map<string, PrincipalView> = new Map();
   #epoch = -1;
+  #principals: PrincipalDirectory | undefined;
   #directory: Directory | undefined;
   #state = '';
 
@@ -24,21 +24,33 @@ export class Rights {
     this.#mac = mac;
   }
 
-  /** Drops what an earlier epoch said. Resolves to whether anything changed. */
+  /**
+   * Drops what an earlier epoch said. Resolves to whether anything changed.
+   *
+   * @throws {@link StrongroomError} `integrity_error`; nothing is known then.
+   */
   async refresh(transaction: Transaction): Promise<boolean> {
     const epoch = await readEpoch(transaction);
     if (epoch === this.#epoch) return false;
     this.#epoch = -1;
-    this.#views.clear();
+    this.#principals = undefined;
+    this.#directory = undefined;
+    await checkIntegrity(transaction, this.#mac);
+    this.#principals = await PrincipalDirectory.load(transaction, this.#mac);
     this.#directory = await Directory.load(transaction, this.#mac);
     this.#state = await integrityState(transaction, this.#mac);
     this.#epoch = epoch;
     return true;
   }
 
-  /** The tables' integrity state, for the audit log to anchor. */
-  get state(): string {
-    return this.#state;
+  /** Whether the last {@link Rights.refresh} went well. */
+  get isKnown(): boolean {
+    return this.#epoch !== -1;
+  }
+
+  /** The tables' integrity state, for the audit log to anchor, or `undefined` if it isn't known. */
+  get state(): string | undefined {
+    return this.isKnown ? this.#state : undefined;
   }
 
   /** Workspaces and environments. */
@@ -56,15 +68,10 @@ export class Rights {
     return { allowed: mayReachUnder(request, view.grants), rule: undefined };
   }
 
-  /** A principal by name or id, or `undefined`; that there is none is never remembered. */
-  async view(transaction: Transaction, who: string): Promise<PrincipalView | undefined> {
-    const known = this.#views.get(who);
-    if (known !== undefined) return known;
-    const view = await loadPrincipalView(transaction, this.#mac, who);
-    if (view === undefined) return undefined;
-    if (this.#views.size >= VIEWS_MAX) this.#views.clear();
-    this.#views.set(who, view);
-    return view;
+  /** A principal by name or id, or `undefined`. */
+  view(who: string): PrincipalView | undefined {
+    if (this.#principals === undefined) throw new TypeError('rights were not refreshed');
+    return this.#principals.view(who);
   }
 
   #workspaceIdOf(resource: readonly string[]): string | null {

@@ -1,3 +1,4 @@
+import { CAPABILITIES, isCapability, type Capability } from '../domain/access/capability.ts';
 import { STATE_INTERVAL, type AuditLog } from '../domain/audit/audit-log.ts';
 import type { EntryFields } from '../domain/audit/entry.ts';
 import { INDEX_STEP, indexEntries } from '../domain/audit/entry-index.ts';
@@ -24,6 +25,8 @@ export interface VaultParts {
   readonly now: Clock;
   /** Where the newest checkpoint is kept outside the vault. */
   readonly checkpointPath: string;
+  /** Path of the key file that opened the vault, if it lies in the vault's own directory. */
+  readonly keyBesideVault?: string | undefined;
 }
 
 /** How long new entries may go without a signed checkpoint, in milliseconds. */
@@ -68,13 +71,21 @@ export class UnsealedVault {
   }
 
   /**
-   * Begins calls of one caller.
+   * Path of the key file that opened the vault, if it lies in the vault's own
+   * directory: then whoever copies the directory has the key too.
+   */
+  get keyBesideVault(): string | undefined {
+    return this.#parts.keyBesideVault;
+  }
+
+  /**
+   * Begins calls of one caller. What it is given is copied.
    *
-   * @throws TypeError if no principal is named, or something that goes on record is not text.
+   * @throws TypeError if no principal is named, something that goes on record is not text, or
+   * `can` is not a list of capabilities.
    */
   caller(context: SecurityContext, face: Face): Caller {
-    requireContext(context);
-    return { context: { ...context }, face };
+    return { context: heldContext(context), face };
   }
 
   /**
@@ -121,7 +132,15 @@ export class UnsealedVault {
   }
 
   async #close(): Promise<void> {
-    const { store, lock } = this.#parts;
+    const { lock } = this.#parts;
+    try {
+      await this.#finish();
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #finish(): Promise<void> {
     clearTimeout(this.#checkpointTimer);
     try {
       await this.#quiet();
@@ -130,11 +149,10 @@ export class UnsealedVault {
       if (!this.#pipeline.isBlocked) {
         await this.#recordRefusals();
         await this.recordEvent('vault.seal');
-        await this.#checkpoint();
+        await this.checkpoint();
       }
     } finally {
-      await store.close();
-      lock.release();
+      await this.#parts.store.close();
     }
   }
 
@@ -150,12 +168,13 @@ export class UnsealedVault {
 
   async #recordRefusals(): Promise<void> {
     const { store, log, now } = this.#parts;
-    const refusals = this.#pipeline.openRefusals();
-    if (refusals.length === 0) return;
+    const refusals = this.#pipeline.stageRefusals();
+    const due = refusals.drain(now(), true);
+    if (due.length === 0) return;
     const staged = await store.write(async (transaction) => {
       const entries = log.stage();
       const state = await this.#pipeline.state(transaction);
-      for (const fields of refusals) {
+      for (const fields of due) {
         const isAnchor = entries.size % STATE_INTERVAL === 0;
         entries.append(isAnchor ? { ...fields, state } : fields, now());
       }
@@ -163,6 +182,7 @@ export class UnsealedVault {
       return entries;
     });
     staged.accept();
+    refusals.accept();
   }
 
   #scheduleCheckpoint(): void {
@@ -178,7 +198,7 @@ export class UnsealedVault {
   /** Signs a checkpoint, and uses a quiet moment for the index of entries by path. */
   async #tidy(): Promise<void> {
     const { store, log } = this.#parts;
-    await this.#checkpoint();
+    await this.checkpoint();
     const isBusy = this.#checkpointTimer !== undefined || log.size - this.#seenSize > QUIET_ENTRIES;
     this.#seenSize = log.size;
     if (isBusy || this.#closing !== undefined) return;
@@ -186,7 +206,8 @@ export class UnsealedVault {
     if (rest > 0) this.#scheduleCheckpoint();
   }
 
-  async #checkpoint(): Promise<void> {
+  /** Signs a checkpoint, and keeps it outside the vault too, or says in `outsideFault` why not. */
+  async checkpoint(): Promise<void> {
     const { store, log, now, checkpointPath } = this.#parts;
     const note = await store.write((transaction) => log.checkpoint(transaction, now()));
     if (note === undefined) return;
@@ -199,14 +220,24 @@ export class UnsealedVault {
   }
 }
 
-/** What is not text could not be put on record, and would take the other calls of its cohort along. */
-function requireContext({ principal, ip, userAgent, sessionId }: SecurityContext): void {
+/**
+ * A copy that cannot change any more, checked after it was made: each member is
+ * read once. What is not text could not be put on record, and would take the
+ * other calls of its cohort along.
+ */
+function heldContext(given: SecurityContext): SecurityContext {
+  const { principal, ip, userAgent, sessionId, can: some } = given ?? {};
   if (typeof principal !== 'string' || principal === '') {
     throw new TypeError('a security context names a principal');
+  }
+  const can = Array.isArray(some) ? Object.freeze([...(some as readonly Capability[])]) : some;
+  if (can !== undefined && !(Array.isArray(can) && can.every(isCapability))) {
+    throw new TypeError(`can of a security context is a list of ${CAPABILITIES.join(', ')}`);
   }
   for (const [name, member] of Object.entries({ ip, userAgent, sessionId })) {
     if (member !== undefined && typeof member !== 'string') {
       throw new TypeError(`${name} of a security context is text, not ${typeof member}`);
     }
   }
+  return Object.freeze({ principal, ip, userAgent, sessionId, can });
 }

@@ -93,7 +93,7 @@ function openGcm(key: KeyObject | Uint8Array, sealed: Uint8Array, data: Uint8Arr
   return concat([decipher.update(sealed.subarray(12, -16)), decipher.final()]);
 }
 
-function throwing(code: 'key_not_found' | 'sealed'): () => KeyObject {
+function throwing(code: 'key_not_found' | 'wrong_key'): () => KeyObject {
   return () => {
     throw new StrongroomError(code, 'private');
   };
@@ -253,7 +253,7 @@ describe('an envelope', () => {
     expect(codeOf(() => openEnvelope(envelope, context, throwing('key_not_found')))).toBe(
       'decryption_failed',
     );
-    expect(codeOf(() => openEnvelope(envelope, context, throwing('sealed')))).toBe('sealed');
+    expect(codeOf(() => openEnvelope(envelope, context, throwing('wrong_key')))).toBe('wrong_key');
   });
 
   it('leaves no data key and no derived key behind, whether it opens or not', () => {

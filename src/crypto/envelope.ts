@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { StrongroomError } from '../errors.ts';
 import { concat, tuple, wipe } from '../lib/bytes.ts';
 import { uuidText } from '../lib/ids.ts';
@@ -32,6 +32,13 @@ export interface WrappingKey {
   readonly id: string;
   /** A secret key of 32 bytes. */
   readonly key: KeyObject;
+}
+
+/** An envelope with the key that decrypts it. */
+export interface UnlockedEnvelope {
+  readonly envelope: Uint8Array;
+  readonly key: KeyObject;
+  readonly additionalData: Uint8Array;
 }
 
 const HEADER = Uint8Array.of(0x53, 0x52, 0x45, 0, 1, 1);
@@ -101,6 +108,46 @@ export function openEnvelope(
   context: EnvelopeContext,
   keyById: (id: string) => KeyObject,
 ): Uint8Array {
+  return withKey(envelope, context, keyById, (key, additionalData) =>
+    decryptBody(envelope, key, additionalData),
+  );
+}
+
+/**
+ * Unwraps an envelope's data key and holds it against the commitment, so that
+ * the envelope can be decrypted again and again at the cost of the last step.
+ *
+ * @throws {@link StrongroomError} `decryption_failed`.
+ */
+export function unlockEnvelope(
+  envelope: Uint8Array,
+  context: EnvelopeContext,
+  keyById: (id: string) => KeyObject,
+): UnlockedEnvelope {
+  return withKey(envelope, context, keyById, (key, additionalData) => ({
+    envelope,
+    key: createSecretKey(key),
+    additionalData,
+  }));
+}
+
+/**
+ * Decrypts an unlocked envelope.
+ *
+ * @returns The plaintext; the caller wipes it.
+ * @throws {@link StrongroomError} `decryption_failed`.
+ */
+export function openUnlocked({ envelope, key, additionalData }: UnlockedEnvelope): Uint8Array {
+  return decryptBody(envelope, key, additionalData);
+}
+
+/** Runs `use` with the encryption key of an envelope, which is wiped afterwards. */
+function withKey<T>(
+  envelope: Uint8Array,
+  context: EnvelopeContext,
+  keyById: (id: string) => KeyObject,
+  use: (key: Uint8Array, additionalData: Uint8Array) => T,
+): T {
   const bound = bind(context);
   const wrappingKey = findKey(envelopeKeyId(envelope), keyById);
   const wrapNonce = envelope.subarray(WRAP_NONCE_AT, WRAPPED_AT);
@@ -112,15 +159,22 @@ export function openEnvelope(
       // Before anything is decrypted: GCM alone lets one ciphertext open under two keys.
       const commitment = keys.subarray(KEY_BYTES);
       if (!equalBytes(commitment, envelopeCommitment(envelope))) throw decryptionFailed();
-      const nonce = envelope.subarray(NONCE_AT, CIPHERTEXT_AT);
-      const sealed = envelope.subarray(CIPHERTEXT_AT);
-      return decrypt(keys.subarray(0, KEY_BYTES), nonce, sealed, bound.value);
+      return use(keys.subarray(0, KEY_BYTES), bound.value);
     } finally {
       wipe(keys);
     }
   } finally {
     wipe(dataKey);
   }
+}
+
+function decryptBody(
+  envelope: Uint8Array,
+  key: Uint8Array | KeyObject,
+  additionalData: Uint8Array,
+): Uint8Array {
+  const nonce = envelope.subarray(NONCE_AT, CIPHERTEXT_AT);
+  return decrypt(key, nonce, envelope.subarray(CIPHERTEXT_AT), additionalData);
 }
 
 /**

@@ -163,7 +163,11 @@ function invalidShare(position: number, reason: keyof typeof REASONS): Strongroo
 }
 
 function tooFew(needed: number, given: number): StrongroomError {
-  return new StrongroomError('too_few_shares', `${needed} shares are needed, ${given} were given`, {
-    details: { needed, given },
-  });
+  return new StrongroomError(
+    'too_few_shares',
+    `${needed} shares are needed, ${given} ${given === 1 ? 'was' : 'were'} given`,
+    {
+      details: { needed, given },
+    },
+  );
 }

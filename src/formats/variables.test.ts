@@ -77,7 +77,7 @@ describe('a value that no variable can hold', () => {
   });
 
   it('is refused with its name if it holds NUL, allowed or not', () => {
-    const error = refusal([secret('a/b', 'hunter2\0')], { allowEnv: true });
+    const error = refusal([secret('a/b', 'hunter2\0')], { allowEnv: ['b'] });
     expect(error.code).toBe('unsafe_variable_name');
     expect(error.details).toEqual({ name: 'b', path: 'a/b' });
     expect(`${error.message}${error.hint}`).not.toContain('hunter2');
@@ -88,20 +88,22 @@ describe('a name that changes how programs run', () => {
   it('is refused with a hint that shows the flag', () => {
     const error = refusal([secret('PATH'), secret('PORT'), secret('app/NODE_OPTIONS')]);
     expect(error.code).toBe('unsafe_variable_name');
-    expect(error.details).toEqual({ names: ['PATH', 'NODE_OPTIONS'] });
+    expect(error.details).toEqual({
+      names: ['PATH', 'NODE_OPTIONS'],
+      paths: ['PATH', 'app/NODE_OPTIONS'],
+    });
     expect(error.message).toBe(
       'PATH, NODE_OPTIONS change how programs run and must be allowed by name',
     );
     expect(error.hint).toBe('if that is meant: --allow-env PATH --allow-env NODE_OPTIONS');
   });
 
-  it('is given if it is allowed by its exact name, or all are', () => {
+  it('is given if it is allowed by its exact name', () => {
     expect(nameOf('PATH', { allowEnv: ['PATH'] })).toBe('PATH');
-    expect(nameOf('PATH', { allowEnv: true })).toBe('PATH');
     expect(refusal([secret('PATH')], { allowEnv: ['path', 'PORT'] }).code).toBe(
       'unsafe_variable_name',
     );
-    expect(refusal([secret('PATH')], { allowEnv: false }).code).toBe('unsafe_variable_name');
+    expect(refusal([secret('PATH')], { allowEnv: [] }).code).toBe('unsafe_variable_name');
   });
 
   it('is found behind a prefix, a field and an odd character', () => {
@@ -152,6 +154,42 @@ describe('a name that changes how programs run', () => {
     'COMSPEC',
     'GCONV_PATH',
     '_',
+    'GIT_SSL_NO_VERIFY',
+    'GIT_SSL_CAINFO',
+    'GIT_WORK_TREE',
+    'GIT_TRACE',
+    'GIT_ALTERNATE_OBJECT_DIRECTORIES',
+    'GIT_CONFIG_KEY_0',
+    'GIT_ANYTHING_THAT_COMES',
+    'git_dir',
+    'GH_PAGER',
+    'AWS_PAGER',
+    'KUBE_EDITOR',
+    'SSH_ASKPASS',
+    'NODE_COMPILE_CACHE',
+    'NODE_EXTRA_CA_CERTS',
+    'NODE_V8_COVERAGE',
+    'NODE_REDIRECT_WARNINGS',
+    'KRB5_CONFIG',
+    'ODBCSYSINI',
+    'GTK_MODULES',
+    'QT_PLUGIN_PATH',
+    'TS_NODE_COMPILER',
+    'YARN_RC_FILENAME',
+    'PIP_CONFIG_FILE',
+    'CARGO_HOME',
+    'CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER',
+    'RUSTC',
+    'CC',
+    'CXX',
+    'LD',
+    'AWS_CONFIG_FILE',
+    'KUBECONFIG',
+    'DOCKER_CONFIG',
+    'SSLKEYLOGFILE',
+    'SSL_CERT_FILE',
+    'XDG_CONFIG_HOME',
+    'HOME',
   ])('is one such as %s', (name) => {
     expect(changesHowProgramsRun(name)).toBe(true);
   });
@@ -159,7 +197,6 @@ describe('a name that changes how programs run', () => {
   it.each([
     'NODE_ENV',
     'DEBUG',
-    'HOME',
     'PORT',
     'USER',
     'TZ',
@@ -183,6 +220,31 @@ describe('a name that changes how programs run', () => {
     'ENVIRONMENT',
     'GIT_AUTHOR_NAME',
     'PWD',
+    'GIT_COMMITTER_EMAIL',
+    'GIT_COMMIT',
+    'GIT_COMMIT_SHA',
+    'GIT_BRANCH',
+    'GIT_TAG',
+    'GIT_REPO_URL',
+    'GIT_PASSWORD',
+    'GIT_WEBHOOK_SECRET',
+    'GITHUB_TOKEN',
+    'GITLAB_URL',
+    'cc',
+    'HOMEPAGE',
+    'HOME_URL',
+    'DOCKER_HOST',
+    'AWS_ACCESS_KEY_ID',
+    'AWS_PROFILE',
+    'GOOGLE_APPLICATION_CREDENTIALS',
+    'PIP_INDEX_URL',
+    'CARGO_REGISTRY_TOKEN',
+    'YARN_NPM_AUTH_TOKEN',
+    'SSL_CERT',
+    'TS_NODE_TRANSPILE_ONLY',
+    'EDITOR_API_KEY',
+    'PAGERDUTY_TOKEN',
+    'KUBE_TOKEN',
   ])('is not one such as %s', (name) => {
     expect(changesHowProgramsRun(name)).toBe(false);
   });

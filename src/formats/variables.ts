@@ -28,11 +28,8 @@ export interface Variable {
 export interface VariableOptions {
   /** Put in front of every name before it is made valid, such as `APP_`. Default: nothing. */
   readonly prefix?: string;
-  /**
-   * Names that may be given although they change how programs run: these names exactly,
-   * or `true` for all. Default: none.
-   */
-  readonly allowEnv?: readonly string[] | boolean;
+  /** Names that may be given although they change how programs run, exactly these. Default: none. */
+  readonly allowEnv?: readonly string[];
   /**
    * Path to name for text secrets whose name is settled already, as by the `.env` file they
    * came from; such a name is used as it is, without prefix. Default: none.
@@ -48,7 +45,7 @@ export interface VariableOptions {
  * @param secrets - In the order in which the variables shall come.
  * @throws {@link StrongroomError} `binary_value` with `path` if a value is bytes.
  * @throws {@link StrongroomError} `name_conflict` with `name` and `paths` if two values get one name.
- * @throws {@link StrongroomError} `unsafe_variable_name` with `names` if names change how programs
+ * @throws {@link StrongroomError} `unsafe_variable_name` with `names` and `paths` if names change how programs
  *   run and are not allowed, or with `name` if a value holds NUL, which no variable can.
  *
  * @example
@@ -61,7 +58,7 @@ export function toVariables(
 ): Variable[] {
   const variables = secrets.flatMap((secret) => variablesOf(secret, options));
   refuseConflicts(variables);
-  refuseUnsafe(variables, options.allowEnv ?? false);
+  refuseUnsafe(variables, options.allowEnv ?? []);
   return variables;
 }
 
@@ -122,18 +119,19 @@ function placeOf({ path, field }: Variable): string {
   return field === undefined ? path : `${path} (field ${field})`;
 }
 
-function refuseUnsafe(variables: readonly Variable[], allowed: readonly string[] | boolean): void {
-  if (allowed === true) return;
-  const names = variables
-    .map((variable) => variable.name)
-    .filter((name) => changesHowProgramsRun(name) && !(allowed || []).includes(name));
-  if (names.length === 0) return;
+function refuseUnsafe(variables: readonly Variable[], allowed: readonly string[]): void {
+  const unsafe = variables.filter(
+    ({ name }) => changesHowProgramsRun(name) && !allowed.includes(name),
+  );
+  if (unsafe.length === 0) return;
+  const names = unsafe.map(({ name }) => name);
+  const paths = [...new Set(unsafe.map(({ path }) => path))];
   const verb = names.length === 1 ? 'changes' : 'change';
   throw new StrongroomError(
     'unsafe_variable_name',
     `${names.join(', ')} ${verb} how programs run and must be allowed by name`,
     {
-      details: { names },
+      details: { names, paths },
       hint: `if that is meant: ${names.map((name) => `--allow-env ${name}`).join(' ')}`,
     },
   );

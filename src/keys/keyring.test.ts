@@ -150,6 +150,15 @@ describe('the keys of a workspace', () => {
     expect(codeOf(() => keyring.workspaceKey(row.id))).toBe('integrity_error');
   });
 
+  it('that nobody made are not found, nor are keys of another purpose', () => {
+    const keyring = make();
+    const row = keyring.create({ purpose: 'checksum', workspaceId: null, number: 1 });
+    keyring.add(row);
+    for (const id of [row.id, uuidv7()]) {
+      expect(codeOf(() => keyring.workspaceKey(id))).toBe('key_not_found');
+    }
+  });
+
   it('wrap new data keys under the active one, and only under it', () => {
     const keyring = make();
     expect(codeOf(() => keyring.activeWorkspaceKey(workspace))).toBe('integrity_error');

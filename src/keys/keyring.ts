@@ -130,16 +130,31 @@ export class Keyring {
     return this.#numbered('checksum', number);
   }
 
+  /** A row-MAC key by number; without one, the newest. */
+  rowMacKey(number?: number): { readonly number: number; readonly key: KeyObject } {
+    return this.#numbered('row-mac', number);
+  }
+
   /** A fingerprint key by number; without one, the newest. */
   fingerprintKey(number?: number): { readonly number: number; readonly key: KeyObject } {
     return this.#numbered('fingerprint', number);
   }
 
-  /** A workspace key by id, unwrapped at most once every five minutes. */
+  /**
+   * A workspace key by id, unwrapped at most once every five minutes.
+   *
+   * @throws {@link StrongroomError} `key_not_found` if no workspace key has that id, which then
+   * came from an altered envelope; `integrity_error` if its row was altered.
+   */
   workspaceKey(id: string): KeyObject {
     const known = this.#unwrapped.get(id);
     const now = this.#now();
     if (known !== undefined && known.until > now) return known.key;
+    if (this.#rows.get(id)?.purpose !== 'workspace') {
+      throw new StrongroomError('key_not_found', 'there is no such workspace key', {
+        details: { key: id },
+      });
+    }
     const key = this.#secretKey(id);
     this.#unwrapped.set(id, { key, until: now + UNWRAPPED_MS });
     return key;

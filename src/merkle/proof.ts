@@ -1,3 +1,4 @@
+// Consistency proofs (`consistencyProof`, `verifyConsistency`) have no caller in Strongroom yet; they are held to the published vectors.
 import { equalBytes } from '../lib/compare.ts';
 import { EMPTY_ROOT, HASH_BYTES, nodeHash } from './hash.ts';
 import { perfectRoot, type ReadTile, requireTile, TILE_HEIGHT, TILE_WIDTH } from './tile.ts';

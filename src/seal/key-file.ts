@@ -13,6 +13,7 @@ import {
 import { dirname, resolve } from 'node:path';
 import { formatToken, parseToken } from '../crypto/token.ts';
 import { StrongroomError } from '../errors.ts';
+import { shellWord } from '../lib/shell-word.ts';
 import { createPrivateDirectory, syncDirectory } from '../store/private-files.ts';
 
 const TOKEN_TYPE = 'key';
@@ -139,10 +140,6 @@ function notKeyFile(path: string): StrongroomError {
     details: { path },
     hint: 'a key file has one line that begins with sr_key_',
   });
-}
-
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -26,6 +26,15 @@ describe('the configuration directory', () => {
     expect(configDirectory(env, 'linux', '/home/ada')).toBe('/home/ada/.config');
   });
 
+  test('is STRONGROOM_CONFIG_HOME before all others, from this directory on', () => {
+    const env = { STRONGROOM_CONFIG_HOME: '/srv/own', XDG_CONFIG_HOME: '/srv/config' };
+    expect(configDirectory(env, 'linux', '/home/ada')).toBe('/srv/own');
+    const relative = { STRONGROOM_CONFIG_HOME: 'own' };
+    expect(configDirectory(relative, 'linux', '/home/ada')).toBe(join(process.cwd(), 'own'));
+    const windows = { STRONGROOM_CONFIG_HOME: 'D:\\own', APPDATA: 'D:\\Roaming' };
+    expect(configDirectory(windows, 'win32', 'C:\\Users\\ada')).toBe('D:\\own');
+  });
+
   test('on Windows is APPDATA, or where that usually is', () => {
     const home = 'C:\\Users\\ada';
     const env = { APPDATA: 'D:\\Roaming', XDG_CONFIG_HOME: '/ignored' };

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join, posix, win32 } from 'node:path';
+import { join, posix, sep, win32 } from 'node:path';
 import { isUuid } from '../lib/ids.ts';
 
 /** Where one user keeps what belongs to a vault and must not lie in it. */
@@ -16,21 +16,32 @@ export interface VaultConfigFiles {
 const MASTER_KEY = 'master.key';
 
 /**
- * The user's directory for configuration: `$XDG_CONFIG_HOME` or `~/.config`
- * (XDG Base Directory Specification, by which a relative path is ignored), also
- * on macOS; `%APPDATA%` on Windows.
+ * The user's directory for configuration: `$STRONGROOM_CONFIG_HOME`, else
+ * `$XDG_CONFIG_HOME` or `~/.config` (XDG Base Directory Specification, by which
+ * a relative path is ignored), also on macOS; `%APPDATA%` on Windows.
  */
 export function configDirectory(
   env: Readonly<Record<string, string | undefined>> = process.env,
   platform: NodeJS.Platform = process.platform,
-  home: string = homedir(),
+  home: string = homeDirectory(),
 ): string {
+  const own = env['STRONGROOM_CONFIG_HOME'] ?? '';
+  if (own !== '') return (platform === 'win32' ? win32 : posix).resolve(own);
   if (platform === 'win32') {
     const chosen = env['APPDATA'] ?? '';
     return win32.isAbsolute(chosen) ? chosen : win32.join(home, 'AppData', 'Roaming');
   }
   const chosen = env['XDG_CONFIG_HOME'] ?? '';
   return posix.isAbsolute(chosen) ? chosen : posix.join(home, '.config');
+}
+
+/** A user without an entry in the system's list has none: then it is `/`, as containers have it. */
+function homeDirectory(): string {
+  try {
+    return homedir();
+  } catch {
+    return sep;
+  }
 }
 
 /**

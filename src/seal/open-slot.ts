@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { StrongroomError, type ErrorCode, type ErrorDetails } from '../errors.ts';
+import { DAMAGED_HINT, StrongroomError, type ErrorCode, type ErrorDetails } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
 import type { SlotRow } from '../store/tables.ts';
 import { unwrapRootKey, type SlotHeader } from './slot-cipher.ts';
@@ -42,7 +42,7 @@ export async function openSlots(
   if (slots.length === 0) {
     throw new StrongroomError('integrity_error', 'the vault has no slots, so nothing opens it', {
       details: { table: 'slots' },
-      hint: 'restore a backup',
+      hint: DAMAGED_HINT,
     });
   }
   const known = slots.filter((slot): slot is SlotRow & Slot => isSlotKind(slot.kind));

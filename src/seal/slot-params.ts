@@ -1,4 +1,4 @@
-import { StrongroomError } from '../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
 import { fromBase64 } from '../lib/base64.ts';
 import { parseCanonicalJson } from '../lib/canonical-json.ts';
 
@@ -59,6 +59,6 @@ export function numberMember(params: SlotParams, name: string): number {
 export function damagedSlot(part: string): StrongroomError {
   return new StrongroomError('integrity_error', `a slot of this vault is damaged: its ${part}`, {
     details: { table: 'slots', part },
-    hint: 'open the vault with another slot, or restore a backup',
+    hint: `open the vault with another slot; if none opens it, ${DAMAGED_HINT}`,
   });
 }

@@ -1,4 +1,4 @@
-import { StrongroomError } from '../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
 import { randomBytes } from '../crypto/random.ts';
 import { toBase64Url } from '../lib/base64.ts';
 import { u64 } from '../lib/bytes.ts';
@@ -171,7 +171,7 @@ function rowsMissing(scope: string): StrongroomError {
     'rows that decide who may do what were removed, added or put back',
     {
       details: { scope: scope === '' ? 'vault' : scope },
-      hint: 'stop using this vault; keep a copy, and restore a backup',
+      hint: DAMAGED_HINT,
     },
   );
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { temporaryDirectory } from '../testing/temporary-vault.ts';
 import { migrate, SCHEMA_VERSION } from './migrate.ts';
-import { COUNTED_TABLES, KEY_USES, SECRETS, VERSIONS } from './protected-tables.ts';
+import { COUNTED_TABLES, KEY_USES, LAYOUTS, SECRETS, VERSIONS } from './protected-tables.ts';
 import { openSqlite } from './sqlite.ts';
 import { rawStatement } from './statement.ts';
 import type { Store } from './store.ts';
@@ -71,18 +71,17 @@ describe('migrating', () => {
     expect(loose).toEqual([]);
   });
 
-  it.each([...COUNTED_TABLES, KEY_USES, SECRETS, VERSIONS].map((table) => [table.table, table]))(
-    'puts every column of %s under its row MAC',
-    async (name, table) => {
-      await migrate(store);
-      const columns = await rows(`SELECT name FROM pragma_table_info('${name}')`);
-      const covered = [...table.columns, ...(table.envelopes ?? [])] as string[];
-      expect(columns.map((row) => (row as { name: string }).name).toSorted()).toEqual(
-        [...covered, 'row_revision', 'mac_key', 'mac'].toSorted(),
-      );
-      const keys = await rows(`SELECT name FROM pragma_table_info('${name}') WHERE pk > 0`);
-      expect(table.key.every((key) => covered.includes(key))).toBe(true);
-      expect(keys.length).toBe(table.key.length);
-    },
-  );
+  it.each(
+    [...COUNTED_TABLES, KEY_USES, LAYOUTS, SECRETS, VERSIONS].map((table) => [table.table, table]),
+  )('puts every column of %s under its row MAC', async (name, table) => {
+    await migrate(store);
+    const columns = await rows(`SELECT name FROM pragma_table_info('${name}')`);
+    const covered = [...table.columns, ...(table.envelopes ?? [])] as string[];
+    expect(columns.map((row) => (row as { name: string }).name).toSorted()).toEqual(
+      [...covered, 'row_revision', 'mac_key', 'mac'].toSorted(),
+    );
+    const keys = await rows(`SELECT name FROM pragma_table_info('${name}') WHERE pk > 0`);
+    expect(table.key.every((key) => covered.includes(key))).toBe(true);
+    expect(keys.length).toBe(table.key.length);
+  });
 });

@@ -1,4 +1,4 @@
-import { StrongroomError } from '../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
 import type { Clock } from '../lib/ids.ts';
 import { sqliteDialect } from './dialect.ts';
 import { first } from './migrations/0001-first.ts';
@@ -63,7 +63,7 @@ async function requireSchema(transaction: Transaction): Promise<void> {
   throw new StrongroomError(
     'database_corrupt',
     'the tables of the vault are not those that Strongroom made',
-    { hint: 'keep a copy of the damaged files, then restore a backup' },
+    { hint: DAMAGED_HINT },
   );
 }
 

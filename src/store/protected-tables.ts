@@ -143,6 +143,14 @@ export const VERSIONS: ProtectedTable<'versions'> = {
   counted: false,
 };
 
+export const LAYOUTS: ProtectedTable<'layouts'> = {
+  table: 'layouts',
+  key: ['environment_id'],
+  columns: ['environment_id', 'revision'],
+  envelopes: ['envelope'],
+  counted: false,
+};
+
 export const AUDIT_LOGS: ProtectedTable<'audit_logs'> = {
   table: 'audit_logs',
   key: ['id'],

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 
 import { envelopeCommitment } from '../crypto/envelope.ts';
 import { hmacSha256 } from '../crypto/mac.ts';
-import { StrongroomError } from '../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
 import { tuple } from '../lib/bytes.ts';
 import { equalBytes } from '../lib/compare.ts';
 import { uuidBytes } from '../lib/ids.ts';
@@ -82,7 +82,7 @@ export class RowMac {
     const values = row as unknown as Readonly<Record<string, unknown>>;
     throw new StrongroomError('integrity_error', `a row of table ${table.table} was altered`, {
       details: { table: table.table, row: table.key.map((column) => values[column]).join(' ') },
-      hint: 'stop using this vault; keep a copy, and restore a backup',
+      hint: DAMAGED_HINT,
     });
   }
 

@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
-import { StrongroomError } from '../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
 import { translateSqliteError } from './sqlite-errors.ts';
 import { bind, type SqlValue, type Statement } from './statement.ts';
 import { sqliteDialect } from './dialect.ts';
@@ -144,7 +144,7 @@ function unreadable(error: unknown): unknown {
     error instanceof RangeError && 'code' in error && error.code === 'ERR_OUT_OF_RANGE';
   if (!isTooLarge) return error;
   return new StrongroomError('database_corrupt', 'the vault file is damaged', {
-    hint: 'keep a copy of the damaged files, then restore a backup',
+    hint: DAMAGED_HINT,
     cause: error,
   });
 }

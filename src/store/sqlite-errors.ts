@@ -1,4 +1,4 @@
-import { StrongroomError } from '../errors.ts';
+import { DAMAGED_HINT, StrongroomError, type ErrorCode } from '../errors.ts';
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html). */
 const FULL = 13;
@@ -20,6 +20,32 @@ export function sqliteCode(error: unknown): number | undefined {
 export function isStoreError(error: unknown): boolean {
   const code = sqliteCode(error);
   return code !== undefined && code !== CONSTRAINT;
+}
+
+/** What a failure of storage leaves behind. */
+export interface StorageFailure {
+  /** Whether the database is certainly as it was before; otherwise it has to be read again. */
+  readonly isClean: boolean;
+  /** Whether it ends the transaction also where it comes up in the work of one item. */
+  readonly endsTransaction: boolean;
+}
+
+/** The failures of storage: trying the same again at once helps none of them. */
+const STORAGE_FAILURES: Readonly<Partial<Record<ErrorCode, StorageFailure>>> = {
+  storage_full: { isClean: true, endsTransaction: true },
+  // In an item it is about a file beside the database, unless it is SQLite that says so.
+  read_only: { isClean: true, endsTransaction: false },
+  storage_failed: { isClean: false, endsTransaction: true },
+  outcome_unknown: { isClean: false, endsTransaction: false },
+};
+
+/** What a failure of storage leaves behind, or `undefined` for an error of another kind. */
+export function storageFailure(error: unknown): StorageFailure | undefined {
+  if (error instanceof StrongroomError) return STORAGE_FAILURES[error.code];
+  if (!isStoreError(error)) return undefined;
+  const translated = translateSqliteError(error);
+  const known = translated instanceof StrongroomError && STORAGE_FAILURES[translated.code];
+  return known ? { ...known, endsTransaction: true } : undefined;
 }
 
 /**
@@ -51,8 +77,9 @@ export function translateSqliteError(error: unknown, duringCommit = false): unkn
         },
       );
     case CORRUPT:
+      if (duringCommit) return outcomeUnknown(error);
       return new StrongroomError('database_corrupt', 'the vault file is damaged', {
-        hint: 'keep a copy of the damaged files, then restore a backup',
+        hint: DAMAGED_HINT,
         cause: error,
       });
     case NOT_A_DATABASE:
@@ -60,7 +87,7 @@ export function translateSqliteError(error: unknown, duringCommit = false): unkn
         'not_a_vault',
         'the file is not a vault, or its first page is damaged',
         {
-          hint: 'check the path; if it was a vault, restore a backup',
+          hint: `check the path; if it was a vault, ${DAMAGED_HINT}`,
           cause: error,
         },
       );
@@ -71,17 +98,18 @@ export function translateSqliteError(error: unknown, duringCommit = false): unkn
     case IO_ERROR:
     default:
       return duringCommit
-        ? new StrongroomError(
-            'outcome_unknown',
-            'the disk failed while the change was being kept; it may or may not be there',
-            {
-              hint: 'look before you try again, or repeat with the same idempotency key',
-              cause: error,
-            },
-          )
+        ? outcomeUnknown(error)
         : new StrongroomError('storage_failed', 'the disk or the database failed', {
             hint: 'check the disk, then run `strongroom health`',
             cause: error,
           });
   }
+}
+
+function outcomeUnknown(cause: unknown): StrongroomError {
+  return new StrongroomError(
+    'outcome_unknown',
+    'the disk failed while the change was being kept; it may or may not be there',
+    { hint: 'look before you try again, or repeat with the same idempotency key', cause },
+  );
 }

@@ -120,6 +120,55 @@ describe('opening a database', () => {
     await store.close();
   });
 
+  it('reads from new connections only, once it was opened again while some were in use', async () => {
+    const store = openSqlite(directory, { create: true });
+    await store.write((transaction) =>
+      transaction.run(rawStatement('CREATE TABLE a (b TEXT) STRICT'), {}),
+    );
+    const timeout = rawStatement('PRAGMA busy_timeout');
+    const own = rawStatement('PRAGMA busy_timeout = 1234');
+    const gates: (() => void)[] = [];
+    const inUse = Array.from({ length: 4 }, () =>
+      store.read(async (transaction) => {
+        await transaction.get(own, {});
+        await new Promise<void>((resolve) => gates.push(resolve));
+      }),
+    );
+    while (gates.length < 4) await new Promise((resolve) => setImmediate(resolve));
+    await store.reopen();
+    for (const open of gates) open();
+    await Promise.all(inUse);
+    const many = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        store.read(async (transaction) => transaction.get(timeout, {})),
+      ),
+    );
+    expect(many.filter((row) => (row as { timeout: number }).timeout === 1234)).toEqual([]);
+    await store.close();
+  });
+
+  it('writes nothing in a transaction that has ended by itself', async () => {
+    const store = openSqlite(directory, { create: true });
+    await store.write((transaction) =>
+      transaction.run(rawStatement('CREATE TABLE a (b TEXT) STRICT'), {}),
+    );
+    const insert = rawStatement("INSERT INTO a VALUES ('x')");
+    for (const later of ['run', 'runMany', 'savepoint'] as const) {
+      const writing = store.write(async (transaction) => {
+        await transaction.run(rawStatement('ROLLBACK'), {});
+        if (later === 'run') await transaction.run(insert, {});
+        else if (later === 'runMany') await transaction.runMany(insert, [{}]);
+        else await transaction.savepoint(() => transaction.run(insert, {}));
+      });
+      await expect(writing).rejects.toMatchObject({ code: 'storage_failed' });
+    }
+    const rows = await store.read((transaction) =>
+      transaction.all(rawStatement('SELECT * FROM a'), {}),
+    );
+    expect(rows).toEqual([]);
+    await store.close();
+  });
+
   it('never follows a schema into functions, and lets nothing be attached', async () => {
     const store = openSqlite(directory, { create: true });
     const attaching = store.write((transaction) =>

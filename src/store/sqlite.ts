@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { StrongroomError } from '../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
 import { Mutex } from '../lib/mutex.ts';
 import { translateFileError } from './file-errors.ts';
 import { createPrivateFile } from './private-files.ts';
@@ -53,7 +53,8 @@ class SqliteStore implements Store {
   readonly #identity: string | undefined;
   #writer: SqliteConnection;
   #idleReaders: SqliteConnection[] = [];
-  #readers = 0;
+  /** Those of the present opening, idle or in use. One of an earlier opening is closed when it comes back. */
+  #readers: Set<SqliteConnection> = new Set();
   #waiting: (() => void)[] = [];
 
   constructor(path: string, options: SqliteOptions) {
@@ -136,24 +137,31 @@ class SqliteStore implements Store {
   async #takeReader(): Promise<SqliteConnection> {
     const idle = this.#idleReaders.pop();
     if (idle !== undefined) return idle;
-    if (this.#readers >= READERS_MAX) {
+    if (this.#readers.size >= READERS_MAX) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
       return this.#takeReader();
     }
-    const reader = new SqliteConnection(this.#path, { queryOnly: true });
-    this.#readers += 1;
-    return reader;
+    try {
+      const reader = new SqliteConnection(this.#path, { queryOnly: true });
+      this.#readers.add(reader);
+      return reader;
+    } catch (error) {
+      this.#waiting.shift()?.();
+      throw error;
+    }
   }
 
   #returnReader(reader: SqliteConnection): void {
-    this.#idleReaders.push(reader);
+    if (this.#readers.has(reader)) this.#idleReaders.push(reader);
+    else reader.close();
     this.#waiting.shift()?.();
   }
 
   #closeAll(): void {
-    for (const reader of this.#idleReaders) reader.close();
-    this.#readers -= this.#idleReaders.length;
+    const idle = this.#idleReaders;
     this.#idleReaders = [];
+    this.#readers = new Set();
+    for (const reader of idle) reader.close();
     this.#writer.close();
   }
 }
@@ -184,7 +192,7 @@ function notAVault(): StrongroomError {
   return new StrongroomError(
     'not_a_vault',
     'the file belongs to another program, or its first page is damaged',
-    { hint: 'check the path; if it was a vault, restore a backup' },
+    { hint: `check the path; if it was a vault, ${DAMAGED_HINT}` },
   );
 }
 
@@ -222,15 +230,28 @@ function claimFile(connection: SqliteConnection, create: boolean): void {
   connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
 }
 
+/** A severe error ends a transaction by itself; what is written after that would be kept on its own. */
+function requireTransaction(connection: SqliteConnection): void {
+  if (connection.isTransaction) return;
+  throw new StrongroomError('storage_failed', 'the database ended the transaction', {
+    hint: 'check the disk, then run `strongroom health`',
+  });
+}
+
 function transactionOn(connection: SqliteConnection): Transaction {
   return {
     get: async (statement, parameters) => connection.get(statement, parameters),
     all: async (statement, parameters) => connection.all(statement, parameters),
-    run: async (statement, parameters) => connection.run(statement, parameters),
+    run: async (statement, parameters) => {
+      requireTransaction(connection);
+      return connection.run(statement, parameters);
+    },
     runMany: async (statement, many) => {
+      requireTransaction(connection);
       for (const parameters of many) connection.run(statement, parameters);
     },
     savepoint: async (work) => {
+      requireTransaction(connection);
       connection.exec('SAVEPOINT item');
       try {
         const result = await work();

@@ -137,7 +137,7 @@ export interface VersionRow extends ProtectedColumns {
   readonly destroyed_at: number | null;
 }
 
-export interface LayoutRow {
+export interface LayoutRow extends ProtectedColumns {
   readonly environment_id: string;
   readonly revision: number;
   readonly envelope: Uint8Array;
@@ -179,6 +179,15 @@ export interface AuditTileRow {
   readonly hashes: Uint8Array;
 }
 
+/** What a log's tree is after the newest transaction, under a MAC. */
+export interface AuditHeadRow {
+  readonly log: number;
+  readonly size: number;
+  readonly root: Uint8Array;
+  readonly mac_key: number;
+  readonly mac: Uint8Array;
+}
+
 export interface AuditCheckpointRow {
   readonly log: number;
   readonly size: number;
@@ -215,6 +224,7 @@ export interface Tables {
   readonly audit_logs: AuditLogRow;
   readonly audit_entries: AuditEntryRow;
   readonly audit_tiles: AuditTileRow;
+  readonly audit_heads: AuditHeadRow;
   readonly audit_checkpoints: AuditCheckpointRow;
   readonly audit_index: AuditIndexRow;
   /** How far the lazily filled `audit_index` reaches in each log. */

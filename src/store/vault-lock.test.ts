@@ -1,5 +1,14 @@
-import { spawn } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
@@ -90,6 +99,24 @@ describe('the lock of a vault', () => {
     },
   );
 
+  it('shows of a holder at most 64 characters, and none that a terminal obeys', async () => {
+    const lock = await acquireVaultLock(directory, { holder: `\u001B[2J${'x'.repeat(100)}` });
+    await expect(acquireVaultLock(directory, { holder: 'we', waitMs: 0 })).rejects.toMatchObject({
+      details: { holder: `\\u001b[2J${'x'.repeat(60)}` },
+    });
+    lock.release();
+  });
+
+  it('says that the holder is unknown when the notice is too large to be one', async () => {
+    const lock = await acquireVaultLock(directory, { holder: 'first' });
+    const notice = JSON.stringify({ pid: 1, holder: 'x', more: 'x'.repeat(5000) });
+    writeFileSync(join(directory, 'lock.json'), notice);
+    await expect(acquireVaultLock(directory, { holder: 'we', waitMs: 0 })).rejects.toMatchObject({
+      details: { pid: 'unknown' },
+    });
+    lock.release();
+  });
+
   it('is refused as read_only where no file can be made', async () => {
     const nowhere = join(directory, 'none');
     await expect(acquireVaultLock(nowhere, { holder: 'we' })).rejects.toMatchObject({
@@ -102,5 +129,62 @@ describe('the lock of a vault', () => {
     await expect(acquireVaultLock(directory, { holder: 'we', waitMs: 0 })).rejects.toMatchObject({
       code: 'not_a_vault',
     });
+  });
+});
+
+describe('A95: the files of a vault that came with a project', () => {
+  const NAMES = ['vault.db', 'vault.db-wal', 'vault.db-shm', 'lock.db', 'lock.db-journal'];
+
+  /** A directory as somebody else made it, and one of the user's beside it. */
+  function places(): { vault: string; victim: string; missing: string } {
+    const vault = join(directory, 'vault');
+    mkdirSync(vault);
+    const victim = join(directory, 'victim');
+    writeFileSync(victim, 'precious');
+    return { vault, victim, missing: join(directory, 'missing') };
+  }
+
+  async function isRefused(vault: string): Promise<void> {
+    await expect(acquireVaultLock(vault, { holder: 'we', waitMs: 0 })).rejects.toMatchObject({
+      code: 'not_a_vault',
+    });
+  }
+
+  it.each([...NAMES, 'lock.json'])(
+    'A95 %s that is a link is refused and not followed',
+    async (name) => {
+      const { vault, victim } = places();
+      symlinkSync(victim, join(vault, name));
+      await isRefused(vault);
+      expect(readFileSync(victim, 'utf8')).toBe('precious');
+      expect(readdirSync(vault)).toEqual([name]);
+    },
+  );
+
+  it.each([...NAMES, 'lock.json'])(
+    'A95 %s that is a link to nothing makes no file elsewhere',
+    async (name) => {
+      const { vault, missing } = places();
+      symlinkSync(missing, join(vault, name));
+      await isRefused(vault);
+      expect(existsSync(missing)).toBe(false);
+    },
+  );
+
+  it.each([...NAMES, 'lock.json'])('A95 %s that is a pipe is not waited for', async (name) => {
+    const { vault } = places();
+    execFileSync('mkfifo', [join(vault, name)]);
+    await isRefused(vault);
+  });
+
+  it('A95 a link in the place where the notice is prepared is replaced, not followed', async () => {
+    const { vault, victim } = places();
+    symlinkSync(victim, join(vault, 'lock.json.new'));
+    const lock = await acquireVaultLock(vault, { holder: 'we' });
+    lock.release();
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+    expect(readFileSync(join(vault, 'lock.json'), 'utf8')).toContain('"we"');
+    expect(lstatSync(join(vault, 'lock.json')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(vault).toSorted()).toEqual(['lock.db', 'lock.json']);
   });
 });

@@ -1,14 +1,27 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { StrongroomError } from '../errors.ts';
+import { printable } from '../lib/printable.ts';
+import { readRegularFile } from '../lib/regular-file.ts';
 import { createPrivateFile } from './private-files.ts';
 import { sqliteCode, translateSqliteError } from './sqlite-errors.ts';
 
 const SQLITE_BUSY = 5;
 const RETRY_MS = 25;
+const FILE_MODE = 0o600;
+const NOTICE_BYTES_MAX = 4096;
+const HOLDER_LENGTH_MAX = 64;
+
+/** What SQLite or this module opens by its name. */
+const FILES: readonly string[] = [
+  ...['vault.db', 'lock.db'].flatMap((name) =>
+    ['', '-wal', '-shm', '-journal'].map((end) => name + end),
+  ),
+  'lock.json',
+];
 
 /** Keeps other processes out of a vault for as long as it is held. */
 export interface VaultLock {
@@ -28,7 +41,8 @@ export interface VaultLockOptions {
  * kernel ends when the process dies. `lock.json` beside it only tells others
  * whom to look for; it decides nothing.
  *
- * @throws {@link StrongroomError} `vault_in_use` naming the holder; `read_only`.
+ * @throws {@link StrongroomError} `vault_in_use` naming the holder; `read_only`; `not_a_vault` if
+ * a link, a pipe or the like has the name of one of the vault's files.
  */
 export async function acquireVaultLock(
   directory: string,
@@ -37,6 +51,7 @@ export async function acquireVaultLock(
   const path = join(directory, 'lock.db');
   const noticePath = join(directory, 'lock.json');
   const deadline = performance.now() + waitMs;
+  requireRegularFiles(directory);
   let db: DatabaseSync;
   try {
     createPrivateFile(path);
@@ -65,10 +80,48 @@ export async function acquireVaultLock(
   return { release: () => db.close() };
 }
 
-/** The notice only helps people, so a full disk is left to be found by what matters. */
-function writeNotice(path: string, holder: string): void {
+/**
+ * A vault may come with a project of somebody else's, where a link would have
+ * any file of the user's written, and a pipe would be waited for.
+ */
+function requireRegularFiles(directory: string): void {
+  for (const name of FILES) {
+    const path = join(directory, name);
+    if (isOther(path)) {
+      throw new StrongroomError('not_a_vault', `${path} is a link or no regular file`, {
+        details: { path },
+        hint: 'it is not followed; if you did not put it there, do not trust this directory',
+      });
+    }
+  }
+}
+
+function isOther(path: string): boolean {
   try {
-    writeFileSync(path, JSON.stringify({ pid: process.pid, holder, since: new Date() }));
+    return lstatSync(path, { throwIfNoEntry: false })?.isFile() === false;
+  } catch {
+    // What cannot be looked at cannot be opened either, which is told then.
+    return false;
+  }
+}
+
+/**
+ * Puts the notice in the place of the old one, whatever that is. It only helps
+ * people, so it is not synced, and a full disk is left to be found by what matters.
+ */
+function writeNotice(path: string, holder: string): void {
+  // Only whoever holds the lock writes it, so one name is enough and nothing piles up.
+  const temporary = `${path}.new`;
+  const text = JSON.stringify({ pid: process.pid, holder, since: new Date() });
+  try {
+    rmSync(temporary, { force: true });
+    try {
+      // With `wx` a link is not followed either.
+      writeFileSync(temporary, text, { flag: 'wx', mode: FILE_MODE });
+      renameSync(temporary, path);
+    } finally {
+      rmSync(temporary, { force: true });
+    }
   } catch {
     // The lock is held all the same.
   }
@@ -93,12 +146,19 @@ function inUse(noticePath: string, waitMs: number): StrongroomError {
 
 function readNotice(path: string): { pid: string; holder: string } {
   try {
-    const notice = JSON.parse(readFileSync(path, 'utf8')) as { pid?: unknown; holder?: unknown };
+    if (lstatSync(path).size > NOTICE_BYTES_MAX) throw new RangeError('this is no notice');
+    const text = new TextDecoder().decode(readRegularFile(path));
+    const notice = JSON.parse(text) as { pid?: unknown; holder?: unknown };
     return {
-      pid: typeof notice.pid === 'number' ? String(notice.pid) : 'unknown',
-      holder: typeof notice.holder === 'string' ? notice.holder : 'unknown',
+      pid: Number.isSafeInteger(notice.pid) ? String(notice.pid) : 'unknown',
+      holder: typeof notice.holder === 'string' ? shortened(notice.holder) : 'unknown',
     };
   } catch {
     return { pid: 'unknown', holder: 'unknown' };
   }
+}
+
+/** Whoever can write the directory chooses the text. */
+function shortened(holder: string): string {
+  return printable(Array.from(holder).slice(0, HOLDER_LENGTH_MAX).join(''));
 }

@@ -4,8 +4,8 @@ import {
   formatHeaderLine,
   formatHiddenLine,
   formatTileLine,
-  originOf,
 } from '../domain/audit/export-lines.ts';
+import { originOf } from '../domain/audit/log-origin.ts';
 import { concat, utf8 } from '../lib/bytes.ts';
 import { canonicalJson } from '../lib/canonical-json.ts';
 import { uuidv7 } from '../lib/ids.ts';

@@ -17,6 +17,7 @@ import { init, open, StrongroomError, type Vault } from '../../src/index.ts';
 import { checkVault } from './check.ts';
 import { readLedger, valueOf, type LedgerLine } from './ledger.ts';
 import {
+  canRun,
   codeOf,
   environment,
   errorOf,
@@ -29,6 +30,9 @@ import {
 } from './places.ts';
 
 const writer = fileURLToPath(new URL('writer.ts', import.meta.url));
+
+/** Mounting needs root. */
+const canMount = canRun(isRoot, 'on full disks', 'root');
 
 /** Writes until nothing fits any more. Gives the code of the first failure, and what was acknowledged before. */
 async function writeUntilFull(vault: Vault): Promise<{ code: string; acks: LedgerLine[] }> {
@@ -61,7 +65,7 @@ async function untilItWorks(call: () => Promise<unknown>, deadlineMs: number): P
   }
 }
 
-describe.skipIf(!isRoot)('F6 a full disk', () => {
+describe.skipIf(!canMount)('F6 a full disk', () => {
   test('A88 F6 a full disk refuses writes as storage_full and reads as audit_blocked, gives nothing out, and works again once there is space', async () => {
     using scratch = new Scratch();
     const disk = scratch.mount('disk', 'size=6m');

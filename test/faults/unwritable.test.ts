@@ -15,7 +15,7 @@ import { describe, expect, test } from 'vitest';
 import { init, open } from '../../src/index.ts';
 import { checkVault } from './check.ts';
 import { valueOf } from './ledger.ts';
-import { codeOf, isRoot, makeVault, read, Scratch, write, type Place } from './places.ts';
+import { canRun, codeOf, isRoot, makeVault, read, Scratch, write, type Place } from './places.ts';
 
 const program = fileURLToPath(new URL('one-operation.ts', import.meta.url));
 const NOBODY = 65_534;
@@ -27,15 +27,14 @@ function asNobody(operation: string, { path, configDirectory }: Place): string {
   return spawnSync('setpriv', [...user, ...command], { encoding: 'utf8', timeout: 30_000 }).stdout;
 }
 
-/** Whether another user can run the tests' own files at all. */
-const nobodyCanRun =
+/** Mounting needs root. */
+const canMount = canRun(isRoot, 'on disks that are read-only', 'root');
+const nobodyCanRun = canRun(
   isRoot &&
-  asNobody('nothing', { path: '/nowhere', configDirectory: '/nowhere' }).startsWith('begin');
-if (!nobodyCanRun) {
-  process.stderr.write(
-    'fault tests with file modes are skipped: they need root and a checkout that others can read\n',
-  );
-}
+    asNobody('nothing', { path: '/nowhere', configDirectory: '/nowhere' }).startsWith('begin'),
+  'with file modes',
+  'root, and a checkout that other users can read',
+);
 
 function ownedByNobody(scratch: Scratch): Place {
   const base = scratch.at('nobody');
@@ -46,7 +45,7 @@ function ownedByNobody(scratch: Scratch): Place {
 }
 
 describe('F10 places that cannot be written', () => {
-  test.skipIf(!isRoot)(
+  test.skipIf(!canMount)(
     'F10 a vault on a file system that was made read-only does not open, init leaves nothing there, and both say read_only; it opens again when it can be written',
     async () => {
       using scratch = new Scratch();

@@ -204,7 +204,7 @@ def open_keys(vault, rows, root):
     return keys
 
 
-ENVELOPES = {("secrets", "metadata"), ("versions", "envelope")}
+ENVELOPES = {("secrets", "metadata"), ("versions", "envelope"), ("layouts", "envelope")}
 PROTECTED = [
     "vault",
     "slots",
@@ -218,6 +218,7 @@ PROTECTED = [
     "memberships",
     "secrets",
     "versions",
+    "layouts",
     "audit_logs",
 ]
 IN_VAULT_SCOPE = ["vault", "slots", "workspaces", "principals", "audit_logs"]

@@ -6,6 +6,8 @@ import type { Command } from 'commander';
 
 import type { Session } from '../../core/session.ts';
 import { StrongroomError } from '../../errors.ts';
+import { requireOutside } from '../private-output.ts';
+import { findVault } from '../project.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
@@ -34,6 +36,7 @@ export function registerAuditExport(group: Command, terminal: Terminal): void {
         );
         return;
       }
+      requireOutside(findVault(options.path), output);
       requireRoom(output, options.force ?? false);
       const lines = await withSession(options, terminal, (session) => exportTo(output, session));
       terminal.result({ output, lines }, '');

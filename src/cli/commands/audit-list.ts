@@ -5,7 +5,7 @@ import type { Session } from '../../core/session.ts';
 import type { AuditEntry, Outcome } from '../../domain/audit/entry.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption, moment, wholeNumber } from '../option-values.ts';
-import { formatTable } from '../table.ts';
+import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
@@ -19,6 +19,7 @@ interface AuditListOptions extends GlobalOptions {
   readonly since?: string;
   readonly until?: string;
   readonly limit: number;
+  readonly all?: boolean;
 }
 
 /** What `audit list --json` prints: entries as they stand in the log, newest first. */
@@ -29,8 +30,11 @@ interface Listed {
 }
 
 const PAGE_MAX = 1000;
+const PAGE_MIN = 100;
 const LIMIT_DEFAULT = 100;
-const OUTCOMES: readonly Outcome[] = ['ok', 'denied', 'failed', 'unknown'];
+/** Every command makes both of these. */
+const OPENINGS: ReadonlySet<string> = new Set(['vault.unseal', 'vault.seal']);
+const OUTCOMES: readonly Outcome[] = ['ok', 'denied', 'failed'];
 
 /** `strongroom audit list`: the newest entries. */
 export function registerAuditList(group: Command, terminal: Terminal): void {
@@ -49,6 +53,7 @@ export function registerAuditList(group: Command, terminal: Terminal): void {
       moment('--since', 'past'),
     )
     .option('--until <time>', 'before then', moment('--until', 'past'))
+    .option('--all', 'also each opening and closing of the vault')
     .option('--limit <number>', 'at most so many', wholeNumber('--limit', 1), LIMIT_DEFAULT)
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<AuditListOptions>();
@@ -64,7 +69,7 @@ export function registerAuditList(group: Command, terminal: Terminal): void {
       } = options;
       const filter = { path, environment, workspace, actor, action, outcome, since, until };
       const listed = await withSession(options, terminal, (session) =>
-        collect(session, filter, options.limit),
+        newestEntries(session, filter, options),
       );
       show(listed, terminal);
     });
@@ -72,16 +77,26 @@ export function registerAuditList(group: Command, terminal: Terminal): void {
     command,
     'strongroom audit list --secret STRIPE_KEY',
     'strongroom audit list --since 7d --outcome denied',
+    'strongroom audit list --all',
   );
 }
 
-async function collect(session: Session, filter: QueryAuditInput, limit: number): Promise<Listed> {
+async function newestEntries(
+  session: Session,
+  filter: QueryAuditInput,
+  { limit, all }: Pick<AuditListOptions, 'limit' | 'all'>,
+): Promise<Listed> {
+  const isWhole = all === true || filter.action !== undefined;
   const entries: AuditEntry[] = [];
   let before: number | undefined;
   do {
-    const page = Math.min(PAGE_MAX, limit - entries.length);
+    const page = Math.min(PAGE_MAX, isWhole ? limit - entries.length : PAGE_MIN + limit);
     const found = await session.audit.query({ ...filter, limit: page, before });
-    for (const entry of found.entries) entries.push(entry);
+    for (const entry of found.entries) {
+      if (!isWhole && OPENINGS.has(entry.action)) continue;
+      if (entries.length === limit) return { entries, hasMore: true };
+      entries.push(entry);
+    }
     before = found.next;
   } while (before !== undefined && entries.length < limit);
   return { entries, hasMore: before !== undefined };
@@ -89,7 +104,7 @@ async function collect(session: Session, filter: QueryAuditInput, limit: number)
 
 function show(listed: Listed, terminal: Terminal): void {
   const { entries, hasMore } = listed;
-  terminal.result(listed, entries.length === 0 ? '' : table(entries));
+  terminal.result(listed, entries.length === 0 ? '' : cutLines(table(entries), terminal.width));
   if (terminal.isJson) return;
   if (entries.length === 0) terminal.note('no entries that fit');
   if (hasMore)
@@ -104,10 +119,10 @@ function table(entries: readonly AuditEntry[]): string {
     entry.actor_name ?? entry.actor ?? '',
     entry.action,
     entry.environment ?? '',
-    subjectOf(entry),
     entry.outcome === 'ok' ? 'ok' : [entry.outcome, entry.reason].join(' '),
+    subjectOf(entry),
   ]);
-  return formatTable(['entry', 'when', 'who', 'action', 'environment', 'about', 'outcome'], rows);
+  return formatTable(['entry', 'when', 'who', 'action', 'environment', 'outcome', 'about'], rows);
 }
 
 function subjectOf({ path, version, detail }: AuditEntry): string {

@@ -42,7 +42,7 @@ export function registerComplete(program: Command, terminal: Terminal): void {
                     ? undefined
                     : settledEnvironment(named, options).value,
                 }),
-          { waitMs: LOCK_WAIT_MS },
+          { waitMs: LOCK_WAIT_MS, isQuiet: true },
         );
         const fitting = names.filter((name) => name.startsWith(prefix));
         if (fitting.length > 0) terminal.write(`${fitting.join('\n')}\n`);

@@ -5,12 +5,8 @@ import { environmentOption } from '../option-values.ts';
 import { locateVault, type Setting } from '../project.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
-import {
-  principalOf,
-  settledEnvironment,
-  settledKey,
-  type GlobalOptions,
-} from '../vault-access.ts';
+import { principalOf, settledEnvironment, type GlobalOptions } from '../vault-access.ts';
+import { settledKey } from '../vault-keys.ts';
 
 interface ConfigOptions extends GlobalOptions {
   readonly environment?: string;
@@ -56,7 +52,11 @@ function settingsOf(command: Command): Settings {
     key: settledKey(options),
     configDirectory: {
       value: configDirectory(),
-      source: (process.env['XDG_CONFIG_HOME'] ?? '') === '' ? 'default' : 'XDG_CONFIG_HOME',
+      source: ['STRONGROOM_CONFIG_HOME', 'XDG_CONFIG_HOME'].find(isSet) ?? 'default',
     },
   };
+}
+
+function isSet(variable: string): boolean {
+  return (process.env[variable] ?? '') !== '';
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 
+import { StrongroomError } from '../../errors.ts';
 import { environmentOption, wholeNumber } from '../option-values.ts';
 import { withSuggestion } from '../suggest.ts';
 import type { Terminal } from '../terminal.ts';
@@ -26,7 +27,7 @@ export function registerDelete(program: Command, terminal: Terminal): void {
       const { workspace, cas } = options;
       const deleted = await withSession(options, terminal, (session) =>
         withSuggestion(session, { workspace, environment, path }, () =>
-          session.secrets.delete({ workspace, environment, path, cas }),
+          session.secrets.delete({ workspace, environment, path, cas }).catch(sayAlready),
         ),
       );
       terminal.result(deleted, '');
@@ -35,6 +36,18 @@ export function registerDelete(program: Command, terminal: Terminal): void {
       terminal.note(`to have it back: strongroom undelete ${path} -e ${environment}`);
     });
   addExamples(command, 'strongroom delete STRIPE_KEY -e staging');
+}
+
+/** What it says of a read would be puzzling here. */
+function sayAlready(error: unknown): never {
+  if (!(error instanceof StrongroomError) || error.code !== 'secret_deleted') throw error;
+  const { code, details, hint } = error;
+  const message = error.message.replace(' was deleted from ', ' is already deleted from ');
+  throw new StrongroomError(code, message, {
+    details,
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
 }
 
 /** `strongroom undelete NAME`. */

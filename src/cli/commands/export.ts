@@ -7,11 +7,15 @@ import { parseLayout, type DotenvLayout } from '../../formats/dotenv-layout.ts';
 import { renderJson } from '../../formats/json.ts';
 import { renderShell } from '../../formats/shell.ts';
 import { toVariables, type ExportedSecret } from '../../formats/variables.ts';
+import { allowedVariables, sayingExcept } from '../allowed-variables.ts';
 import { collect } from '../global-options.ts';
-import { reserveFile, type ReservedFile } from '../private-output.ts';
+import { environmentOption } from '../option-values.ts';
+import { requireOutside, reserveFile, type ReservedFile } from '../private-output.ts';
+import { findVault } from '../project.ts';
 import { readEnvironment, toExported } from '../read-environment.ts';
 import type { Terminal } from '../terminal.ts';
 import { splitNames } from '../split-names.ts';
+import { addExamples } from '../usage.ts';
 import { environmentOf, withSession, type GlobalOptions } from '../vault-access.ts';
 
 /** The formats that can be written. */
@@ -22,6 +26,8 @@ const EXPORT_FORMATS: readonly ['dotenv', 'json', 'yaml', 'shell'] = [
   'shell',
 ];
 
+const OR_JSON = ', or use --format json';
+
 interface ExportOptions extends GlobalOptions {
   readonly environment?: string;
   readonly format?: (typeof EXPORT_FORMATS)[number];
@@ -29,6 +35,7 @@ interface ExportOptions extends GlobalOptions {
   readonly force?: boolean;
   readonly prefix?: string;
   readonly only?: readonly string[];
+  readonly except?: readonly string[];
   readonly allowEnv?: readonly string[];
 }
 
@@ -39,10 +46,10 @@ interface Exported {
 
 /** `strongroom export`: writes an environment as a file that other programs read. */
 export function registerExport(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command('export')
     .description('write the secrets of an environment as dotenv, JSON, YAML or shell')
-    .option('-e, --environment <name>', 'environment')
+    .addOption(environmentOption())
     .addOption(
       new Option('--format <format>', 'dotenv, unless something else is said').choices(
         EXPORT_FORMATS,
@@ -52,6 +59,7 @@ export function registerExport(program: Command, terminal: Terminal): void {
     .option('--force', 'replace the file if it is there')
     .option('--prefix <prefix>', 'put this in front of each name')
     .option('--only <names>', 'only these, separated by commas', splitNames)
+    .option('--except <names>', 'all but these, separated by commas', splitNames)
     .option('--allow-env <name>', 'give out a variable that changes how programs run', collect)
     .action(async (_options: object, command: Command) => {
       const options = command.optsWithGlobals<ExportOptions>();
@@ -59,12 +67,10 @@ export function registerExport(program: Command, terminal: Terminal): void {
       requirePrefixFits(format, options.prefix);
       const environment = environmentOf(options.environment, options, terminal);
       using file =
-        options.output === undefined
-          ? undefined
-          : reserveOutput(options.output, options.force === true);
-      const { workspace, only } = options;
+        options.output === undefined ? undefined : reserveOutput(options.output, options);
+      const { workspace, only, except } = options;
       const exported = await withSession(options, terminal, async (session) => {
-        const read = await readEnvironment(session, { workspace, environment, only });
+        const read = await readEnvironment(session, { workspace, environment, only, except });
         const at = { workspace, environment };
         const layout = format === 'dotenv' ? await readLayout(session, at) : undefined;
         return { secrets: read.map(toExported), layout };
@@ -82,6 +88,12 @@ export function registerExport(program: Command, terminal: Terminal): void {
         terminal.note(`wrote ${count} ${what} of ${environment} to ${file.path}`);
       }
     });
+  addExamples(
+    command,
+    'strongroom export -e production --output .env.production',
+    'strongroom export --format json --only API_KEY,PORT',
+    'eval "$(strongroom export --format shell)"',
+  );
 }
 
 async function render(
@@ -95,19 +107,19 @@ async function render(
     const { renderYaml } = await import('../../formats/yaml.ts');
     return renderYaml(contents);
   }
-  const { prefix, allowEnv } = options;
-  const naming = {
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(allowEnv === undefined ? {} : { allowEnv }),
-  };
-  if (format === 'shell') return renderShell(toVariables(secrets, naming));
+  const { prefix } = options;
+  const allowEnv = allowedVariables(options);
+  const naming = { allowEnv, ...(prefix === undefined ? {} : { prefix }) };
+  if (format === 'shell')
+    return renderShell(sayingExcept(() => toVariables(secrets, naming), OR_JSON));
   const names =
     prefix === undefined && layout !== undefined
       ? new Map([...layout.paths].map(([name, path]) => [path, name]))
       : new Map<string, string>();
-  const variables = toVariables(secrets, { ...naming, names });
+  const variables = sayingExcept(() => toVariables(secrets, { ...naming, names }), OR_JSON);
   // A part of the file must not bring along comments that belong to the rest.
-  const isWhole = prefix === undefined && options.only === undefined;
+  const isWhole =
+    prefix === undefined && options.only === undefined && options.except === undefined;
   return renderDotenv(isWhole ? layout?.document : undefined, variables);
 }
 
@@ -127,7 +139,9 @@ async function readLayout(
   }
 }
 
-function reserveOutput(path: string, replace: boolean): ReservedFile {
+function reserveOutput(path: string, options: ExportOptions): ReservedFile {
+  const replace = options.force === true;
+  requireOutside(findVault(options.path), path);
   try {
     return reserveFile(path, { replace });
   } catch (error) {

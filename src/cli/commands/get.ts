@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { SecretRead } from '../../core/operations/read-secret.ts';
 import { StrongroomError } from '../../errors.ts';
 import { toBase64 } from '../../lib/base64.ts';
+import { wipe } from '../../lib/bytes.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import { environmentOption, wholeNumber } from '../option-values.ts';
 import type { Terminal } from '../terminal.ts';
@@ -34,7 +35,11 @@ export function registerGet(program: Command, terminal: Terminal): void {
           session.secrets.read({ workspace, environment, path, version, field }),
         ),
       );
-      show(secret, terminal);
+      try {
+        show(secret, terminal);
+      } finally {
+        for (const value of valuesOf(secret)) value.wipe();
+      }
     });
   addExamples(
     command,
@@ -54,8 +59,8 @@ function show(secret: SecretRead, terminal: Terminal): void {
       hint: `name one with --field (${Object.keys(secret.fields).join(', ')}), or use --json`,
     });
   }
-  using value = secret.value;
-  terminal.write(value.revealBytes());
+  const bytes = secret.value.revealBytes();
+  terminal.write(bytes, () => wipe(bytes));
   if (terminal.isOutputTerminal) terminal.write('\n');
 }
 
@@ -67,5 +72,15 @@ function jsonValue(secret: SecretRead): object {
 }
 
 function plain(value: SecretValue): unknown {
-  return value.kind === 'text' ? value.reveal() : { $base64: toBase64(value.revealBytes()) };
+  if (value.kind === 'text') return value.reveal();
+  const bytes = value.revealBytes();
+  try {
+    return { $base64: toBase64(bytes) };
+  } finally {
+    wipe(bytes);
+  }
+}
+
+function valuesOf(secret: SecretRead): readonly SecretValue[] {
+  return secret.kind === 'fields' ? Object.values(secret.fields) : [secret.value];
 }

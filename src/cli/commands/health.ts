@@ -5,11 +5,12 @@ import { formatAge } from '../age.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatFacts } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
+import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
 
 /** `strongroom health`: how the vault is. Fails if its database is damaged. */
 export function registerHealth(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command('health')
     .description('say how the vault is')
     .action(async (_: object, command: Command) => {
@@ -18,6 +19,7 @@ export function registerHealth(program: Command, terminal: Terminal): void {
       terminal.result(health, facts(health));
       if (health.status !== 'ok') process.exitCode = EXIT.failed;
     });
+  addExamples(command, 'strongroom health', 'strongroom health --json');
 }
 
 function facts(health: Health): string {

@@ -7,19 +7,28 @@ import type { FirstSlot, NewVault } from '../../core/init-vault.ts';
 import type { SecretsImported } from '../../core/operations/import-secrets.ts';
 import { FIRST_ENVIRONMENTS } from '../../domain/workspaces/names.ts';
 import { StrongroomError } from '../../errors.ts';
+import { wipe } from '../../lib/bytes.ts';
 import { findEnvironmentFiles, importCommand } from '../environment-files.ts';
 import { firstSlots, keysOfNewVault, SEALS, type SealOptions } from '../first-slots.ts';
-import { ignoreInGit } from '../git-ignore.ts';
+import { ignoreInGit, isTrackedByGit } from '../git-ignore.ts';
 import { collect } from '../global-options.ts';
 import { describePlan, planImport, wipePlan, type ImportPlan } from '../import-plan.ts';
+import { askIfBelowVault, requireOwnDirectory } from '../new-vault-place.ts';
 import { environmentOption } from '../option-values.ts';
 import { PROJECT_DIRECTORY } from '../project.ts';
 import { readFile } from '../read-text-file.ts';
 import { Handover, type HandedOver, type HandoverOptions } from '../recovery-kit.ts';
+import { configDirectory } from '../../seal/locations.ts';
 import { formatFacts } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
+import { allowances, environmentIfNeeded, openingOptions } from '../try-command.ts';
 import { addExamples } from '../usage.ts';
-import { currentUser, withSession, type GlobalOptions } from '../vault-access.ts';
+import {
+  currentUser,
+  noteKeyBesideVault,
+  withSession,
+  type GlobalOptions,
+} from '../vault-access.ts';
 import { countsOf } from './import.ts';
 
 interface InitOptions extends Omit<GlobalOptions, 'recoveryFile'>, SealOptions, HandoverOptions {
@@ -83,11 +92,13 @@ async function init(options: InitOptions, terminal: Terminal): Promise<void> {
   const { environment } = options;
   const directory = vaultDirectory(project, options.path);
   requireNewVault(directory);
+  requireOwnDirectory(directory);
   requireFirstEnvironment(environment);
   const found = await planOf(project);
   try {
     // What cannot be had is told before anybody is asked or anything is made.
     const slots = await firstSlots(options, terminal);
+    if (options.path === undefined) await askIfBelowVault(project, terminal);
     using handover = new Handover(slots, options, terminal);
     const isWanted = await showAndAsk(found, environment, terminal);
     warnOfKeyBeside(directory, options.keyFile, terminal);
@@ -96,7 +107,11 @@ async function init(options: InitOptions, terminal: Terminal): Promise<void> {
     const intent = { project, directory, owner, environment, plan, slots: handover.slots };
     const done = await make(intent, handover, terminal);
     tellDone(intent, done, terminal);
-    tellNext(intent, { found, done, hasRecovery: handover.hasRecovery }, terminal);
+    if (terminal.isJson) return;
+    tellKept(intent, { done, hasRecovery: handover.hasRecovery }, terminal);
+    const { slots: asked } = intent;
+    const opening = openingOptions({ ...options, slots: asked, shareFiles: done.shareFiles });
+    tellNext(intent, { found, opening }, terminal);
   } finally {
     if (found !== undefined) wipePlan(found);
   }
@@ -107,6 +122,11 @@ async function make(intent: Intent, handover: Handover, terminal: Terminal): Pro
   const { initVault } = await import('../../core/init-vault.ts');
   const made = await initVault(directory, { owner, slots });
   try {
+    if (made.outsideFault !== undefined) {
+      terminal.warnOnce(
+        `nothing can be kept in ${configDirectory()}: an older copy of the vault would go unnoticed (STRONGROOM_CONFIG_HOME names another directory)`,
+      );
+    }
     const given = handover.give(made);
     const ignored = ignoreOrSay(project, directory, terminal);
     return { made, ...given, ignored, imported: await importInto(intent, made, terminal) };
@@ -152,7 +172,8 @@ function ignoreOrSay(
 async function planOf(project: string): Promise<ImportPlan | undefined> {
   const path = join(project, DOTENV);
   if (!existsSync(path)) return undefined;
-  const plan = await planImport(readFile(path), 'dotenv', DOTENV);
+  const bytes = readFile(path);
+  const plan = await planImport(bytes, 'dotenv', DOTENV).finally(() => wipe(bytes));
   return plan.secrets.length === 0 ? undefined : plan;
 }
 
@@ -199,31 +220,45 @@ function tellDone(intent: Intent, done: Done, terminal: Terminal): void {
   terminal.result(json, facts);
 }
 
-/** What is left to do for the person: nothing that the result needs. */
-function tellNext(
-  { project, plan, slots }: Intent,
-  more: {
-    readonly found: ImportPlan | undefined;
-    readonly done: Done;
-    readonly hasRecovery: boolean;
-  },
+/** What to know of the keys. */
+function tellKept(
+  { slots }: Intent,
+  { done, hasRecovery }: { readonly done: Done; readonly hasRecovery: boolean },
   terminal: Terminal,
 ): void {
-  if (terminal.isJson) return;
-  const { keyFiles } = more.done.made;
-  if (keyFiles.length > 0 && slots.length === 1) {
+  if (done.made.keyFiles.length > 0 && slots.length === 1) {
     terminal.note('without its key file nobody can open the vault: keep a copy in a safe place');
   }
-  if (!more.hasRecovery) {
+  if (!hasRecovery) {
     terminal.note('no recovery key was made, as nobody would have seen it: use --recovery-file');
   }
-  if (more.found !== undefined && plan === undefined) {
-    terminal.note(`${DOTENV} was not imported; to do so: strongroom import ${DOTENV}`);
+}
+
+/** What is left to do for the person: nothing that the result needs. */
+function tellNext(
+  { project, directory, environment, plan }: Intent,
+  { found, opening }: { readonly found: ImportPlan | undefined; readonly opening: string },
+  terminal: Terminal,
+): void {
+  const named = environmentIfNeeded(environment, directory) + opening;
+  if (found !== undefined && plan === undefined) {
+    terminal.note(`${DOTENV} was not imported; to do so: strongroom import ${DOTENV}${named}`);
   }
   for (const file of findEnvironmentFiles(project)) {
-    terminal.note(`there is ${file.file} too; to bring it in: ${importCommand(file)}`);
+    terminal.note(`there is ${file.file} too; to bring it in: ${importCommand(file, opening)}`);
   }
-  if (plan !== undefined) terminal.note('try it: strongroom run -- <your program>');
+  if (isTrackedByGit(project, DOTENV)) {
+    terminal.note(
+      `git already tracks ${DOTENV}: \`git rm --cached ${DOTENV}\`, and change those values`,
+    );
+  }
+  if (plan !== undefined) {
+    terminal.note(`${DOTENV} still holds the values in clear; once \`run\` works, delete it`);
+    const allowed = allowances(plan.secrets.map(({ path }) => path));
+    terminal.note(`try it: strongroom run${named}${allowed} -- <your program>`);
+  } else if (found === undefined) {
+    terminal.note(`to begin: strongroom set NAME${named}`);
+  }
 }
 
 function vaultDirectory(project: string, path: string | undefined): string {
@@ -249,7 +284,7 @@ function requireFirstEnvironment(environment: string): void {
 
 function warnOfKeyBeside(directory: string, keyFile: string | undefined, terminal: Terminal): void {
   if (keyFile === undefined || !resolve(keyFile).startsWith(directory + sep)) return;
-  terminal.note('the key lies beside the vault: whoever copies the directory can open it');
+  noteKeyBesideVault(terminal);
 }
 
 function shown(directory: string): string {

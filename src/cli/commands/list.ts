@@ -1,11 +1,10 @@
 import { Option, type Command } from 'commander';
 
-import type { ListSecretsInput } from '../../core/operations/list-secrets.ts';
 import type { SecretSummary } from '../../core/operations/secret-view.ts';
-import type { Session } from '../../core/session.ts';
 import { SECRET_TYPES, type SecretType } from '../../formats/secret-type.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption, wholeNumber } from '../option-values.ts';
+import { listSecrets, type Listed } from '../read-environment.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -19,15 +18,6 @@ interface ListOptions extends GlobalOptions {
   readonly tag?: string;
   readonly limit?: number;
 }
-
-/** What `list --json` prints. */
-interface Listed {
-  readonly secrets: readonly SecretSummary[];
-  /** Whether `--limit` kept some back. */
-  readonly hasMore: boolean;
-}
-
-const PAGE_MAX = 1000;
 
 /** `strongroom list`: names and what is known of them, without values. */
 export function registerList(program: Command, terminal: Terminal): void {
@@ -50,7 +40,7 @@ export function registerList(program: Command, terminal: Terminal): void {
           : environmentOf(options.environment, options, terminal);
       const filter = { workspace, environment, prefix, type, tag };
       const listed = await withSession(options, terminal, (session) =>
-        collect(session, filter, limit ?? Number.POSITIVE_INFINITY),
+        listSecrets(session, filter, limit),
       );
       const isNarrowed = [prefix, type, tag].some((each) => each !== undefined);
       show(listed, { environment, isNarrowed }, terminal);
@@ -60,18 +50,6 @@ export function registerList(program: Command, terminal: Terminal): void {
     'strongroom list --all-environments',
     'strongroom list -e production --prefix payments/',
   );
-}
-
-async function collect(session: Session, filter: ListSecretsInput, limit: number): Promise<Listed> {
-  const secrets: SecretSummary[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = Math.min(PAGE_MAX, limit - secrets.length);
-    const listed = await session.secrets.list({ ...filter, limit: page, cursor });
-    for (const secret of listed.secrets) secrets.push(secret);
-    cursor = listed.next;
-  } while (cursor !== undefined && secrets.length < limit);
-  return { secrets, hasMore: cursor !== undefined };
 }
 
 function show(

@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 
+import type { SecretRead } from '../../core/operations/read-secret.ts';
 import { StrongroomError } from '../../errors.ts';
-import { toVariables, type Variable } from '../../formats/variables.ts';
+import { toVariables } from '../../formats/variables.ts';
 import { childEnvironment } from '../child-environment.ts';
+import { allowedVariables, sayingExcept } from '../allowed-variables.ts';
+import { EXIT } from '../exit-codes.ts';
 import { findProgram } from '../find-program.ts';
 import { collect } from '../global-options.ts';
 import { environmentOption } from '../option-values.ts';
@@ -23,6 +26,7 @@ interface RunOptions extends GlobalOptions {
   readonly environment?: string;
   readonly prefix?: string;
   readonly only?: readonly string[];
+  readonly except?: readonly string[];
   readonly allowEnv?: readonly string[];
   readonly mask?: boolean;
 }
@@ -38,6 +42,7 @@ export function registerRun(program: Command, terminal: Terminal): void {
     .addOption(environmentOption())
     .option('--prefix <prefix>', 'put this in front of each name, such as SECRET_')
     .option('--only <names>', 'only these, separated by commas', splitNames)
+    .option('--except <names>', 'all but these, separated by commas', splitNames)
     .option('--mask', "hide the values in the program's output")
     .option('--allow-env <name>', 'give a variable that changes how programs run', collect)
     .action(async (name: string, args: readonly string[], _: object, command: Command) => {
@@ -47,6 +52,10 @@ export function registerRun(program: Command, terminal: Terminal): void {
     command,
     'strongroom run -- node server.js',
     'strongroom run -e production --mask -- ./deploy.sh',
+  );
+  command.addHelpText(
+    'after',
+    `\nExit codes: the program's own; ${EXIT.runFailed} if it was not started, ${EXIT.notExecutable} if it cannot be executed,\n${EXIT.programNotFound} if there is no such program.`,
   );
 }
 
@@ -58,36 +67,42 @@ async function run(
   requirePrefix(options.prefix);
   const environment = environmentOf(options.environment, options, terminal);
   // A mistyped program should not put reads on record.
-  if (options.allowEnv?.includes('PATH') !== true) findProgram(args[0], process.env['PATH']);
+  const allowEnv = allowedVariables(options);
+  if (!allowEnv.includes('PATH')) findProgram(args[0], process.env['PATH']);
   // The vault is closed when this returns, so others can have it while the program runs.
-  const variables = await readVariables(options, environment, terminal);
-  const env = childEnvironment(process.env, variables);
+  const read = await readSecrets(options, environment, terminal);
+  const plain = new Set(read.filter(({ type }) => type === 'generic').map(({ path }) => path));
+  const { prefix } = options;
+  const naming = { allowEnv, ...(prefix === undefined ? {} : { prefix }) };
+  const [variables, env] = sayingExcept(() => {
+    const named = toVariables(read.map(toExported), naming);
+    return [named, childEnvironment(process.env, named)];
+  });
   const start: Start = { file: findProgram(args[0], env['PATH']), args, environment: env };
   if (options.mask === true) {
     const { runMasked } = await import('../run-masked.ts');
-    await runMasked(start, variables, terminal);
+    await runMasked(start, { variables, plain }, terminal);
     return;
   }
   becomeProgram(start);
   const child = await startChild(start, 'inherit');
-  forwardSignals(child, terminal.canAsk);
+  forwardSignals(child, terminal.isPresent);
   child.once('exit', endLike);
 }
 
-async function readVariables(
+async function readSecrets(
   options: RunOptions,
   environment: string,
   terminal: Terminal,
-): Promise<readonly Variable[]> {
-  const { workspace, only, prefix, allowEnv } = options;
+): Promise<readonly SecretRead[]> {
+  const { workspace, only, except } = options;
   const read = await withSession(options, terminal, (session) =>
-    readEnvironment(session, { workspace, environment, only }),
+    readEnvironment(session, { workspace, environment, only, except }),
   );
   for (const { path, isExpired } of read) if (isExpired) terminal.note(`${path} has expired`);
-  return toVariables(read.map(toExported), {
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(allowEnv === undefined ? {} : { allowEnv }),
-  });
+  const isAll = only === undefined && except === undefined;
+  if (read.length === 0 && isAll) terminal.note(`no secrets in ${environment}`);
+  return read;
 }
 
 function requirePrefix(prefix: string | undefined): void {

@@ -1,17 +1,21 @@
-import { readFileSync } from 'node:fs';
-
 import { Option, type Command } from 'commander';
 
+import type { Session } from '../../core/session.ts';
+import { pathFault } from '../../domain/secrets/path.ts';
 import type { ValueInput } from '../../domain/secrets/value.ts';
 import { StrongroomError } from '../../errors.ts';
 import { guessType } from '../../formats/guess-type.ts';
 import { SECRET_TYPES, type SecretType } from '../../formats/secret-type.ts';
+import { wipe } from '../../lib/bytes.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { collect } from '../global-options.ts';
 import { environmentOption, moment, wholeNumber } from '../option-values.ts';
+import { textOf } from '../read-secret.ts';
+import { readFile } from '../read-text-file.ts';
+import { similarName } from '../suggest.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
-import { environmentOf, withSession, type GlobalOptions } from '../vault-access.ts';
+import { environmentOf, settleKeys, withSession, type GlobalOptions } from '../vault-access.ts';
 
 interface SetOptions extends GlobalOptions {
   readonly environment?: string;
@@ -54,28 +58,7 @@ export function registerSet(program: Command, terminal: Terminal): void {
       wholeNumber('--cas', 0),
     )
     .action(async (path: string, argument: string | undefined, _: object, command: Command) => {
-      const options = command.optsWithGlobals<SetOptions>();
-      const environment = environmentOf(options.environment, options, terminal);
-      using value = await readValue(path, argument, options, terminal);
-      await requireWillingness(value, terminal);
-      const written = await withSession(options, terminal, (session) =>
-        session.secrets.write({
-          workspace: options.workspace,
-          environment,
-          path,
-          value: asInput(value, options.field),
-          type: options.type,
-          typeIfNew: guessType(path.split('/').at(-1) ?? path),
-          tags: options.tag,
-          description: options.description,
-          expiresAt: options.expires,
-          cas: options.cas,
-        }),
-      );
-      const verb = written.created ? 'made' : 'changed';
-      terminal.result(written, '');
-      if (!terminal.isJson)
-        terminal.note(`${verb} ${path} in ${environment}, version ${written.version}`);
+      await set(path, argument, command.optsWithGlobals<SetOptions>(), terminal);
     });
   addExamples(
     command,
@@ -83,6 +66,64 @@ export function registerSet(program: Command, terminal: Terminal): void {
     'printf %s "$value" | strongroom set STRIPE_KEY -e production',
     'strongroom set tls/key --file server.key --type certificate',
   );
+}
+
+async function set(
+  path: string,
+  argument: string | undefined,
+  options: SetOptions,
+  terminal: Terminal,
+): Promise<void> {
+  requireName(path);
+  const environment = environmentOf(options.environment, options, terminal);
+  // A value that was typed or pasted must not be lost to a wrong key.
+  const isAsked = argument === undefined && options.file === undefined && terminal.canAsk;
+  const keys = isAsked ? await settleKeys(options, terminal) : undefined;
+  using value = await readValue(path, argument, options, terminal);
+  await requireWillingness(value, terminal);
+  const write = async (session: Session): Promise<Written> => {
+    const written = await session.secrets.write({
+      workspace: options.workspace,
+      environment,
+      path,
+      value: asInput(value, options.field),
+      type: options.type,
+      typeIfNew: guessType(path.split('/').at(-1) ?? path),
+      tags: options.tag,
+      description: options.description,
+      expiresAt: options.expires,
+      cas: options.cas,
+    });
+    if (!written.created || terminal.isJson) return { written, near: undefined };
+    const at = { workspace: options.workspace, environment, path };
+    return { written, near: await similarName(session, at) };
+  };
+  const { written, near } = await withSession(options, terminal, write, { keys });
+  const verb = written.created ? 'made' : 'changed';
+  terminal.result(written, '');
+  if (!terminal.isJson)
+    terminal.note(`${verb} ${path} in ${environment}, version ${written.version}`);
+  if (near !== undefined) terminal.note(`it is new; there is ${near} too`);
+  if (options.expires !== undefined && Date.parse(options.expires) <= Date.now()) {
+    terminal.warn(`${path} has expired already, by what --expires says`);
+  }
+}
+
+interface Written {
+  readonly written: Awaited<ReturnType<Session['secrets']['write']>>;
+  /** A name so like it that this one may be a typing error. */
+  readonly near: string | undefined;
+}
+
+/** Before anybody is asked for a value. What was typed is repeated only where it looks like a variable's name. */
+function requireName(path: string): void {
+  const fault = pathFault(path);
+  if (fault === undefined) return;
+  if (!path.includes('=')) throw fault;
+  const name = /^[A-Z][A-Z0-9_]{0,63}(?==)/.exec(path)?.[0] ?? 'NAME';
+  throw new StrongroomError('invalid_name', 'the name and the value are not joined with =', {
+    hint: `strongroom set ${name}, then the value on standard input or when asked`,
+  });
 }
 
 /** An empty value is a mistake more often than not. */
@@ -101,7 +142,7 @@ async function readValue(
   terminal: Terminal,
 ): Promise<SecretValue> {
   if (argument !== undefined) {
-    terminal.note('a value in an argument can be seen in the shell history and by other users');
+    terminal.warn('a value in an argument can be seen in the shell history and by other users');
     return SecretValue.text(argument);
   }
   if (options.file !== undefined) return fromBytes(readFile(options.file), options);
@@ -109,25 +150,17 @@ async function readValue(
   return fromBytes(await terminal.readInput(), options);
 }
 
-/** Text from a pipe or a file loses the one line end that `echo` and editors add. */
+/** Makes a value of what came from a pipe or a file, and wipes that. */
 function fromBytes(bytes: Uint8Array, { binary }: SetOptions): SecretValue {
-  if (binary === true) return SecretValue.bytes(bytes);
-  const end = bytes.at(-1) === 0x0a ? (bytes.at(-2) === 0x0d ? -2 : -1) : bytes.length;
   try {
-    return SecretValue.fromUtf8(new Uint8Array(bytes.subarray(0, end)));
+    return binary === true ? SecretValue.bytes(bytes) : textOf(bytes);
   } catch (error) {
     if (!(error instanceof StrongroomError) || error.code !== 'not_text') throw error;
     throw new StrongroomError('not_text', 'the value is not UTF-8 text', {
       hint: 'use --binary to keep it as bytes',
     });
-  }
-}
-
-function readFile(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new StrongroomError('file_not_found', `the file ${path} cannot be read`, { cause });
+  } finally {
+    wipe(bytes);
   }
 }
 

@@ -70,7 +70,7 @@ export const queryAudit: Operation<QueryAuditInput, AuditEntries> = {
     workspace: schema.workspace,
     action: z.string().max(64).optional(),
     actor: z.string().max(128).optional(),
-    outcome: z.enum(['ok', 'denied', 'failed', 'unknown']).optional(),
+    outcome: z.enum(['ok', 'denied', 'failed']).optional(),
     since: schema.time.optional(),
     until: schema.time.optional(),
     limit: z.int().min(1).max(ENTRIES_MAX).optional(),
@@ -122,8 +122,7 @@ export const verifyAudit: Operation<Record<string, never>, LogVerified, LogVerif
   mutates: false,
   requires: () => READS_AUDIT,
   subject: () => ({}),
-  prepare: (_input, { store, log, mac }) =>
-    store.read((transaction) => verifyLog(transaction, log, mac)),
+  prepare: (_input, { store, log, mac }) => verifyLog(store, log, mac),
   apply: async (_input, _call, verified) => verified,
 };
 

@@ -4,8 +4,10 @@ import { principalNames } from '../../domain/access/principals.ts';
 import { findDeleted, findSecret, requireSecret } from '../../domain/secrets/find.ts';
 import { openMetadata } from '../../domain/secrets/metadata.ts';
 import { listVersions } from '../../domain/secrets/versions.ts';
-import { StrongroomError } from '../../errors.ts';
-import type { Operation } from '../operation.ts';
+import { secretDeleted, secretNotFound } from '../../domain/secrets/secret-errors.ts';
+import type { StrongroomError } from '../../errors.ts';
+import type { Environment } from '../../domain/workspaces/directory.ts';
+import type { Call, Operation } from '../operation.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -54,11 +56,7 @@ export interface SecretHistory {
 export const describeSecret: Operation<SecretAddress, SecretDescription> = {
   name: 'secrets.describe',
   summary: 'Says everything about a secret but its value.',
-  input: z.strictObject({
-    workspace: schema.workspace,
-    environment: schema.environment,
-    path: schema.path,
-  }),
+  input: z.strictObject(schema.address),
   secretMembers: ['description'],
   mutates: false,
   requires: requiresOnSecret('list'),
@@ -105,42 +103,57 @@ export const secretHistory: Operation<SecretHistoryInput, SecretHistory> = {
     path: input.path,
   }),
   apply: async (input, call) => {
-    const workspace = call.directory.workspace(schema.workspaceOf(input));
-    const environments =
-      input.environment === undefined
-        ? call.directory
-            .environments(workspace)
-            .filter(({ name }) =>
-              call.may('list', [workspace.name, name, ...input.path.split('/')]),
-            )
-        : [call.directory.environment(workspace.name, input.environment)];
+    const environments = environmentsOf(call, input);
     const names = await principalNames(call.transaction, call.mac);
     const versions: SecretVersion[] = [];
     for (const environment of environments) {
-      const secret = await findSecret(call, environment, input.path);
-      if (secret === undefined) continue;
-      for (const row of await listVersions(call, secret)) {
-        versions.push({
-          environment: environment.name,
-          version: row.version,
-          isCurrent: row.version === secret.current_version,
-          createdAt: toIso(row.created_at),
-          createdBy: row.created_by,
-          createdByName: names.get(row.created_by) ?? row.created_by,
-          deletedAt: row.deleted_at === null ? null : toIso(row.deleted_at),
-        });
+      for (const version of await versionsIn(call, environment, input.path, names)) {
+        versions.push(version);
       }
     }
-    if (versions.length === 0) {
-      for (const environment of environments) {
-        const deleted = await findDeleted(call, environment, input.path);
-        // Says that it was deleted, and how to have it back.
-        if (deleted !== undefined) await requireSecret(call, environment, input.path);
-      }
-      throw new StrongroomError('secret_not_found', `there is no secret ${input.path}`, {
-        details: { path: input.path },
-      });
-    }
+    if (versions.length === 0) throw await whyNone(call, environments, input.path);
     return { path: input.path, versions };
   },
 };
+
+/** The environment that was asked for, or all in which the caller may list the secret. */
+function environmentsOf(call: Call, input: SecretHistoryInput): readonly Environment[] {
+  const { environment, path } = input;
+  if (environment !== undefined) return [environmentOf(call, { ...input, environment })];
+  const workspace = call.directory.workspace(schema.workspaceOf(input));
+  return call.directory
+    .environments(workspace)
+    .filter(({ name }) => call.may('list', [workspace.name, name, ...path.split('/')]));
+}
+
+async function versionsIn(
+  call: Call,
+  environment: Environment,
+  path: string,
+  names: ReadonlyMap<string, string>,
+): Promise<readonly SecretVersion[]> {
+  const secret = await findSecret(call, environment, path);
+  if (secret === undefined) return [];
+  return (await listVersions(call, secret)).map((row) => ({
+    environment: environment.name,
+    version: row.version,
+    isCurrent: row.version === secret.current_version,
+    createdAt: toIso(row.created_at),
+    createdBy: row.created_by,
+    createdByName: names.get(row.created_by) ?? row.created_by,
+    deletedAt: row.deleted_at === null ? null : toIso(row.deleted_at),
+  }));
+}
+
+/** Why there is no version: the secret was deleted, which is said first, or never was. */
+async function whyNone(
+  call: Call,
+  environments: readonly Environment[],
+  path: string,
+): Promise<StrongroomError> {
+  for (const environment of environments) {
+    const deleted = await findDeleted(call, environment, path);
+    if (deleted !== undefined) return secretDeleted(path, environment.name);
+  }
+  return secretNotFound(path);
+}

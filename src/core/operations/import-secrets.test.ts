@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createUser } from '../../domain/access/principals.ts';
 import { parseDotenv } from '../../formats/dotenv.ts';
-import { serializeLayout } from '../../formats/dotenv-layout.ts';
+import { parseLayout, serializeLayout } from '../../formats/dotenv-layout.ts';
+import { mergeLayouts } from '../../formats/merge-layouts.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { GRANTS } from '../../store/protected-tables.ts';
@@ -11,7 +12,11 @@ import {
   makeTemporaryVault,
   openParts,
   OWNER,
+  putRow,
+  storedRows,
+  tamper,
   type OpenParts,
+  type StoredRow,
   type TemporaryVault,
 } from '../../testing/temporary-vault.ts';
 import type { Session } from '../session.ts';
@@ -90,6 +95,29 @@ describe('an import', () => {
     const other = await session.secrets.read({ environment, path: 'other' });
     expect(other).toMatchObject({ version: 2, type: 'generic' });
     expect(other.kind === 'fields' && Object.keys(other.fields)).toEqual(['a']);
+  });
+
+  it('only tells what it would do, if it is only tried', async () => {
+    const environment = 'staging';
+    await session.secrets.write({ environment, path: 'tried', value: 'v' });
+    const before = await session.secrets.list({ environment });
+    const input = {
+      environment,
+      secrets: [
+        { path: 'untried', value: 'n' },
+        { path: 'tried', value: 'w' },
+      ],
+      layout: layout(),
+    };
+    const tried = await session.secrets.import({ ...input, dryRun: true });
+    expect(tried).toEqual({ created: ['untried'], updated: ['tried'], unchanged: [] });
+    expect(await session.secrets.list({ environment })).toEqual(before);
+    expect((await session.layouts.read({ environment })).layout).toBeUndefined();
+    const { entries } = await session.audit.query({ environment, limit: 10 });
+    expect(entries.find(({ action }) => action === 'secrets.import')?.detail).toBe(
+      '2 secrets, only tried',
+    );
+    expect(await session.secrets.import({ ...input, layout: undefined })).toEqual(tried);
   });
 
   it('tells text from the bytes of that text, and an empty value from none', async () => {
@@ -184,7 +212,7 @@ describe('an import', () => {
 });
 
 describe('a layout', () => {
-  it('comes back as it was, and the next one replaces it', async () => {
+  it('comes back as it was, and the next one is merged into it', async () => {
     const environment = 'production';
     expect((await session.layouts.read({ environment })).layout).toBeUndefined();
     await session.secrets.import({ environment, secrets: [], layout: layout() });
@@ -192,7 +220,56 @@ describe('a layout', () => {
     expect(read?.equals(layout())).toBe(true);
     const next = SecretValue.text(serializeLayout(parseDotenv('B=1\n')));
     await session.secrets.import({ environment, secrets: [], layout: next });
-    expect((await session.layouts.read({ environment })).layout?.equals(next)).toBe(true);
+    const merged = parseLayout(
+      (await session.layouts.read({ environment })).layout?.reveal() ?? '',
+    );
+    const first = parseLayout(layout().reveal());
+    expect(merged).toEqual(
+      mergeLayouts(first, { document: parseDotenv('B=1\n'), paths: new Map() }),
+    );
+    expect(merged.document.text.startsWith(first.document.text)).toBe(true);
+    expect(merged.document.text.endsWith('B=1\n')).toBe(true);
+    const whole = SecretValue.text(serializeLayout(parseDotenv(`B=2\n${first.document.text}`)));
+    await session.secrets.import({ environment, secrets: [], layout: whole });
+    expect((await session.layouts.read({ environment })).layout?.equals(whole)).toBe(true);
+  });
+
+  it('is on record by its revision, and is refused if an older one was put in its place', async () => {
+    const environment = 'staging';
+    const stored = (): StoredRow => tamper(place, (db) => storedRows(db, 'layouts')).at(-1) ?? {};
+    await session.secrets.import({ environment, secrets: [], layout: layout() });
+    const old = stored();
+    const next = SecretValue.text(serializeLayout(parseDotenv('B=1\n')));
+    await session.secrets.import({ environment, secrets: [], layout: next });
+    const imports = { environment, action: 'secrets.import', limit: 2 };
+    const { entries } = await session.audit.query(imports);
+    expect(entries.map(({ detail }) => detail)).toEqual([
+      '0 secrets, layout 2',
+      '0 secrets, layout 1',
+    ]);
+    const right = stored();
+    const { envelope = null, revision = null } = old;
+    tamper(place, (db) => putRow(db, 'layouts', { ...right, envelope, revision }));
+    const refused = { code: 'integrity_error', details: { table: 'layouts' } };
+    await expect(session.layouts.read({ environment })).rejects.toMatchObject(refused);
+    const again = session.secrets.import({ environment, secrets: [], layout: next });
+    await expect(again).rejects.toMatchObject(refused);
+    tamper(place, (db) => putRow(db, 'layouts', right));
+    await expect(session.layouts.read({ environment })).resolves.toBeDefined();
+  });
+
+  it('stays as it is for somebody who may not read all of it', async () => {
+    const environment = 'production';
+    const kept = (await session.layouts.read({ environment })).layout;
+    const most = await withGrants('l-not-all', [
+      ['allow', 'read write list', 'default/production/**'],
+      ['deny', 'read', 'default/production/B'],
+    ]);
+    const paths = new Map([['B', 'elsewhere']]);
+    const next = SecretValue.text(serializeLayout(parseDotenv('B=1\nZ=1\n'), paths));
+    await most.secrets.import({ environment, secrets: [{ path: 'z', value: 'v' }], layout: next });
+    const after = (await session.layouts.read({ environment })).layout;
+    expect(kept !== undefined && after?.equals(kept)).toBe(true);
     expect((await session.layouts.read({ environment: 'development' })).layout).toBeUndefined();
   });
 

@@ -2,16 +2,16 @@ import { z } from 'zod';
 
 import { findSecret } from '../../domain/secrets/find.ts';
 import { readLayout as read, writeLayout } from '../../domain/secrets/layout.ts';
-import { toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
+import { IMPORT_SECRETS_MAX } from '../../domain/secrets/limits.ts';
+import { equalRecords, toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
 import { readVersion } from '../../domain/secrets/versions.ts';
 import { writeSecret } from '../../domain/secrets/write.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
-import { encodeRecord } from '../../crypto/version-record.ts';
-import { wipe } from '../../lib/bytes.ts';
-import { equalBytes } from '../../lib/compare.ts';
 import { SecretValue } from '../../secret-value.ts';
-import { parseLayout } from '../../formats/dotenv-layout.ts';
+import { parseLayout, serializeLayout } from '../../formats/dotenv-layout.ts';
+import { mergeLayouts } from '../../formats/merge-layouts.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
+import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
 import * as schema from './schema.ts';
 import { environmentOf } from './secret-address.ts';
@@ -29,8 +29,13 @@ export interface ImportSecretsInput {
   readonly environment: string;
   /** Up to 10,000. */
   readonly secrets: readonly ImportedSecret[];
-  /** The file that they came from, as `serializeLayout` writes it; kept encrypted. */
+  /**
+   * The file that they came from, as `serializeLayout` writes it; kept encrypted. What was
+   * kept before stays, with the lines of new names after it, unless this one has all its names.
+   */
   readonly layout?: SecretValue | undefined;
+  /** Only tell what would become of the secrets, and change nothing. Default no. */
+  readonly dryRun?: boolean | undefined;
 }
 
 /** What became of the secrets of an import, by path. */
@@ -44,8 +49,6 @@ export interface LayoutInput {
   readonly workspace?: string | undefined;
   readonly environment: string;
 }
-
-const SECRETS_MAX = 10_000;
 
 /** Errors: `environment_not_found`, `value_too_large`, `invalid_name`. All or nothing. */
 export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
@@ -62,8 +65,9 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
           type: schema.secretType.optional(),
         }),
       )
-      .max(SECRETS_MAX),
+      .max(IMPORT_SECRETS_MAX),
     layout: z.custom<SecretValue>((given) => given instanceof SecretValue).optional(),
+    dryRun: z.boolean().optional(),
   }),
   secretMembers: ['secrets', 'layout'],
   mutates: true,
@@ -80,15 +84,18 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
   subject: (input) => ({
     workspace: schema.workspaceOf(input),
     environment: input.environment,
-    detail: `${input.secrets.length} secrets`,
+    detail: `${input.secrets.length} secrets${input.dryRun === true ? ', only tried' : ''}`,
   }),
   apply: async (input, call) => {
     const environment = environmentOf(call, input);
     const result = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
     for (const secret of input.secrets) {
-      result[await importOne(call, environment, secret)].push(secret.path);
+      const outcome = await outcomeOf(call, environment, secret);
+      result[outcome].push(secret.path);
+      if (outcome === 'unchanged' || input.dryRun === true) continue;
+      await importOne(call, environment, { ...secret, isNew: outcome === 'created' });
     }
-    if (input.layout !== undefined) await writeLayout(call, environment, input.layout.reveal());
+    if (input.dryRun !== true) await keepLayout(call, environment, input);
     return result;
   },
 };
@@ -123,34 +130,70 @@ function mayReadAll(call: Call, input: LayoutInput, layout: string): boolean {
   );
 }
 
+async function outcomeOf(
+  call: Call,
+  environment: Environment,
+  { path, value }: ImportedSecret,
+): Promise<keyof SecretsImported> {
+  const current = await findSecret(call, environment, path);
+  if (current === undefined) return 'created';
+  return (await isValueOf(call, current, value)) ? 'unchanged' : 'updated';
+}
+
 async function importOne(
   call: Call,
   environment: Environment,
-  secret: ImportedSecret,
-): Promise<keyof SecretsImported> {
-  const current = await findSecret(call, environment, secret.path);
-  if (current !== undefined) {
-    const record = await readVersion(call, current, current.current_version);
-    const [before, after] = [encodeRecord(record), encodeRecord(toRecord(secret.value))];
-    const isSame = equalBytes(before, after);
-    for (const bytes of [before, after]) wipe(bytes);
-    wipeRecord(record);
-    if (isSame) return 'unchanged';
-  }
-  const { type: newType, ...change } = secret;
+  { type, isNew, ...change }: ImportedSecret & { readonly isNew: boolean },
+): Promise<void> {
   const written = await writeSecret(call, environment, {
     ...change,
+    mode: 'write',
     replace: true,
-    type: current === undefined ? newType : undefined,
+    type: isNew ? type : undefined,
   });
   call.record(written.created ? 'secrets.create' : 'secrets.update', {
     workspace: environment.workspace.name,
     environment: environment.name,
-    path: secret.path,
+    path: change.path,
     secretId: written.row.id,
     version: written.row.current_version,
     revision: written.row.row_revision,
     commit: written.commit,
   });
-  return written.created ? 'created' : 'updated';
+}
+
+/** Who may not read all of the layout that is kept leaves it as it is. */
+async function keepLayout(
+  call: Call,
+  environment: Environment,
+  input: ImportSecretsInput,
+): Promise<void> {
+  if (input.layout === undefined) return;
+  const added = input.layout.reveal();
+  const kept = await read(call, environment);
+  if (kept !== undefined && !mayReadAll(call, input, kept)) return;
+  const next = kept === undefined ? added : mergedLayout(kept, added);
+  const revision = await writeLayout(call, environment, next);
+  call.about({ detail: `${input.secrets.length} secrets, layout ${revision}` });
+}
+
+function mergedLayout(kept: string, added: string): string {
+  const addedLayout = parseLayout(added);
+  const merged = mergeLayouts(parseLayout(kept), addedLayout);
+  return merged === addedLayout ? added : serializeLayout(merged.document, merged.paths);
+}
+
+/** Whether a secret's current version is a value already. */
+async function isValueOf(call: Call, secret: SecretRow, value: ValueInput): Promise<boolean> {
+  const before = await readVersion(call, secret, secret.current_version);
+  try {
+    const after = toRecord(value);
+    try {
+      return equalRecords(before, after);
+    } finally {
+      wipeRecord(after);
+    }
+  } finally {
+    wipeRecord(before);
+  }
 }

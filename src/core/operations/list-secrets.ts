@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-import { listSecrets as list, type ListPosition } from '../../domain/secrets/list.ts';
+import { listSecrets as list } from '../../domain/secrets/list.ts';
 import { StrongroomError } from '../../errors.ts';
 import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
-import { utf8, utf8Decode } from '../../lib/bytes.ts';
+import { uuidBytes, uuidText } from '../../lib/ids.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import type { Operation } from '../operation.ts';
 import * as schema from './schema.ts';
@@ -23,15 +23,21 @@ export interface ListSecretsInput {
   readonly cursor?: string | undefined;
 }
 
-/** One page, by environment and path. */
+/**
+ * One page, by environment and path. It may have fewer than `limit`, even
+ * none, and still not be the last: `next` alone says so. One call looks at
+ * 5,000 secrets at most, of which few may fit.
+ */
 export interface SecretList {
   readonly secrets: readonly SecretSummary[];
-  /** Set if there is more: pass it as `cursor`. */
+  /** Set if there may be more: pass it as `cursor`, with the same filter. */
   readonly next: string | undefined;
 }
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1000;
+const LOOKS_MAX = 5000;
+const ID_BYTES = 16;
 
 /** Errors: `environment_not_found`, `workspace_not_found`, `invalid_input` (cursor). */
 export const listSecrets: Operation<ListSecretsInput, SecretList> = {
@@ -72,7 +78,8 @@ export const listSecrets: Operation<ListSecretsInput, SecretList> = {
     const { rows, next } = await list(call, environments, {
       filter: input,
       limit: input.limit ?? LIMIT_DEFAULT,
-      from: input.cursor === undefined ? undefined : decodeCursor(input.cursor),
+      after: input.cursor === undefined ? undefined : decodeCursor(input.cursor),
+      looksMax: LOOKS_MAX,
       mayList: (environment, path) =>
         call.may('list', [workspace.name, environment.name, ...path.split('/')]),
     });
@@ -83,23 +90,13 @@ export const listSecrets: Operation<ListSecretsInput, SecretList> = {
   },
 };
 
-function encodeCursor({ environment, path }: ListPosition): string {
-  return toBase64Url(utf8(`${environment}/${path}`));
+/** A cursor holds an id: a path might be one that the caller may not know. */
+function encodeCursor(id: string): string {
+  return toBase64Url(uuidBytes(id));
 }
 
-/** A cursor only says where to go on; what may be shown is decided for each row. */
-function decodeCursor(cursor: string): ListPosition {
+function decodeCursor(cursor: string): string {
   const bytes = fromBase64Url(cursor);
-  const text = bytes === undefined ? '' : safeDecode(bytes);
-  const slash = text.indexOf('/');
-  if (slash <= 0) throw new StrongroomError('invalid_input', 'the cursor is not one of ours');
-  return { environment: text.slice(0, slash), path: text.slice(slash + 1) };
-}
-
-function safeDecode(bytes: Uint8Array): string {
-  try {
-    return utf8Decode(bytes);
-  } catch {
-    return '';
-  }
+  if (bytes?.length === ID_BYTES) return uuidText(bytes);
+  throw new StrongroomError('invalid_input', 'the cursor is not one of ours');
 }

@@ -33,9 +33,7 @@ export const readSecret: Operation<ReadSecretInput, SecretRead> = {
   name: 'secrets.read',
   summary: 'Reads the value of a secret.',
   input: z.strictObject({
-    workspace: schema.workspace,
-    environment: schema.environment,
-    path: schema.path,
+    ...schema.address,
     version: z.int().min(1).optional(),
     field: z.string().max(128).optional(),
   }),

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
+import { DESCRIPTION_MAX } from '../../domain/secrets/limits.ts';
 import { pathFault } from '../../domain/secrets/path.ts';
-import type { ValueInput } from '../../domain/secrets/value.ts';
+import { isSingleValue, type ValueInput } from '../../domain/secrets/value.ts';
 import { FIRST_WORKSPACE, isName } from '../../domain/workspaces/names.ts';
 import { StrongroomError } from '../../errors.ts';
 import { SECRET_TYPES, type SecretType } from '../../formats/secret-type.ts';
-import { SecretValue } from '../../secret-value.ts';
 
 const TAGS_MAX = 128;
 const TIME_MAX = 8_640_000_000_000_000;
@@ -17,17 +17,17 @@ export const workspace: z.ZodType<string | undefined> = named('workspace').optio
 export const environment: z.ZodType<string> = named('environment');
 
 /** A secret's path. */
-export const path: z.ZodType<string> = z.string().superRefine((value, context) => {
-  const fault = pathFault(value);
-  if (fault === undefined) return;
-  const error = new StrongroomError('invalid_name', fault, {
-    hint: 'use a path such as payments/STRIPE_KEY',
-  });
-  context.addIssue({ code: 'custom', params: { fault: error } });
-});
+export const path: z.ZodType<string> = ruled(pathFault);
+
+/** The members of an input that name one secret, to be spread into it. */
+export const address: {
+  readonly workspace: z.ZodType<string | undefined>;
+  readonly environment: z.ZodType<string>;
+  readonly path: z.ZodType<string>;
+} = { workspace, environment, path };
 
 /** Text, bytes, either as a `SecretValue`, or fields of these. */
-export const value: z.ZodType<ValueInput> = z.custom<ValueInput>(isValueInput).transform(keep);
+export const value: z.ZodType<ValueInput> = z.custom<ValueInput>(isValueInput);
 
 /** The type of a secret. */
 export const secretType: z.ZodType<SecretType> = z.enum(
@@ -62,7 +62,7 @@ export const attributes: {
 } = {
   type: secretType.optional(),
   tags: tags.optional(),
-  description: z.string().max(4096).optional(),
+  description: z.string().max(DESCRIPTION_MAX).optional(),
   expiresAt: time.nullable().optional(),
 };
 
@@ -80,29 +80,22 @@ export function workspaceOf(input: { readonly workspace?: string | undefined }):
 }
 
 function named(kind: 'workspace' | 'environment'): z.ZodString {
-  return z.string().superRefine((name, context) => {
-    if (isName(name)) return;
-    const error = new StrongroomError(
-      'invalid_name',
-      `the name of the ${kind} is not lower-case letters, digits and hyphens (at most 63)`,
-    );
-    context.addIssue({ code: 'custom', params: { fault: error } });
+  return ruled((name) =>
+    isName(name)
+      ? undefined
+      : new StrongroomError(
+          'invalid_name',
+          `the name of the ${kind} is not lower-case letters, digits and hyphens (at most 63)`,
+        ),
+  );
+}
+
+/** Text under a rule that says with an error of its own what is wrong. */
+function ruled(faultOf: (text: string) => StrongroomError | undefined): z.ZodString {
+  return z.string().superRefine((text, context) => {
+    const fault = faultOf(text);
+    if (fault !== undefined) context.addIssue({ code: 'custom', params: { fault } });
   });
-}
-
-/** The call is carried out later, when the caller may have overwritten its bytes already. */
-function keep(input: ValueInput): ValueInput {
-  if (input instanceof Uint8Array) return SecretValue.bytes(input);
-  if (typeof input === 'string' || input instanceof SecretValue) return input;
-  const fields = Object.entries(input).map(([name, field]) => [
-    name,
-    field instanceof Uint8Array ? SecretValue.bytes(field) : field,
-  ]);
-  return Object.fromEntries(fields) as ValueInput;
-}
-
-function isSingleValue(input: unknown): boolean {
-  return typeof input === 'string' || input instanceof Uint8Array || input instanceof SecretValue;
 }
 
 function isValueInput(input: unknown): boolean {

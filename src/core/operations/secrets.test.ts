@@ -296,6 +296,42 @@ describe('making and changing', () => {
     }
   });
 
+  it('refuses an update that changes nothing, whatever is there, and tells nothing', async () => {
+    const at = fresh();
+    await secrets.create({ ...at, value: 'v', tags: ['t'] });
+    for (const more of [{}, { cas: 1 }, { replace: true }, { cas: 99 }, { tags: undefined }]) {
+      await expect(secrets.update({ ...at, ...more })).rejects.toMatchObject({
+        code: 'invalid_input',
+        details: {},
+      });
+    }
+    await expect(secrets.update(fresh())).rejects.toMatchObject({ code: 'invalid_input' });
+    const { entries } = await session.audit.query({ path: at.path });
+    expect(entries.map((entry) => [entry.outcome, entry.revision])).toEqual([
+      ...Array.from({ length: 5 }, () => ['failed', undefined]),
+      ['ok', 1],
+    ]);
+    for (const more of [{ expiresAt: null }, { description: '' }, { tags: [] }]) {
+      await expect(secrets.update({ ...at, ...more })).resolves.toMatchObject({ version: 1 });
+    }
+  });
+
+  it('says whether there is one before it looks at the value or at the version to compare', async () => {
+    const at = fresh();
+    const value = new Uint8Array(1024 * 1024 + 1);
+    await expect(secrets.update({ ...at, value, cas: 0 })).rejects.toMatchObject({
+      code: 'secret_not_found',
+    });
+    await expect(secrets.update({ ...at, value, cas: 7 })).rejects.toMatchObject({
+      code: 'secret_not_found',
+    });
+    await secrets.create({ ...at, value: 'v' });
+    await expect(secrets.create({ ...at, value })).rejects.toMatchObject({
+      code: 'secret_exists',
+      details: { environment: at.environment, path: at.path },
+    });
+  });
+
   it('compares and sets: 0 for none, n for the version that is there, and no other', async () => {
     const at = fresh();
     await expect(secrets.write({ ...at, value: 'v', cas: 1 })).rejects.toMatchObject({
@@ -467,6 +503,22 @@ describe('what is said about a secret', () => {
 });
 
 describe('the trash', () => {
+  it('is told of by the history of a path, in the environment that was asked for or in any', async () => {
+    const at = fresh();
+    await secrets.create({ ...at, value: 'v' });
+    await secrets.delete(at);
+    for (const asked of [at, { path: at.path }]) {
+      await expect(secrets.history(asked)).rejects.toMatchObject({
+        code: 'secret_deleted',
+        details: at,
+      });
+    }
+    await expect(secrets.history({ path: 'never/there' })).rejects.toMatchObject({
+      code: 'secret_not_found',
+      details: { path: 'never/there' },
+    });
+  });
+
   it('frees the name at once, and gives the secret back with its history', async () => {
     const at = fresh();
     await secrets.create({ ...at, value: 'one', tags: ['t'], description: 'd' });

@@ -16,17 +16,11 @@ export interface DeleteSecretInput extends SecretAddress {
   readonly cas?: number | undefined;
 }
 
-const address = {
-  workspace: schema.workspace,
-  environment: schema.environment,
-  path: schema.path,
-};
-
 /** Errors: `secret_not_found`, `secret_deleted`, `cas_mismatch`. */
 export const deleteSecret: Operation<DeleteSecretInput, SecretSummary> = {
   name: 'secrets.delete',
   summary: 'Deletes a secret. It can be restored, and its name is free at once.',
-  input: z.strictObject({ ...address, cas: z.int().min(1).optional() }),
+  input: z.strictObject({ ...schema.address, cas: z.int().min(1).optional() }),
   secretMembers: [],
   mutates: true,
   requires: requiresOnSecret('delete'),
@@ -43,7 +37,7 @@ export const deleteSecret: Operation<DeleteSecretInput, SecretSummary> = {
 export const undeleteSecret: Operation<SecretAddress, SecretSummary> = {
   name: 'secrets.undelete',
   summary: 'Restores the secret that was deleted last from a path, with its history.',
-  input: z.strictObject(address),
+  input: z.strictObject(schema.address),
   secretMembers: [],
   mutates: true,
   requires: requiresOnSecret('delete'),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { writeSecret as write } from '../../domain/secrets/write.ts';
+import { writeSecret as write, type SecretChange } from '../../domain/secrets/write.ts';
 import type { ValueInput } from '../../domain/secrets/value.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
@@ -41,12 +41,6 @@ export interface SecretChanged extends SecretSummary {
   readonly created: boolean;
 }
 
-const address = {
-  workspace: schema.workspace,
-  environment: schema.environment,
-  path: schema.path,
-};
-
 const common = {
   secretMembers: ['value', 'description'],
   mutates: true,
@@ -59,41 +53,25 @@ export const createSecret: Operation<CreateSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.create',
   summary: 'Makes a secret that is not there yet.',
-  input: z.strictObject({ ...address, ...schema.attributes, value: schema.value }),
-  apply: async (input, call) => {
-    try {
-      return await change(call, { ...input, cas: 0 });
-    } catch (error) {
-      if (!(error instanceof StrongroomError) || error.code !== 'cas_mismatch') throw error;
-      throw new StrongroomError(
-        'secret_exists',
-        `there is a secret ${input.path} in ${input.environment} already`,
-        { details: { environment: input.environment, path: input.path } },
-      );
-    }
-  },
+  input: z.strictObject({ ...schema.address, ...schema.attributes, value: schema.value }),
+  apply: (input, call) => change(call, 'create', input),
 };
 
-/** Errors: `secret_not_found`, `cas_mismatch`, `value_too_large`. */
+/** Errors: `secret_not_found`, `cas_mismatch`, `value_too_large`, `invalid_input` if nothing is to change. */
 export const updateSecret: Operation<UpdateSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.update',
   summary: 'Changes a secret that is there: its value, its attributes, or both.',
   input: z.strictObject({
-    ...address,
+    ...schema.address,
     ...schema.attributes,
     value: schema.value.optional(),
     replace: z.boolean().optional(),
     cas: schema.cas.optional(),
   }),
   apply: async (input, call) => {
-    const changed = await change(call, input);
-    if (!changed.created) return changed;
-    throw new StrongroomError(
-      'secret_not_found',
-      `there is no secret ${input.path} in ${input.environment}`,
-      { details: { environment: input.environment, path: input.path } },
-    );
+    requireChange(input);
+    return change(call, 'update', input);
   },
 };
 
@@ -103,20 +81,33 @@ export const writeSecret: Operation<WriteSecretInput, SecretChanged> = {
   name: 'secrets.write',
   summary: 'Makes a secret, or gives one that is there a new version.',
   input: z.strictObject({
-    ...address,
+    ...schema.address,
     ...schema.attributes,
     value: schema.value,
     typeIfNew: schema.secretType.optional(),
     replace: z.boolean().optional(),
     cas: schema.cas.optional(),
   }),
-  apply: (input, call) => change(call, input),
+  apply: (input, call) => change(call, 'write', input),
 };
 
-async function change(call: Call, input: UpdateSecretInput): Promise<SecretChanged> {
+/** An update of nothing would only tell what is there, to someone who may perhaps not see it. */
+function requireChange({ value, type, tags, description, expiresAt }: UpdateSecretInput): void {
+  if ([value, type, tags, description, expiresAt].some((member) => member !== undefined)) return;
+  throw new StrongroomError('invalid_input', 'nothing to change', {
+    hint: 'say a value, a type, tags, a description or an expiry',
+  });
+}
+
+async function change(
+  call: Call,
+  mode: SecretChange['mode'],
+  input: UpdateSecretInput,
+): Promise<SecretChanged> {
   const environment = environmentOf(call, input);
   const { row, commit, created } = await write(call, environment, {
     ...input,
+    mode,
     expiresAt: schema.toMs(input.expiresAt),
   });
   call.about({

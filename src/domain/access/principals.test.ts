@@ -15,13 +15,8 @@ import {
 import type { Directory } from '../workspaces/directory.ts';
 import { createWorkspace } from '../workspaces/create.ts';
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
-import {
-  assignRole,
-  createUser,
-  loadPrincipalView,
-  principalNames,
-  type PrincipalView,
-} from './principals.ts';
+import { PrincipalDirectory, type PrincipalView } from './principal-directory.ts';
+import { assignRole, createUser, principalNames } from './principals.ts';
 
 let place: TemporaryVault;
 let parts: OpenParts;
@@ -43,7 +38,9 @@ afterAll(async () => {
 });
 
 const load = (who: string): Promise<PrincipalView | undefined> =>
-  parts.store.read((transaction) => loadPrincipalView(transaction, parts.mac, who));
+  parts.store.read(async (transaction) =>
+    (await PrincipalDirectory.load(transaction, parts.mac)).view(who),
+  );
 
 async function user(name: string): Promise<string> {
   const made = await parts.write((work) => createUser(work, uuidv7(), name));

@@ -1,15 +1,13 @@
 import { StrongroomError } from '../../errors.ts';
-import { isUuid, uuidv7 } from '../../lib/ids.ts';
+import { uuidv7 } from '../../lib/ids.ts';
 import { insertRow } from '../../store/rows.ts';
 import { GRANTS, MEMBERSHIPS, PRINCIPALS, ROLES } from '../../store/protected-tables.ts';
 import type { RowMac } from '../../store/row-mac.ts';
-import { statement, type Parameters } from '../../store/statement.ts';
+import { statement } from '../../store/statement.ts';
 import type { Transaction } from '../../store/store.ts';
-import type { GrantRow, PrincipalRow } from '../../store/tables.ts';
+import type { PrincipalRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
-import { isCapability } from './capability.ts';
-import type { Grant } from './decide.ts';
 
 /** Who acts. */
 export interface Principal {
@@ -18,50 +16,7 @@ export interface Principal {
   readonly kind: string;
 }
 
-/** A principal and every rule that applies to it, straight or through roles. */
-export interface PrincipalView {
-  readonly principal: Principal;
-  readonly grants: readonly Grant[];
-}
-
-const byId = statement((db, p: Parameters<{ id: string }>) =>
-  db.selectFrom('principals').selectAll().where('id', '=', p('id')),
-);
-
-const byName = statement((db, p: Parameters<{ name: string }>) =>
-  db.selectFrom('principals').selectAll().where('name', '=', p('name')),
-);
-
 const allPrincipals = statement((db) => db.selectFrom('principals').selectAll());
-
-const membershipsOf = statement((db, p: Parameters<{ memberId: string }>) =>
-  db.selectFrom('memberships').selectAll().where('member_id', '=', p('memberId')),
-);
-
-const grantsOf = statement((db, p: Parameters<{ subjectId: string }>) =>
-  db.selectFrom('grants').selectAll().where('subject_id', '=', p('subjectId')),
-);
-
-/** Loads a principal by id or name with its rules, or `undefined` if there is none that may act. */
-export async function loadPrincipalView(
-  transaction: Transaction,
-  mac: RowMac,
-  who: string,
-): Promise<PrincipalView | undefined> {
-  const row = isUuid(who)
-    ? await transaction.get(byId, { id: who })
-    : await transaction.get(byName, { name: who });
-  if (row === undefined) return undefined;
-  mac.check(PRINCIPALS, row);
-  if (row.disabled_at !== null) return undefined;
-  const grants = await loadGrants(transaction, mac, { subjectId: row.id, workspaceId: null });
-  for (const membership of await transaction.all(membershipsOf, { memberId: row.id })) {
-    mac.check(MEMBERSHIPS, membership);
-    const through = { subjectId: membership.parent_id, workspaceId: membership.workspace_id };
-    grants.push(...(await loadGrants(transaction, mac, through)));
-  }
-  return { principal: toPrincipal(row), grants };
-}
 
 /** Every principal's name by id, for showing who did something. */
 export async function principalNames(
@@ -141,30 +96,7 @@ export async function assignRole(
   });
 }
 
-async function loadGrants(
-  transaction: Transaction,
-  mac: RowMac,
-  subject: { readonly subjectId: string; readonly workspaceId: string | null },
-): Promise<Grant[]> {
-  const rows = await transaction.all(grantsOf, { subjectId: subject.subjectId });
-  return rows.map((row) => {
-    mac.check(GRANTS, row);
-    return toGrant(row, subject.workspaceId);
-  });
-}
-
-function toGrant(row: GrantRow, throughWorkspaceId: string | null): Grant {
-  return {
-    id: row.id,
-    // Anything but an explicit allow denies.
-    effect: row.effect === 'allow' ? 'allow' : 'deny',
-    capabilities: new Set(row.capabilities.split(' ').filter(isCapability)),
-    pattern: row.pattern.split('/'),
-    workspaceId: row.workspace_id ?? throughWorkspaceId,
-    isConditional: row.conditions !== null,
-  };
-}
-
-function toPrincipal(row: PrincipalRow): Principal {
+/** What a row says about who somebody is. */
+export function toPrincipal(row: PrincipalRow): Principal {
   return { id: row.id, name: row.name, kind: row.kind };
 }

@@ -1,5 +1,5 @@
 import { generateSigningKey, importSigningKey } from '../../crypto/signature.ts';
-import { StrongroomError } from '../../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { uuidv7 } from '../../lib/ids.ts';
@@ -17,7 +17,7 @@ import type { Transaction } from '../../store/store.ts';
 import type { AuditEntryRow, AuditLogRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import { formatEntry, type EntryFields } from './entry.ts';
-import { originOf } from './export-lines.ts';
+import { originOf } from './log-origin.ts';
 import {
   bodiesFrom,
   insertCheckpoint,
@@ -29,6 +29,7 @@ import {
   twoNewestCheckpoints,
 } from './log-queries.ts';
 import { loadTree } from './load-tree.ts';
+import { requireHead, writeHead } from './log-head.ts';
 import { openStoredCheckpoint } from './stored-checkpoint.ts';
 
 const CHECKPOINT_PAGE = 4096;
@@ -57,6 +58,7 @@ export class AuditLog {
   readonly verifierKeys: string;
   /** The same keys, to verify checkpoints of this log. */
   readonly keys: LogKeys;
+  readonly #keyring: Keyring;
   readonly #signers: readonly NoteSigner[];
   #tree: MerkleTree;
   /** The tree up to the newest checkpoint, recomputed from stored bytes. */
@@ -65,6 +67,7 @@ export class AuditLog {
   private constructor(
     row: AuditLogRow,
     parts: {
+      readonly keyring: Keyring;
       readonly signers: readonly NoteSigner[];
       readonly keys: LogKeys;
       readonly tree: MerkleTree;
@@ -75,6 +78,7 @@ export class AuditLog {
     this.origin = row.origin;
     this.keys = parts.keys;
     this.verifierKeys = formatVerifierKeys(parts.keys.keys);
+    this.#keyring = parts.keyring;
     this.#signers = parts.signers;
     this.#tree = parts.tree;
     this.#checked = parts.tree.clone();
@@ -138,9 +142,10 @@ export class AuditLog {
     const stored = await transaction.get(newestCheckpoint, { log: row.number });
     const checkpoint = stored && openStoredCheckpoint(stored, keys);
     const tree = await loadTree(transaction, row.number, checkpoint?.size ?? 0);
-    const log = new AuditLog(row, { signers, keys, tree });
+    const log = new AuditLog(row, { keyring, signers, keys, tree });
     if (checkpoint !== undefined) log.#requireKnown(checkpoint);
     await log.#appendStored(transaction, tree);
+    await requireHead(transaction, keyring, log, tree);
     return log;
   }
 
@@ -160,8 +165,13 @@ export class AuditLog {
    */
   get edge(): { readonly first: number; readonly hashes: Uint8Array } {
     const { size } = this.#tree;
-    const [hashes = new Uint8Array()] = this.#tree.frontier();
+    const [hashes = new Uint8Array()] = this.frontier;
     return { first: size - (size % TILE_WIDTH), hashes };
+  }
+
+  /** By tile level, a copy of the joined hashes of the tile that is being filled. */
+  get frontier(): readonly Uint8Array[] {
+    return this.#tree.frontier();
   }
 
   /** Begins to write entries in a transaction. */
@@ -180,7 +190,9 @@ export class AuditLog {
         for (const tile of tree.append(textLeafHash(body))) tiles.push(tile);
       },
       flush: async (transaction) => {
+        if (rows.length === 0) return;
         await transaction.runMany(insertEntry, rows);
+        await writeHead(transaction, this.#keyring, this, tree);
         for (const { level, index, hashes } of tiles) {
           await transaction.run(insertTile, { log: this.number, level, tile: index, hashes });
         }
@@ -195,6 +207,7 @@ export class AuditLog {
   async reload(transaction: Transaction): Promise<void> {
     const tree = this.#checked.clone();
     await this.#appendStored(transaction, tree);
+    await requireHead(transaction, this.#keyring, this, tree);
     this.#tree = tree;
   }
 
@@ -219,7 +232,7 @@ export class AuditLog {
       throw new StrongroomError(
         'audit_tampered',
         'the stored audit entries are not the ones that were written; no checkpoint was signed',
-        { details: { log: this.id, size: tree.size }, hint: 'stop using this vault' },
+        { details: { log: this.id, size: tree.size }, hint: DAMAGED_HINT },
       );
     }
     const size = checked.size;
@@ -262,7 +275,7 @@ export class AuditLog {
     if (seq === tree.size) return;
     throw new StrongroomError('audit_tampered', 'an audit entry is missing', {
       details: { log: this.id, index: tree.size },
-      hint: 'stop using this vault; keep a copy, and restore a backup',
+      hint: DAMAGED_HINT,
     });
   }
 
@@ -307,7 +320,7 @@ export class AuditLog {
       'the audit log does not agree with its newest checkpoint',
       {
         details: { log: this.id, size },
-        hint: 'stop using this vault; keep a copy, and restore a backup',
+        hint: DAMAGED_HINT,
       },
     );
   }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StoredAuditLog } from '../../testing/stored-audit-log.ts';
-import { indexEntries } from './entry-index.ts';
+import { indexEntries, rebuildIndex } from './entry-index.ts';
 
 function index(stored: StoredAuditLog, entriesMax = 100_000): Promise<number> {
   return stored.store.write((transaction) => indexEntries(transaction, stored.log, entriesMax));
@@ -49,6 +49,29 @@ describe('the index of entries by path', () => {
     expect(await index(stored, 10)).toBe(0);
     expect(await index(stored, 10)).toBe(0);
     expect(indexed(stored)).toHaveLength(25);
+  });
+
+  it('goes on over rows that someone else put there, and begins anew when it is to reach too far', async () => {
+    await using stored = await StoredAuditLog.create();
+    await stored.append(10, () => ({ path: 'p' }));
+    stored.tamper("INSERT INTO audit_index VALUES ('p', 1, 3)");
+    expect(await index(stored)).toBe(0);
+    expect(indexed(stored)).toHaveLength(10);
+    stored.tamper('DELETE FROM audit_index');
+    stored.tamper('UPDATE audit_indexed SET size = 11');
+    expect(await index(stored)).toBe(0);
+    expect(indexed(stored)).toHaveLength(10);
+  });
+
+  it('is made again after it was emptied, without the rows of another log', async () => {
+    await using stored = await StoredAuditLog.create();
+    await stored.append(10, () => ({ path: 'p' }));
+    await index(stored);
+    stored.tamper("INSERT INTO audit_index VALUES ('p', 2, 3)");
+    await stored.store.write((transaction) => rebuildIndex(transaction, stored.log));
+    expect(indexed(stored)).toStrictEqual([{ path: 'p', seq: 3 }]);
+    expect(await index(stored)).toBe(0);
+    expect(indexed(stored)).toHaveLength(11);
   });
 
   it('is not led astray by text of other members that looks like a path', async () => {

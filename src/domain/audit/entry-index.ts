@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { statement, type Parameters } from '../../store/statement.ts';
+import { statement, type Parameters, type Statement } from '../../store/statement.ts';
 import type { Store, Transaction } from '../../store/store.ts';
 import type { AuditIndexRow } from '../../store/tables.ts';
 import type { AuditLog } from './audit-log.ts';
@@ -9,7 +9,8 @@ import { bodiesFrom } from './log-queries.ts';
 /** How many entries one transaction indexes: some 50 ms of work. */
 export const INDEX_STEP = 8192;
 
-const indexedSize = statement((db, p: Parameters<{ log: number }>) =>
+/** Of how many entries the index of a log knows. */
+export const indexedSize: Statement<{ log: number }, { size: number }> = statement((db, p) =>
   db.selectFrom('audit_indexed').select(['size']).where('log', '=', p('log')),
 );
 
@@ -23,11 +24,24 @@ const setIndexedSize = statement((db, p: Parameters<{ log: number; size: number 
 );
 
 const insertIndex = statement((db, p: Parameters<AuditIndexRow>) =>
-  db.insertInto('audit_index').values({ path: p('path'), log: p('log'), seq: p('seq') }),
+  db
+    .insertInto('audit_index')
+    .values({ path: p('path'), log: p('log'), seq: p('seq') })
+    // A row that someone else put there must not stop the log.
+    .onConflict((conflict) => conflict.doNothing()),
+);
+
+const emptyIndex = statement((db, p: Parameters<{ log: number }>) =>
+  db.deleteFrom('audit_index').where('log', '=', p('log')),
 );
 
 /** A path is the same in JSON as it is, and no text before it can end in these characters unescaped. */
 const PATH = /,"path":"([A-Za-z0-9._/-]+)"/;
+
+/** The path that an entry names, as the index has it. */
+export function pathOf(body: string): string | undefined {
+  return PATH.exec(body)?.[1];
+}
 
 /**
  * Brings the index of entries by path nearer to the log. It is filled late and
@@ -42,13 +56,17 @@ export async function indexEntries(
   log: AuditLog,
   entriesMax: number,
 ): Promise<number> {
-  const from = (await transaction.get(indexedSize, { log: log.number }))?.size ?? 0;
+  let from = (await transaction.get(indexedSize, { log: log.number }))?.size ?? 0;
+  if (from > log.size) {
+    await rebuildIndex(transaction, log);
+    from = 0;
+  }
   const limit = Math.min(entriesMax, log.size - from);
   if (limit <= 0) return 0;
   const bodies = await transaction.all(bodiesFrom, { log: log.number, from, limit });
   const rows: AuditIndexRow[] = [];
   for (const { seq, body } of bodies) {
-    const path = PATH.exec(body)?.[1];
+    const path = pathOf(body);
     if (path !== undefined) rows.push({ path, log: log.number, seq });
   }
   rows.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.seq - b.seq));
@@ -56,6 +74,12 @@ export async function indexEntries(
   const size = from + bodies.length;
   await transaction.run(setIndexedSize, { log: log.number, size });
   return log.size - size;
+}
+
+/** Empties an index that was found to be altered, so that it is made again. */
+export async function rebuildIndex(transaction: Transaction, log: AuditLog): Promise<void> {
+  await transaction.run(emptyIndex, { log: log.number });
+  await transaction.run(setIndexedSize, { log: log.number, size: 0 });
 }
 
 /** Brings the index up to date in transactions of bearable length, between which others come in. */

@@ -37,15 +37,33 @@ const FIELDS: Required<EntryFields> = {
 describe('entries', () => {
   it('have, with every field set, the members of the list and no others, in order', () => {
     const line = formatEntry(FIELDS, PLACE);
-    expect(Object.keys(parseEntry(line))).toStrictEqual([...ENTRY_MEMBERS]);
+    expect(Object.keys(parseEntry(line, 0))).toStrictEqual([...ENTRY_MEMBERS]);
     expect([...ENTRY_MEMBERS].toSorted()).toStrictEqual([...ENTRY_MEMBERS]);
   });
 
   it('have no members for fields that are not set', () => {
     const line = formatEntry({ request: 'r', action: 'a', outcome: 'failed' }, PLACE);
-    expect(Object.keys(parseEntry(line))).toStrictEqual(
+    expect(Object.keys(parseEntry(line, 0))).toStrictEqual(
       'action log outcome request salt seq time v'.split(' '),
     );
+  });
+
+  it('that are damaged are audit_tampered, by their index', () => {
+    const line = formatEntry(FIELDS, PLACE);
+    const damaged = [
+      '',
+      'null',
+      '7',
+      '"v"',
+      '[1]',
+      line.slice(0, -1),
+      line.replace('"v":1', '"v":1x'),
+    ];
+    for (const body of [...damaged, line.replace('"v":1', '"v":{}')]) {
+      expect(() => parseEntry(body, 41)).toThrow(
+        expect.objectContaining({ code: 'audit_tampered', details: { index: 41 } }),
+      );
+    }
   });
 
   it('are not of other members, nor of values that are no text or number', () => {

@@ -1,9 +1,10 @@
 import { randomBytes } from '../../crypto/random.ts';
+import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
 import { toBase64Url } from '../../lib/base64.ts';
-import type { EntryMember } from './entry-members.ts';
+import { hasEntryMembersOnly, type EntryMember } from './entry-members.ts';
 
 /** How an operation ended. */
-export type Outcome = 'ok' | 'denied' | 'failed' | 'unknown';
+export type Outcome = 'ok' | 'denied' | 'failed';
 
 /** What an operation was about. Members that do not apply are absent. */
 export interface EntrySubject {
@@ -137,9 +138,25 @@ export interface AuditEntry extends Partial<Readonly<Record<EntryMember, string 
   readonly detail?: string;
 }
 
-/** Reads a stored entry. */
-export function parseEntry(line: string): AuditEntry {
-  return JSON.parse(line) as AuditEntry;
+/**
+ * Reads a stored entry. That it is one says nothing about who wrote it.
+ *
+ * @param index - Where it is stored, to be named if it is damaged.
+ * @throws {@link StrongroomError} `audit_tampered` if it is not an entry.
+ */
+export function parseEntry(line: string, index: number): AuditEntry {
+  try {
+    const entry: unknown = JSON.parse(line);
+    if (typeof entry === 'object' && entry !== null && hasEntryMembersOnly({ ...entry })) {
+      return entry as AuditEntry;
+    }
+  } catch {
+    // It is told like any other that is no entry.
+  }
+  throw new StrongroomError('audit_tampered', 'an audit entry is not the one that was written', {
+    details: { index },
+    hint: DAMAGED_HINT,
+  });
 }
 
 function member(name: EntryMember, value: string | undefined, lengthMax = TEXT_MAX): string {

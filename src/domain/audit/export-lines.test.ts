@@ -7,10 +7,9 @@ import {
   formatHeaderLine,
   formatHiddenLine,
   formatTileLine,
-  logIdOf,
-  originOf,
   parseExportLine,
 } from './export-lines.ts';
+import { originOf } from './log-origin.ts';
 
 const LOG = '01989b1c-5d0a-7000-8000-000000000001';
 const hash = new Uint8Array(32).fill(7);
@@ -68,18 +67,5 @@ describe('lines of an export', () => {
         expect(parseExportLine(line)).toStrictEqual({ kind: 'entry', log: LOG, seq });
       }),
     );
-  });
-
-  it('an origin has a log id only if it is one of Strongroom', () => {
-    expect(logIdOf(originOf(LOG))).toBe(LOG);
-    for (const origin of [
-      LOG,
-      `other/${LOG}`,
-      'strongroom/',
-      `strongroom/${LOG}/`,
-      'strongroom/x',
-    ]) {
-      expect(logIdOf(origin)).toBeUndefined();
-    }
   });
 });

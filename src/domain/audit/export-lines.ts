@@ -1,10 +1,9 @@
 import { fromBase64, toBase64 } from '../../lib/base64.ts';
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
-import { isUuid } from '../../lib/ids.ts';
 import { HASH_BYTES } from '../../merkle/hash.ts';
 import { hasEntryMembersOnly } from './entry-members.ts';
+import { logIdOf } from './log-origin.ts';
 
-const ORIGIN_PREFIX = 'strongroom/';
 /** 256^7 leaves are more than any size that a number holds exactly. */
 const LEVEL_MAX = 6;
 
@@ -41,17 +40,6 @@ export type ExportLine =
   | ({ readonly kind: 'tile' } & TileLine)
   | { readonly kind: 'checkpoint'; readonly note: string }
   | { readonly kind: 'entry'; readonly log: unknown; readonly seq: unknown };
-
-/** The origin of a log. */
-export function originOf(logId: string): string {
-  return `${ORIGIN_PREFIX}${logId}`;
-}
-
-/** The log id of an origin, or `undefined` if it is not one of Strongroom's. */
-export function logIdOf(origin: string): string | undefined {
-  const logId = origin.slice(ORIGIN_PREFIX.length);
-  return origin.startsWith(ORIGIN_PREFIX) && isUuid(logId) ? logId : undefined;
-}
 
 /** The export's first line, without a newline. */
 export function formatHeaderLine({ origin, size }: HeaderLine): string {

@@ -169,7 +169,7 @@ describe('the log of a vault', () => {
         if (part.next === undefined) break;
         part = await audit.export({ from: part.next, checkpoint: part.checkpoint });
       }
-      const verifierKeys = readFileSync(auditKeyFile, 'utf8');
+      const verifierKeys = readFileSync(auditKeyFile ?? '', 'utf8');
       const { checkpoint } = await audit.checkpoint();
       const report = await verifyExport(lines, { verifierKeys, checkpoint: part.checkpoint });
       expect(report).toMatchObject({ ok: true, hidden: 0, against: 'given checkpoint' });

@@ -54,7 +54,7 @@ export async function exportPart(
   for (const { seq, body } of bodies) {
     const hash = textLeafHash(body);
     hashes.push(hash);
-    const isShown = maySee(parseEntry(body));
+    const isShown = maySee(parseEntry(body, seq));
     lines.push(isShown ? body : formatHiddenLine({ level: 0, index: seq, hash }));
     if (hashes.length === TILE_WIDTH || seq === size - 1) {
       const index = Math.floor(seq / TILE_WIDTH);
@@ -81,7 +81,7 @@ export async function proveEntry(
 ): Promise<string> {
   const { size } = parseCheckpoint(parseNote(note).text);
   const row = await transaction.get(oneBody, { log: log.number, seq: index });
-  if (row === undefined || index >= size || !maySee(parseEntry(row.body))) {
+  if (row === undefined || index >= size || !maySee(parseEntry(row.body, index))) {
     throw new StrongroomError('entry_not_found', `there is no audit entry ${index}`, {
       details: { index, size },
     });

@@ -1,4 +1,4 @@
-import { StrongroomError } from '../../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
 import { textLeafHash } from '../../merkle/hash.ts';
 import { TILE_WIDTH } from '../../merkle/tile.ts';
 import { MerkleTree } from '../../merkle/tree.ts';
@@ -38,7 +38,7 @@ export async function loadTree(
   if (edge.length !== edgeLength) {
     throw new StrongroomError('audit_tampered', 'audit entries are missing', {
       details: { log, size },
-      hint: 'stop using this vault; keep a copy, and restore a backup',
+      hint: DAMAGED_HINT,
     });
   }
   return MerkleTree.fromTiles(

@@ -44,6 +44,17 @@ async function filledLog(): Promise<StoredAuditLog> {
 const ALL = [...Array(1000).keys()].toReversed();
 
 describe('queryEntries', () => {
+  it('names the index of an entry that is none any more', async () => {
+    await using stored = await StoredAuditLog.create();
+    await stored.append(10, () => ({ path: 'p' }));
+    stored.tamper('UPDATE audit_entries SET body = substr(body, 2) WHERE seq = 4');
+    const fault = { code: 'audit_tampered', details: { index: 4 } };
+    for (const filter of [{}, { path: 'p' }, { outcome: 'denied' } as const]) {
+      await expect(query(stored, filter)).rejects.toMatchObject(fault);
+    }
+    expect(seqs(await query(stored, {}, { before: 4 }))).toEqual([3, 2, 1, 0]);
+  });
+
   it('gives the newest entries first, and what each filter asks for', async () => {
     await using stored = await filledLog();
     const cases: readonly (readonly [AuditFilter, (seq: number) => boolean])[] = [
@@ -115,5 +126,19 @@ describe('queryEntries', () => {
     expect(seqs(await query(stored, { path: 'p' }))).toStrictEqual([1, 0]);
     await stored.append(2, () => ({ path: 'p' }));
     expect(seqs(await query(stored, { path: 'p' }))).toStrictEqual([3, 2, 1, 0]);
+  });
+
+  it('does without an index that names entries of something else, and has it made again', async () => {
+    await using stored = await filledLog();
+    const expected = ALL.filter((seq) => seq % 3 === 1);
+    expect(seqs(await query(stored, { path: 'p/1' }, { limit: 1000 }))).toStrictEqual(expected);
+    // Some entries of the path are hidden, and one of another path stands for them.
+    stored.tamper("DELETE FROM audit_index WHERE path = 'p/1' AND seq > 400");
+    stored.tamper("INSERT INTO audit_index VALUES ('p/1', 1, 300)");
+    expect(seqs(await query(stored, { path: 'p/1' }, { limit: 1000 }))).toStrictEqual(expected);
+    const count = (): unknown => stored.rows('SELECT count(*) AS n FROM audit_index')[0]?.['n'];
+    expect(count()).toBe(0);
+    expect(seqs(await query(stored, { path: 'p/1' }, { limit: 1000 }))).toStrictEqual(expected);
+    expect(count()).toBe(1000);
   });
 });

@@ -2,7 +2,7 @@ import { statement, type Parameters } from '../../store/statement.ts';
 import type { Transaction } from '../../store/store.ts';
 import type { AuditLog } from './audit-log.ts';
 import { parseEntry, type AuditEntry, type Outcome } from './entry.ts';
-import { INDEX_STEP, indexEntries } from './entry-index.ts';
+import { INDEX_STEP, indexEntries, rebuildIndex } from './entry-index.ts';
 import { bodiesBefore, type StoredBody } from './log-queries.ts';
 
 /** What a query is narrowed to. */
@@ -31,7 +31,7 @@ export interface AuditPage {
 const PAGE = 1000;
 
 /** How many entries one query looks at before it gives what it has. */
-const SCAN_MAX = 200_000;
+const SCAN_MAX = 20_000;
 
 const bodiesOfPath = statement(
   (db, p: Parameters<{ log: number; path: string; before: number; limit: number }>) =>
@@ -50,8 +50,16 @@ const bodiesOfPath = statement(
       .limit(p('limit')),
 );
 
+interface QueryOptions {
+  readonly limit: number;
+  readonly before: number | undefined;
+  readonly maySee: (entry: AuditEntry) => boolean;
+}
+
 /**
- * The newest entries of a log that fit a filter and that the caller may see.
+ * The newest entries of a log that fit a filter and that the caller may see. An
+ * index that names an entry which is not about the path was altered: it is
+ * emptied, to be made again, and the log itself is looked through.
  *
  * @param options - `before`: only entries before this sequence number; `maySee`: whether the
  * caller may see an entry.
@@ -60,21 +68,34 @@ export async function queryEntries(
   transaction: Transaction,
   log: AuditLog,
   filter: AuditFilter,
-  options: {
-    readonly limit: number;
-    readonly before: number | undefined;
-    readonly maySee: (entry: AuditEntry) => boolean;
-  },
+  options: QueryOptions,
 ): Promise<AuditPage> {
-  if (filter.path !== undefined) await indexEntries(transaction, log, INDEX_STEP);
+  if (filter.path === undefined) return collect(transaction, log, filter, options);
+  await indexEntries(transaction, log, INDEX_STEP);
+  return collect(transaction, log, filter, { ...options, indexedPath: filter.path });
+}
+
+async function collect(
+  transaction: Transaction,
+  log: AuditLog,
+  filter: AuditFilter,
+  options: QueryOptions & { readonly indexedPath?: string },
+): Promise<AuditPage> {
+  const { indexedPath } = options;
   const entries: AuditEntry[] = [];
   let before = Math.min(options.before ?? log.size, log.size);
   let scanned = 0;
   while (before > 0) {
     const page = Math.min(PAGE, Math.max(options.limit * 2, 100));
-    const bodies = await nextBodies(transaction, log, filter, { before, limit: page });
+    const range = { log: log.number, before, limit: page };
+    const bodies = await nextBodies(transaction, range, indexedPath);
     for (const { seq, body } of bodies) {
-      const entry = parseEntry(body);
+      const entry = parseEntry(body, seq);
+      if (indexedPath !== undefined && entry.path !== indexedPath) {
+        await rebuildIndex(transaction, log);
+        const { limit, before: start, maySee } = options;
+        return collect(transaction, log, filter, { limit, before: start, maySee });
+      }
       if (filter.since !== undefined && entry.time < filter.since) {
         return { entries, next: undefined };
       }
@@ -92,14 +113,12 @@ export async function queryEntries(
 
 function nextBodies(
   transaction: Transaction,
-  log: AuditLog,
-  filter: AuditFilter,
-  range: { readonly before: number; readonly limit: number },
+  range: { readonly log: number; readonly before: number; readonly limit: number },
+  indexedPath: string | undefined,
 ): Promise<StoredBody[]> {
-  if (filter.path === undefined) {
-    return transaction.all(bodiesBefore, { log: log.number, ...range });
-  }
-  return transaction.all(bodiesOfPath, { log: log.number, path: filter.path, ...range });
+  return indexedPath === undefined
+    ? transaction.all(bodiesBefore, range)
+    : transaction.all(bodiesOfPath, { ...range, path: indexedPath });
 }
 
 function fits(entry: AuditEntry, filter: AuditFilter): boolean {

@@ -1,4 +1,4 @@
-import { StrongroomError } from '../../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import type { Checkpoint } from '../../merkle/checkpoint.ts';
 import { type LogKeys, verifyCheckpoint } from '../../merkle/verify-checkpoint.ts';
@@ -23,7 +23,7 @@ export function openStoredCheckpoint(row: AuditCheckpointRow, keys: LogKeys): Ch
   }
   throw new StrongroomError('audit_tampered', 'the stored checkpoint was altered', {
     details: { origin: keys.origin, size: row.size },
-    hint: 'stop using this vault; keep a copy, and restore a backup',
+    hint: DAMAGED_HINT,
     cause,
   });
 }

@@ -12,10 +12,10 @@ import {
   type ExportLine,
   type HeaderLine,
   type HiddenLine,
-  logIdOf,
   parseExportLine,
   type TileLine,
 } from './export-lines.ts';
+import { logIdOf } from './log-origin.ts';
 import {
   type AuditFault,
   checkpointOrFault,

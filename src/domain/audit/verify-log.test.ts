@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { init, open, type Vault } from '../../index.ts';
 import { StoredAuditLog } from '../../testing/stored-audit-log.ts';
+import { catchUpIndex } from './entry-index.ts';
 import { verifyLog, type LogVerified } from './verify-log.ts';
 
 /** Two full tiles and 88 entries at the edge. */
@@ -18,7 +19,7 @@ async function signedLog(size: number = SIZE): Promise<StoredAuditLog> {
 }
 
 function verify(stored: StoredAuditLog): Promise<LogVerified> {
-  return stored.read((transaction) => verifyLog(transaction, stored.log, stored.mac));
+  return verifyLog(stored.store, stored.log, stored.mac);
 }
 
 describe('verifyLog', () => {
@@ -49,6 +50,16 @@ describe('verifyLog', () => {
         `UPDATE audit_entries SET body = replace(body, '"ok"', '"on"') WHERE seq = ${String(index)}`,
       );
       const fault = { code: 'audit_tampered', details: { index } };
+      await expect(verify(stored)).rejects.toMatchObject(fault);
+    }
+  });
+
+  it('names the index of an entry that is none any more', async () => {
+    for (const damage of [`replace(body, '"revision":1', '"revision":1x')`, `'"revision":'`]) {
+      await using stored = await StoredAuditLog.create();
+      await stored.append(SIZE, (seq) => (seq === 7 ? { secretId: 's', revision: 1 } : {}));
+      stored.tamper(`UPDATE audit_entries SET body = ${damage} WHERE seq = 7`);
+      const fault = { code: 'audit_tampered', details: { index: 7 } };
       await expect(verify(stored)).rejects.toMatchObject(fault);
     }
   });
@@ -125,6 +136,63 @@ describe('verifyLog', () => {
   });
 });
 
+describe('verifyLog of the index by path', () => {
+  const paths = (seq: number): { path?: string } =>
+    seq % 3 === 0 ? {} : { path: `p/${String(seq % 5)}` };
+  const altered = {
+    code: 'integrity_error',
+    message: 'the index of the audit log was altered',
+  };
+  const readIndex = (stored: StoredAuditLog): unknown[] =>
+    stored.rows('SELECT path, log, seq FROM audit_index').map((row) => ({ ...row }));
+
+  it('is content with one that is right, as far as it reaches, and with none', async () => {
+    await using stored = await StoredAuditLog.create();
+    await stored.append(SIZE, paths);
+    expect(await verify(stored)).toMatchObject({ size: SIZE });
+    await catchUpIndex(stored.store, stored.log);
+    expect(await verify(stored)).toMatchObject({ size: SIZE });
+    await stored.append(50, paths);
+    expect(await verify(stored)).toMatchObject({ size: SIZE + 50 });
+    // Rows of another log have nothing to do with it.
+    stored.tamper("INSERT INTO audit_index VALUES ('p/1', 9, 1)");
+    expect(await verify(stored)).toMatchObject({ size: SIZE + 50 });
+  });
+
+  it('compares more rows than one page holds', async () => {
+    await using stored = await signedLog(1);
+    await stored.append(9000, () => ({ path: 'p' }));
+    await catchUpIndex(stored.store, stored.log);
+    expect(await verify(stored)).toMatchObject({ size: 9001 });
+    stored.tamper('DELETE FROM audit_index WHERE seq = 8999');
+    await expect(verify(stored)).rejects.toMatchObject(altered);
+  });
+
+  it.each([
+    'DELETE FROM audit_index',
+    'DELETE FROM audit_index WHERE seq = 301',
+    "UPDATE audit_index SET path = 'p/9' WHERE seq = 301",
+    'UPDATE audit_index SET seq = 300 WHERE seq = 301',
+    "INSERT INTO audit_index VALUES ('p/1', 1, 302)",
+    "INSERT INTO audit_index VALUES ('p/1', 1, 900)",
+    'UPDATE audit_indexed SET size = 601',
+    'UPDATE audit_indexed SET size = 9000',
+    'UPDATE audit_indexed SET size = 500',
+  ])('finds it altered, says so once, and has it made again: %s', async (sql) => {
+    await using stored = await StoredAuditLog.create();
+    await stored.append(SIZE, paths);
+    await catchUpIndex(stored.store, stored.log);
+    const right = readIndex(stored);
+    expect(right).toHaveLength(400);
+    stored.tamper(sql);
+    await expect(verify(stored)).rejects.toMatchObject(altered);
+    expect(await verify(stored)).toMatchObject({ size: SIZE });
+    await catchUpIndex(stored.store, stored.log);
+    expect(readIndex(stored)).toStrictEqual(right);
+    expect(await verify(stored)).toMatchObject({ size: SIZE });
+  });
+});
+
 /** A vault in a temporary directory, with its own place for key files. */
 async function withVault(work: (vault: Vault, database: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'strongroom-verify-'));
@@ -157,7 +225,8 @@ describe('audit.verify of a vault', () => {
       change(database, (db) => {
         old = db.prepare('SELECT * FROM secrets').get() ?? {};
       });
-      await secrets.write({ ...address, value: 'second' });
+      // No new version: only the revision tells.
+      await secrets.update({ ...address, tags: ['second'] });
       expect(await audit.verify()).toMatchObject({ secrets: 1 });
       let present: Record<string, unknown> = {};
       const put = (row: Record<string, unknown>): void =>
@@ -173,6 +242,63 @@ describe('audit.verify of a vault', () => {
       await expect(audit.verify()).rejects.toMatchObject(fault);
       put(right);
       expect(await audit.verify()).toMatchObject({ secrets: 1 });
+    });
+  });
+
+  it('names a secret that was removed with all that belongs to it, deleted or not', async () => {
+    await withVault(async (vault, database) => {
+      const { secrets, audit } = vault.as({ principal: 'ada' });
+      const ids: string[] = [];
+      for (const path of ['A', 'B', 'C']) {
+        const address = { environment: 'development', path };
+        ids.push((await secrets.write({ ...address, value: 'x' })).id);
+        if (path === 'B') await secrets.delete(address);
+      }
+      expect(await audit.verify()).toMatchObject({ secrets: 3 });
+      for (const id of ids) {
+        const rows: Record<string, unknown>[] = [];
+        change(database, (db) => {
+          rows.push(db.prepare('SELECT * FROM secrets WHERE id = ?').get(id) ?? {});
+          db.exec('PRAGMA foreign_keys = OFF');
+          db.prepare('DELETE FROM secrets WHERE id = ?').run(id);
+        });
+        const fault = { code: 'integrity_error', details: { secret: id } };
+        await expect(audit.verify()).rejects.toMatchObject(fault);
+        const [row = {}] = rows;
+        change(database, (db) => {
+          const places = Object.keys(row).map(() => '?');
+          const sql = `INSERT INTO secrets VALUES (${places.join(', ')})`;
+          db.prepare(sql).run(...(Object.values(row) as (string | number | Uint8Array | null)[]));
+        });
+        expect(await audit.verify()).toMatchObject({ secrets: 3 });
+      }
+    });
+  });
+
+  it('names a secret of which a version was removed or added', async () => {
+    await withVault(async (vault, database) => {
+      const { secrets, audit } = vault.as({ principal: 'ada' });
+      for (const path of ['A', 'B', 'C']) {
+        for (const value of ['1', '2', '3']) {
+          await secrets.write({ environment: 'development', path, value });
+        }
+      }
+      expect(await audit.verify()).toMatchObject({ secrets: 3 });
+      const ofB = "secret_id = (SELECT id FROM secrets WHERE path = 'B')";
+      for (const [sql, undo] of [
+        [`SET version = 9 WHERE version = 1`, `SET version = 1 WHERE version = 9`],
+        [`SET version = 9 WHERE version = 2`, `SET version = 2 WHERE version = 9`],
+        [`SET version = 0 WHERE version = 3`, `SET version = 3 WHERE version = 0`],
+        [`SET version = -1 WHERE version = 1`, `SET version = 1 WHERE version = -1`],
+      ]) {
+        change(database, (db) => db.exec(`UPDATE versions ${sql} AND ${ofB}`));
+        const fault = { code: 'integrity_error', details: { path: 'B' } };
+        await expect(audit.verify(), sql).rejects.toMatchObject(fault);
+        change(database, (db) => db.exec(`UPDATE versions ${undo} AND ${ofB}`));
+        expect(await audit.verify()).toMatchObject({ secrets: 3 });
+      }
+      change(database, (db) => db.exec(`DELETE FROM versions WHERE ${ofB}`));
+      await expect(audit.verify()).rejects.toMatchObject({ details: { path: 'B' } });
     });
   });
 

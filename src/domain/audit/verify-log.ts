@@ -1,19 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { StrongroomError } from '../../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import type { Checkpoint } from '../../merkle/checkpoint.ts';
 import { HASH_BYTES, textLeafHash } from '../../merkle/hash.ts';
 import { TILE_BYTES, TILE_WIDTH, type Tile } from '../../merkle/tile.ts';
 import { MerkleTree } from '../../merkle/tree.ts';
 import type { RowMac } from '../../store/row-mac.ts';
-import { SECRETS } from '../../store/protected-tables.ts';
-import { statement, type Parameters } from '../../store/statement.ts';
-import type { Transaction } from '../../store/store.ts';
+import type { Store, Transaction } from '../../store/store.ts';
 import type { AuditLog } from './audit-log.ts';
+import { rebuildIndex } from './entry-index.ts';
 import { parseEntry } from './entry.ts';
+import { IndexCheck } from './index-check.ts';
 import { bodiesFrom, newestCheckpoint, storedTile, type StoredBody } from './log-queries.ts';
 import { openStoredCheckpoint } from './stored-checkpoint.ts';
+import { verifySecrets } from './verify-secrets.ts';
 
 /** What a verification of a vault's own log found to be in order. */
 export interface LogVerified {
@@ -27,10 +28,6 @@ export interface LogVerified {
 
 const PAGE = 4096;
 
-const secretsAfter = statement((db, p: Parameters<{ after: string; limit: number }>) =>
-  db.selectFrom('secrets').selectAll().where('id', '>', p('after')).orderBy('id').limit(p('limit')),
-);
-
 /** What the stored entries are held against. */
 interface Known {
   readonly log: number;
@@ -42,30 +39,36 @@ interface Known {
 interface Recomputed {
   readonly size: number;
   /** By id of a secret: the row revision that the log last gave. */
-  readonly revisions: ReadonlyMap<string, number>;
+  readonly revisions: Map<string, number>;
+  readonly isIndexRight: boolean;
 }
 
 /**
  * Computes a log again from its stored entries, and holds tiles, the newest
- * checkpoint and the rows of secrets against it: an old row that was put back
- * has another revision than the log last said.
+ * checkpoint, the index by path and the rows of secrets against it: an old row
+ * that was put back has another revision than the log last said, and one that
+ * was removed is missing. An index that was altered is emptied, to be made again.
  *
  * @throws {@link StrongroomError} `audit_tampered` naming the index, the tile or the checkpoint;
- * `integrity_error` naming the secret.
+ * `integrity_error` naming the secret, or for the index by path.
  */
-export async function verifyLog(
-  transaction: Transaction,
-  log: AuditLog,
-  mac: RowMac,
-): Promise<LogVerified> {
+export async function verifyLog(store: Store, log: AuditLog, mac: RowMac): Promise<LogVerified> {
   // Read before the snapshot begins, which then has at least these entries.
   const { edge } = log;
-  const row = await transaction.get(newestCheckpoint, { log: log.number });
-  const checkpoint = row && openStoredCheckpoint(row, log.keys);
-  const known = { log: log.number, edge, checkpoint };
-  const { size, revisions } = await recompute(transaction, known);
-  const secrets = await holdSecrets(transaction, mac, revisions);
-  return { checkpointSize: checkpoint?.size ?? 0, size, secrets };
+  const { verified, isIndexRight } = await store.read(async (transaction) => {
+    const row = await transaction.get(newestCheckpoint, { log: log.number });
+    const checkpoint = row && openStoredCheckpoint(row, log.keys);
+    const found = await recompute(transaction, { log: log.number, edge, checkpoint });
+    const secrets = await verifySecrets(transaction, mac, found.revisions);
+    const { size, isIndexRight } = found;
+    return { verified: { checkpointSize: checkpoint?.size ?? 0, size, secrets }, isIndexRight };
+  });
+  if (isIndexRight) return verified;
+  await store.write((transaction) => rebuildIndex(transaction, log));
+  throw new StrongroomError('integrity_error', 'the index of the audit log was altered', {
+    details: { log: log.id },
+    hint: 'the entries are those that were written; the index is made again from them',
+  });
 }
 
 async function recompute(
@@ -74,22 +77,25 @@ async function recompute(
 ): Promise<Recomputed> {
   const tree = MerkleTree.empty();
   const revisions = new Map<string, number>();
+  const index = await IndexCheck.begin(transaction, log);
   for await (const page of pagesOf(transaction, log)) {
-    for (const { seq, body } of page) {
+    for (const row of page) {
+      const { seq, body } = row;
       if (seq !== tree.size) throw tampered('an entry is missing', { index: tree.size });
       const hash = textLeafHash(body);
       requireKnownLeaf(edge, seq, hash);
       const tiles = tree.append(hash);
       if (tiles.length > 0) await requireStoredTiles(transaction, log, tiles);
       if (tree.size === checkpoint?.size) requireRoot(checkpoint, tree);
-      noteRevision(revisions, body);
+      noteRevision(revisions, row);
+      index.note(row);
     }
   }
   const sizeKnown = edge.first + edge.hashes.length / HASH_BYTES;
   if (tree.size < Math.max(sizeKnown, checkpoint?.size ?? 0)) {
     throw tampered('entries are missing', { index: tree.size });
   }
-  return { size: tree.size, revisions };
+  return { size: tree.size, revisions, isIndexRight: await index.isRight(transaction) };
 }
 
 async function* pagesOf(
@@ -137,9 +143,9 @@ function differenceIn(a: Uint8Array, b: Uint8Array): number {
   return Math.floor(a.findIndex((byte, at) => byte !== b[at]) / HASH_BYTES);
 }
 
-function noteRevision(revisions: Map<string, number>, body: string): void {
+function noteRevision(revisions: Map<string, number>, { seq, body }: StoredBody): void {
   if (!body.includes('"revision":')) return;
-  const { secret_id: id, revision } = parseEntry(body);
+  const { secret_id: id, revision } = parseEntry(body, seq);
   if (id !== undefined && revision !== undefined) revisions.set(id, revision);
 }
 
@@ -148,36 +154,9 @@ function requireRoot(checkpoint: Checkpoint, tree: MerkleTree): void {
   throw tampered('the entries are not those under the newest checkpoint', { size: tree.size });
 }
 
-async function holdSecrets(
-  transaction: Transaction,
-  mac: RowMac,
-  revisions: ReadonlyMap<string, number>,
-): Promise<number> {
-  let held = 0;
-  for (let after = ''; ;) {
-    const rows = await transaction.all(secretsAfter, { after, limit: PAGE });
-    for (const row of rows) {
-      mac.check(SECRETS, row);
-      const expected = revisions.get(row.id);
-      if (expected !== undefined && expected !== row.row_revision) {
-        throw new StrongroomError(
-          'integrity_error',
-          'the row of a secret is not the one that the audit log last saw',
-          { details: { secret: row.id, path: row.path }, hint: 'restore a backup' },
-        );
-      }
-      held += 1;
-    }
-    const last = rows.at(-1);
-    if (last === undefined) return held;
-    after = last.id;
-    await nextTurn();
-  }
-}
-
 function tampered(message: string, details: Readonly<Record<string, number>>): StrongroomError {
   return new StrongroomError('audit_tampered', message, {
     details,
-    hint: 'stop using this vault; keep a copy, and restore a backup',
+    hint: DAMAGED_HINT,
   });
 }

@@ -5,7 +5,8 @@ import { leafHash } from '../../merkle/hash.ts';
 import { verifyInclusion } from '../../merkle/proof.ts';
 import { parseVerifierKeys } from '../../merkle/verifier-key.ts';
 import { logKeys, originOfNote } from '../../merkle/verify-checkpoint.ts';
-import { logIdOf, parseExportLine } from './export-lines.ts';
+import { parseExportLine } from './export-lines.ts';
+import { logIdOf } from './log-origin.ts';
 import { checkpointOrFault, failed, type FailedVerification } from './verify-report.ts';
 
 /** That one entry is in a log, for anyone who has the verifier keys. */

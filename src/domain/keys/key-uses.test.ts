@@ -53,12 +53,26 @@ describe('the uses of a workspace key', () => {
     );
     const [row] = rows();
     if (row === undefined) throw new TypeError('it was counted');
-    expect(row).toMatchObject({ uses: 50, row_revision: 1 });
+    expect(row).toMatchObject({ uses: 50, row_revision: 2 });
     parts.mac.check(KEY_USES, row);
     tamper(place, (db) => db.exec('UPDATE key_uses SET uses = 1'));
     await expect(
       session.secrets.write({ environment, path: 'a', value: 'v' }),
     ).rejects.toMatchObject({ code: 'integrity_error' });
+  });
+
+  it('begin at none with the key, and nothing is wrapped by a key whose count is gone', async () => {
+    await session.workspaces.create({ name: 'fresh' });
+    expect(rows().map((row) => row.uses)).toEqual([0, 0]);
+    await session.secrets.write({ environment, path: 'a', value: 'v' });
+    tamper(place, (db) => db.exec('DELETE FROM key_uses WHERE uses > 0'));
+    const write = session.secrets.write({ environment, path: 'a', value: 'w' });
+    await expect(write).rejects.toMatchObject({ code: 'integrity_error' });
+    expect(rows().length).toBe(1);
+    await expect(session.secrets.read({ environment, path: 'a' })).resolves.toMatchObject({
+      version: 1,
+    });
+    await session.secrets.write({ workspace: 'fresh', environment, path: 'a', value: 'v' });
   });
 
   it('end at 2^30: the next value is refused, and everything can still be read', async () => {

@@ -1,4 +1,4 @@
-import { StrongroomError } from '../../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
 import { KEY_USES } from '../../store/protected-tables.ts';
 import type { RowMac } from '../../store/row-mac.ts';
 import { insertRow, updateRow } from '../../store/rows.ts';
@@ -20,6 +20,15 @@ const usesOf = statement((db, p: Parameters<{ keyId: string; node: string }>) =>
     .where('node', '=', p('node')),
 );
 
+/** Begins to count the uses of a workspace key that was made. */
+export async function insertKeyUses(
+  transaction: Transaction,
+  mac: RowMac,
+  keyId: string,
+): Promise<void> {
+  await insertRow(transaction, mac, KEY_USES, { key_id: keyId, node: NODE, uses: 0 });
+}
+
 /**
  * Counts the data keys that workspace keys wrap in one transaction, and stores
  * the counts once at its end. A change that is undone stays counted: the count
@@ -28,8 +37,7 @@ const usesOf = statement((db, p: Parameters<{ keyId: string; node: string }>) =>
 export class KeyUses {
   readonly #transaction: Transaction;
   readonly #mac: RowMac;
-  readonly #counted: Map<string, { readonly row: KeyUsesRow | undefined; added: number }> =
-    new Map();
+  readonly #counted: Map<string, { readonly row: KeyUsesRow; added: number }> = new Map();
 
   constructor(transaction: Transaction, mac: RowMac) {
     this.#transaction = transaction;
@@ -39,17 +47,27 @@ export class KeyUses {
   /**
    * Counts one more use.
    *
-   * @throws {@link StrongroomError} `integrity_error` beyond 2³⁰ uses.
+   * @throws {@link StrongroomError} `integrity_error` beyond 2³⁰ uses, and if the key's count is gone.
    */
   async count(keyId: string): Promise<void> {
     let counted = this.#counted.get(keyId);
     if (counted === undefined) {
       const row = await this.#transaction.get(usesOf, { keyId, node: NODE });
-      if (row !== undefined) this.#mac.check(KEY_USES, row);
+      if (row === undefined) {
+        throw new StrongroomError(
+          'integrity_error',
+          'the uses of a workspace key are not counted',
+          {
+            details: { key: keyId },
+            hint: DAMAGED_HINT,
+          },
+        );
+      }
+      this.#mac.check(KEY_USES, row);
       counted = { row, added: 0 };
       this.#counted.set(keyId, counted);
     }
-    if ((counted.row?.uses ?? 0) + counted.added >= USES_MAX) {
+    if (counted.row.uses + counted.added >= USES_MAX) {
       throw new StrongroomError('integrity_error', 'the workspace key has been used too often', {
         details: { key: keyId },
         hint: 'rotate the workspace key',
@@ -60,14 +78,9 @@ export class KeyUses {
 
   /** Stores what was counted. */
   async flush(): Promise<void> {
-    for (const [keyId, { row, added }] of this.#counted) {
-      if (row === undefined) {
-        const first = { key_id: keyId, node: NODE, uses: added };
-        await insertRow(this.#transaction, this.#mac, KEY_USES, first);
-      } else {
-        const set = { uses: row.uses + added };
-        await updateRow(this.#transaction, this.#mac, KEY_USES, { from: row, set });
-      }
+    for (const { row, added } of this.#counted.values()) {
+      const set = { uses: row.uses + added };
+      await updateRow(this.#transaction, this.#mac, KEY_USES, { from: row, set });
     }
     this.#counted.clear();
   }

@@ -1,9 +1,9 @@
-import { StrongroomError } from '../../errors.ts';
 import { SECRETS } from '../../store/protected-tables.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
+import { secretDeleted, secretNotFound } from './secret-errors.ts';
 
 const live = statement((db, p: Parameters<{ environmentId: string; path: string }>) =>
   db
@@ -60,18 +60,8 @@ export async function requireSecret(
 ): Promise<SecretRow> {
   const row = await findSecret(work, environment, path);
   if (row !== undefined) return row;
-  const details = { environment: environment.name, path };
-  if ((await findDeleted(work, environment, path)) !== undefined) {
-    throw new StrongroomError('secret_deleted', `${path} was deleted from ${environment.name}`, {
-      details,
-      hint: `restore it with \`strongroom undelete ${path} -e ${environment.name}\``,
-    });
-  }
-  throw new StrongroomError(
-    'secret_not_found',
-    `there is no secret ${path} in ${environment.name}`,
-    {
-      details,
-    },
-  );
+  const deleted = await findDeleted(work, environment, path);
+  throw deleted === undefined
+    ? secretNotFound(path, environment.name)
+    : secretDeleted(path, environment.name);
 }

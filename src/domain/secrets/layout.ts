@@ -1,6 +1,8 @@
 import { openEnvelope, sealEnvelope, type EnvelopeContext } from '../../crypto/envelope.ts';
 import { StrongroomError } from '../../errors.ts';
 import { utf8, utf8Decode, wipe } from '../../lib/bytes.ts';
+import { LAYOUTS } from '../../store/protected-tables.ts';
+import { insertRow, updateRow } from '../../store/rows.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { LayoutRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
@@ -12,44 +14,34 @@ const byEnvironment = statement((db, p: Parameters<{ environmentId: string }>) =
   db.selectFrom('layouts').selectAll().where('environment_id', '=', p('environmentId')),
 );
 
-const put = statement((db, p: Parameters<LayoutRow>) =>
-  db
-    .insertInto('layouts')
-    .values({
-      environment_id: p('environment_id'),
-      revision: p('revision'),
-      envelope: p('envelope'),
-    })
-    .onConflict((conflict) =>
-      conflict.column('environment_id').doUpdateSet((row) => ({
-        revision: row.ref('excluded.revision'),
-        envelope: row.ref('excluded.envelope'),
-      })),
-    ),
-);
-
 /**
  * Keeps the layout of an environment's imported `.env` file. It holds the
  * file's text, values too, so it is encrypted like them.
  *
+ * @returns Its revision.
  * @throws {@link StrongroomError} `value_too_large`.
  */
 export async function writeLayout(
   work: Work,
   environment: Environment,
   layout: string,
-): Promise<void> {
+): Promise<number> {
   const plaintext = utf8(layout);
   try {
     if (plaintext.length > LAYOUT_BYTES_MAX) {
       throw new StrongroomError('value_too_large', 'an imported file has at most 8 MiB');
     }
-    const known = await work.transaction.get(byEnvironment, { environmentId: environment.id });
+    const known = await find(work, environment);
     const revision = (known?.revision ?? 0) + 1;
     const key = work.keyring.activeWorkspaceKey(environment.workspace.id);
     const envelope = sealEnvelope(key, context(work, environment, revision), plaintext);
     await work.keyUses.count(key.id);
-    await work.transaction.run(put, { environment_id: environment.id, revision, envelope });
+    const { transaction, mac } = work;
+    const row = { environment_id: environment.id, revision, envelope };
+    await (known === undefined
+      ? insertRow(transaction, mac, LAYOUTS, row)
+      : updateRow(transaction, mac, LAYOUTS, { from: known, set: row }));
+    return revision;
   } finally {
     wipe(plaintext);
   }
@@ -60,7 +52,7 @@ export async function readLayout(
   work: Work,
   environment: Environment,
 ): Promise<string | undefined> {
-  const row = await work.transaction.get(byEnvironment, { environmentId: environment.id });
+  const row = await find(work, environment);
   if (row === undefined) return undefined;
   const plaintext = openEnvelope(row.envelope, context(work, environment, row.revision), (id) =>
     work.keyring.workspaceKey(id),
@@ -70,6 +62,12 @@ export async function readLayout(
   } finally {
     wipe(plaintext);
   }
+}
+
+async function find(work: Work, environment: Environment): Promise<LayoutRow | undefined> {
+  const row = await work.transaction.get(byEnvironment, { environmentId: environment.id });
+  if (row !== undefined) work.mac.check(LAYOUTS, row);
+  return row;
 }
 
 function context(work: Work, environment: Environment, revision: number): EnvelopeContext {

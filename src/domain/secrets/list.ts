@@ -1,3 +1,4 @@
+import { StrongroomError } from '../../errors.ts';
 import { SECRETS } from '../../store/protected-tables.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow } from '../../store/tables.ts';
@@ -12,16 +13,29 @@ export interface ListFilter {
   readonly tag?: string | undefined;
 }
 
-/** Where a list goes on: after this path of this environment. */
-export interface ListPosition {
-  readonly environment: string;
-  readonly path: string;
+/** What a list looks at: a row, and the environment that it is in. */
+interface Candidate {
+  readonly row: SecretRow;
+  readonly environment: Environment;
 }
 
-/** One page: rows with their environments, and where the next page begins. */
+/** One page, and after which secret the next page begins. */
 export interface SecretPage {
-  readonly rows: readonly { readonly row: SecretRow; readonly environment: Environment }[];
-  readonly next: ListPosition | undefined;
+  readonly rows: readonly Candidate[];
+  /** Id of the last secret that was looked at, if there are more. */
+  readonly next: string | undefined;
+}
+
+/** What a list gives, and how far it looks for it. */
+export interface ListOptions {
+  readonly filter: ListFilter;
+  readonly limit: number;
+  /** `next` of the page before. */
+  readonly after: string | undefined;
+  /** How many rows are looked at for one page. */
+  readonly looksMax: number;
+  /** Says whether the caller may know of a secret; those it may not are passed over. */
+  readonly mayList: (environment: Environment, path: string) => boolean;
 }
 
 /** How many rows are read at a time while looking for those that may be shown. */
@@ -46,35 +60,40 @@ const page = statement((db, p: Parameters<Range>) =>
     .limit(p('limit')),
 );
 
+const byId = statement((db, p: Parameters<{ id: string }>) =>
+  db.selectFrom('secrets').selectAll().where('id', '=', p('id')),
+);
+
 /** A character after every one that a path can have. */
 const AFTER_ALL = '~';
 
 /**
- * Lists secrets by path, environment after environment.
+ * Lists secrets by path, environment after environment. A page may have fewer
+ * than `limit` and still not be the last.
  *
- * @param mayList - Says whether the caller may know of a secret; those it may not are passed over.
+ * @throws {@link StrongroomError} `invalid_input` if the list does not come by the secret that it
+ * is to go on after; `integrity_error` for a row on the way that was altered.
  */
 export async function listSecrets(
   work: Work,
   environments: readonly Environment[],
-  options: {
-    readonly filter: ListFilter;
-    readonly limit: number;
-    readonly from: ListPosition | undefined;
-    readonly mayList: (environment: Environment, path: string) => boolean;
-  },
+  options: ListOptions,
 ): Promise<SecretPage> {
-  const { limit, mayList, filter } = options;
-  const rows: { row: SecretRow; environment: Environment }[] = [];
+  const { limit, mayList, filter, looksMax } = options;
+  const rows: Candidate[] = [];
+  let looks = 0;
+  let previous: string | undefined;
   for await (const found of candidates(work, environments, options)) {
     const { row, environment } = found;
-    if (!fits(row, filter) || !mayList(environment, row.path)) continue;
-    const last = rows.at(-1);
-    if (rows.length === limit && last !== undefined) {
-      return { rows, next: { environment: last.environment.name, path: last.row.path } };
-    }
+    if (looks === looksMax) return { rows, next: previous };
+    looks += 1;
+    // First: what was altered must not decide whether it is shown.
     work.mac.check(SECRETS, row);
-    rows.push(found);
+    if (fits(row, filter) && mayList(environment, row.path)) {
+      if (rows.length === limit) return { rows, next: previous };
+      rows.push(found);
+    }
+    previous = row.id;
   }
   return { rows, next: undefined };
 }
@@ -83,27 +102,42 @@ export async function listSecrets(
 async function* candidates(
   work: Work,
   environments: readonly Environment[],
-  options: {
-    readonly filter: ListFilter;
-    readonly limit: number;
-    readonly from: ListPosition | undefined;
-  },
-): AsyncGenerator<{ readonly row: SecretRow; readonly environment: Environment }> {
-  const { from, filter } = options;
+  { filter, limit, after }: ListOptions,
+): AsyncGenerator<Candidate> {
   const prefix = filter.prefix ?? '';
   const isNarrow = filter.type !== undefined || filter.tag !== undefined;
-  const limit = isNarrow ? BATCH : Math.min(options.limit + 1, BATCH);
-  const start = from === undefined ? 0 : environments.findIndex((e) => e.name === from.environment);
-  for (const environment of environments.slice(Math.max(start, 0))) {
-    let after = beforePrefix(prefix);
-    if (environment.name === from?.environment && from.path > after) after = from.path;
+  const batchSize = isNarrow ? BATCH : Math.min(limit + 1, BATCH);
+  const from = after === undefined ? undefined : await position(work, after);
+  const start =
+    from === undefined ? 0 : environments.findIndex(({ id }) => id === from.environmentId);
+  if (start < 0 || from?.path.startsWith(prefix) === false) throw strangeCursor();
+  for (const environment of environments.slice(start)) {
+    let last = environment.id === from?.environmentId ? from.path : beforePrefix(prefix);
     for (let batch: SecretRow[] | undefined; batch?.length !== 0;) {
-      const range = { environmentId: environment.id, after, before: prefix + AFTER_ALL, limit };
+      const environmentId = environment.id;
+      const range = { environmentId, after: last, before: prefix + AFTER_ALL, limit: batchSize };
       batch = await work.transaction.all(page, range);
       for (const row of batch) yield { row, environment };
-      after = batch.at(-1)?.path ?? after;
+      last = batch.at(-1)?.path ?? last;
     }
   }
+}
+
+/** Where a secret stands in lists, also if it has been deleted meanwhile. */
+async function position(
+  work: Work,
+  id: string,
+): Promise<{ readonly environmentId: string; readonly path: string }> {
+  const row = await work.transaction.get(byId, { id });
+  if (row === undefined) throw strangeCursor();
+  work.mac.check(SECRETS, row);
+  return { environmentId: row.environment_id, path: row.path };
+}
+
+function strangeCursor(): StrongroomError {
+  return new StrongroomError('invalid_input', 'the cursor is not one of this list', {
+    hint: 'pass `next` of the page before, with the same filter',
+  });
 }
 
 /** The tags of a row. */

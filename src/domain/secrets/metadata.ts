@@ -10,8 +10,6 @@ export interface SecretMetadata {
   readonly description?: string | undefined;
 }
 
-const DESCRIPTION_MAX = 4096;
-
 /** Encrypts metadata under a new data key; `null` where there is none. */
 export async function sealMetadata(
   work: Work,
@@ -19,12 +17,6 @@ export async function sealMetadata(
   revision: number,
   metadata: SecretMetadata,
 ): Promise<Uint8Array> {
-  if ((metadata.description?.length ?? 0) > DESCRIPTION_MAX) {
-    throw new StrongroomError(
-      'value_too_large',
-      `a description has at most ${DESCRIPTION_MAX} characters`,
-    );
-  }
   const key = work.keyring.activeWorkspaceKey(secret.workspace_id);
   const plaintext = utf8(JSON.stringify(metadata));
   try {

@@ -4,8 +4,20 @@ const PATH_MAX = 255;
 const SEGMENTS_MAX = 16;
 const SEGMENT = /^[A-Za-z0-9._-]+$/;
 
-/** Why a text is not a path, or `undefined` if it is one. */
-export function pathFault(path: string): string | undefined {
+/**
+ * Why a text is not the path of a secret: `invalid_name`, or `undefined` if it
+ * is one. What does not fit is refused, never changed to fit, and not quoted:
+ * it may be a value in the wrong place.
+ */
+export function pathFault(path: string): StrongroomError | undefined {
+  const broken = brokenRule(path);
+  if (broken === undefined) return undefined;
+  return new StrongroomError('invalid_name', broken, {
+    hint: 'use a path such as payments/STRIPE_KEY',
+  });
+}
+
+function brokenRule(path: string): string | undefined {
   if (path.length === 0) return 'a path is not empty';
   if (path.length > PATH_MAX) return `a path has at most ${PATH_MAX} characters`;
   const segments = path.split('/');
@@ -16,19 +28,4 @@ export function pathFault(path: string): string | undefined {
     if (!SEGMENT.test(segment)) return 'a path has letters, digits and ._- in its segments only';
   }
   return undefined;
-}
-
-/**
- * Checks a secret's path. What does not fit is refused, never changed to fit,
- * and not quoted: it may be a value in the wrong place.
- *
- * @throws {@link StrongroomError} `invalid_name`.
- */
-export function requirePath(path: string): void {
-  const fault = pathFault(path);
-  if (fault !== undefined) {
-    throw new StrongroomError('invalid_name', fault, {
-      hint: 'use a path such as payments/STRIPE_KEY',
-    });
-  }
 }

@@ -1,6 +1,7 @@
-import type { VersionRecord } from '../../crypto/version-record.ts';
-import { envelopeCommitment } from '../../crypto/envelope.ts';
-import { StrongroomError } from '../../errors.ts';
+import { envelopeCommitment, openUnlocked } from '../../crypto/envelope.ts';
+import { decodeRecord, type VersionRecord } from '../../crypto/version-record.ts';
+import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
+import { wipe } from '../../lib/bytes.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import { SECRETS } from '../../store/protected-tables.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
@@ -8,7 +9,8 @@ import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { requireSecret } from './find.ts';
-import { openVersion, versionDeleted } from './versions.ts';
+import type { RecentSecret } from './recent-secrets.ts';
+import { openVersion, unlockVersion, versionDeleted } from './versions.ts';
 
 const current = statement((db, p: Parameters<{ environmentId: string; path: string }>) =>
   db
@@ -25,6 +27,15 @@ const current = statement((db, p: Parameters<{ environmentId: string; path: stri
     .where('secrets.deleted_at', 'is', null),
 );
 
+const presentMac = statement((db, p: Parameters<{ environmentId: string; path: string }>) =>
+  db
+    .selectFrom('secrets')
+    .select(['mac'])
+    .where('environment_id', '=', p('environmentId'))
+    .where('path', '=', p('path'))
+    .where('deleted_at', 'is', null),
+);
+
 /**
  * Reads the current version of the secret at a path. The secret's own row
  * vouches for it: its MAC covers the commitment of the current envelope, so
@@ -37,7 +48,13 @@ export async function readCurrent(
   environment: Environment,
   path: string,
 ): Promise<{ readonly row: SecretRow; readonly record: VersionRecord }> {
-  const found = await work.transaction.get(current, { environmentId: environment.id, path });
+  const place = { environmentId: environment.id, path };
+  const recent = work.recent?.find(environment.id, path, work.now);
+  if (recent !== undefined) {
+    const present = await work.transaction.get(presentMac, place);
+    if (present !== undefined && equalBytes(present.mac, recent.row.mac)) return reopen(recent);
+  }
+  const found = await work.transaction.get(current, place);
   if (found === undefined) {
     const row = await requireSecret(work, environment, path);
     throw new StrongroomError('integrity_error', 'the current version of a secret is missing', {
@@ -49,8 +66,27 @@ export async function readCurrent(
   if (!equalBytes(envelopeCommitment(found.envelope), found.current_commit)) {
     throw new StrongroomError('integrity_error', 'a value is not the current one', {
       details: { secret: found.id },
-      hint: 'stop using this vault; keep a copy, and restore a backup',
+      hint: DAMAGED_HINT,
     });
   }
-  return { row: found, record: openVersion(work, found, found.current_version, found) };
+  if (work.recent === undefined) {
+    return { row: found, record: openVersion(work, found, found.current_version, found) };
+  }
+  const { record, unlocked } = unlockVersion(work, found, found.current_version, found);
+  const { envelope: _envelope, checksum: _checksum, checksum_key: _key, ...row } = found;
+  work.recent.keep({ row, unlocked }, work.now);
+  return { row, record };
+}
+
+/** The row in the database has the MAC of the one that was checked, so it is that one. */
+function reopen({ row, unlocked }: RecentSecret): {
+  readonly row: SecretRow;
+  readonly record: VersionRecord;
+} {
+  const encoded = openUnlocked(unlocked);
+  try {
+    return { row, record: decodeRecord(encoded) };
+  } finally {
+    wipe(encoded);
+  }
 }

@@ -5,6 +5,7 @@ import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { findDeleted, findSecret, requireSecret } from './find.ts';
+import { casMismatch, secretExists } from './secret-errors.ts';
 
 /**
  * Deletes the secret at a path. It can be restored, and its name is free at once.
@@ -18,11 +19,7 @@ export async function deleteSecret(
 ): Promise<SecretRow> {
   const row = await requireSecret(work, environment, path);
   if (cas !== undefined && cas !== row.current_version) {
-    throw new StrongroomError(
-      'cas_mismatch',
-      `the current version is ${row.current_version}, not ${cas}`,
-      { details: { current: row.current_version, expected: cas } },
-    );
+    throw casMismatch(row.current_version, cas);
   }
   return updateRow(work.transaction, work.mac, SECRETS, {
     from: row,
@@ -40,10 +37,8 @@ export async function undeleteSecret(
   environment: Environment,
   path: string,
 ): Promise<SecretRow> {
-  const details = { environment: environment.name, path };
   if ((await findSecret(work, environment, path)) !== undefined) {
-    throw new StrongroomError('secret_exists', `there is a secret ${path} in ${environment.name}`, {
-      details,
+    throw secretExists(path, environment.name, {
       hint: 'delete it first, if the one in the trash is wanted instead',
     });
   }
@@ -52,7 +47,7 @@ export async function undeleteSecret(
     throw new StrongroomError(
       'secret_not_found',
       `no secret ${path} was deleted from ${environment.name}`,
-      { details },
+      { details: { environment: environment.name, path } },
     );
   }
   return updateRow(work.transaction, work.mac, SECRETS, {

@@ -1,7 +1,10 @@
 import type { RecordField, VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
 import { utf8, wipe } from '../../lib/bytes.ts';
+import { equalBytes } from '../../lib/compare.ts';
 import { SecretValue } from '../../secret-value.ts';
+import { FIELDS_MAX, VALUE_BYTES_MAX } from './limits.ts';
+import { valueTooLarge } from './secret-errors.ts';
 
 /** A single value as a caller gives it: text, or bytes, or either without showing it. */
 export type SingleValue = string | Uint8Array | SecretValue;
@@ -22,8 +25,6 @@ export type ValueOutput =
       readonly value?: undefined;
     };
 
-const VALUE_BYTES_MAX = 1024 * 1024;
-const FIELDS_MAX = 128;
 const FIELD_NAME = /^[A-Za-z0-9._-]{1,128}$/;
 
 /**
@@ -32,42 +33,54 @@ const FIELD_NAME = /^[A-Za-z0-9._-]{1,128}$/;
  * @throws {@link StrongroomError} `value_too_large`, `invalid_input`, `invalid_name`.
  */
 export function toRecord(input: ValueInput): VersionRecord {
-  if (isSingle(input)) {
-    const field = toField('', input);
-    requireSize(field.bytes.length);
-    return { kind: field.kind, fields: [field] };
+  const isSingle = isSingleValue(input);
+  const names = isSingle ? [''] : fieldNames(input);
+  const fields: RecordField[] = [];
+  try {
+    for (const name of names) fields.push(toField(name, isSingle ? input : (input[name] ?? '')));
+    requireSize(fields);
+  } catch (error) {
+    wipeFields(fields);
+    throw error;
   }
-  const names = Object.keys(input);
-  if (names.length === 0 || names.length > FIELDS_MAX) {
-    throw new StrongroomError('invalid_input', `a value has 1 to ${FIELDS_MAX} fields`);
-  }
-  const fields = names.toSorted().map((name) => {
-    if (!FIELD_NAME.test(name)) {
-      throw new StrongroomError(
-        'invalid_name',
-        'a field name is 1 to 128 letters, digits and ._- characters',
-      );
-    }
-    return toField(name, input[name] ?? '');
-  });
-  requireSize(fields.reduce((total, field) => total + field.name.length + field.bytes.length, 0));
-  return { kind: 'fields', fields };
+  return { kind: isSingle ? (fields[0]?.kind ?? 'text') : 'fields', fields };
 }
 
 /**
- * The record with some fields added or replaced.
+ * The record with some fields added or replaced. It takes over the bytes of
+ * both; a field that was replaced is wiped, and all are if this fails.
  *
- * @throws {@link StrongroomError} `value_too_large`.
+ * @throws {@link StrongroomError} `value_too_large`, `invalid_input`.
  */
 export function mergeFields(current: VersionRecord, change: VersionRecord): VersionRecord {
-  const merged = new Map<string, RecordField>();
-  for (const field of [...current.fields, ...change.fields]) merged.set(field.name, field);
-  const fields = [...merged.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  if (fields.length > FIELDS_MAX) {
-    throw new StrongroomError('invalid_input', `a value has 1 to ${FIELDS_MAX} fields`);
+  const merged = new Map(current.fields.map((field) => [field.name, field]));
+  for (const field of change.fields) {
+    wipeFields([merged.get(field.name)].filter((replaced) => replaced !== undefined));
+    merged.set(field.name, field);
   }
-  requireSize(fields.reduce((total, field) => total + field.name.length + field.bytes.length, 0));
+  const fields = [...merged.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  try {
+    if (fields.length > FIELDS_MAX) throw wrongFieldCount();
+    requireSize(fields);
+  } catch (error) {
+    wipeFields(fields);
+    throw error;
+  }
   return { kind: 'fields', fields };
+}
+
+/** Whether two records hold the same, in time that depends on names and lengths alone. */
+export function equalRecords(a: VersionRecord, b: VersionRecord): boolean {
+  if (a.kind !== b.kind || a.fields.length !== b.fields.length) return false;
+  const isSame = a.fields.map((field, index) => {
+    const other = b.fields[index];
+    return (
+      other?.name === field.name &&
+      other.kind === field.kind &&
+      equalBytes(other.bytes, field.bytes)
+    );
+  });
+  return !isSame.includes(false);
 }
 
 /** The values of a record. They take over its bytes. */
@@ -82,12 +95,33 @@ export function fromRecord(record: VersionRecord): ValueOutput {
 
 /** Overwrites the bytes of a record. */
 export function wipeRecord(record: VersionRecord): void {
-  for (const field of record.fields) wipe(field.bytes);
+  wipeFields(record.fields);
 }
 
 /** Whether an input is one value, not fields. */
-export function isSingle(input: ValueInput): input is SingleValue {
+export function isSingleValue(input: unknown): input is SingleValue {
   return typeof input === 'string' || input instanceof Uint8Array || input instanceof SecretValue;
+}
+
+function wipeFields(fields: readonly RecordField[]): void {
+  for (const field of fields) wipe(field.bytes);
+}
+
+/** The names of fields in the order of a record. */
+function fieldNames(input: Readonly<Record<string, SingleValue>>): string[] {
+  const names = Object.keys(input);
+  if (names.length === 0 || names.length > FIELDS_MAX) throw wrongFieldCount();
+  if (!names.every((name) => FIELD_NAME.test(name))) {
+    throw new StrongroomError(
+      'invalid_name',
+      'a field name is 1 to 128 letters, digits and ._- characters',
+    );
+  }
+  return names.toSorted();
+}
+
+function wrongFieldCount(): StrongroomError {
+  return new StrongroomError('invalid_input', `a value has 1 to ${FIELDS_MAX} fields`);
 }
 
 function toField(name: string, input: SingleValue): RecordField {
@@ -111,11 +145,7 @@ function toValue(field: RecordField | undefined): SecretValue {
   return value;
 }
 
-function requireSize(bytes: number): void {
-  if (bytes > VALUE_BYTES_MAX) {
-    throw new StrongroomError('value_too_large', 'a value has at most 1 MiB (1,048,576 bytes)', {
-      details: { bytes, bytes_max: VALUE_BYTES_MAX },
-      hint: 'keep large files elsewhere, encrypted under a key that is kept here',
-    });
-  }
+function requireSize(fields: readonly RecordField[]): void {
+  const bytes = fields.reduce((total, field) => total + field.name.length + field.bytes.length, 0);
+  if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(bytes);
 }

@@ -1,13 +1,16 @@
 import {
   envelopeCommitment,
   openEnvelope,
+  openUnlocked,
   sealEnvelope,
+  unlockEnvelope,
   type EnvelopeContext,
+  type UnlockedEnvelope,
 } from '../../crypto/envelope.ts';
 import { hmacSha256 } from '../../crypto/mac.ts';
 import { decodeRecord, encodeRecord, type VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
-import { tuple, u64, wipe } from '../../lib/bytes.ts';
+import { tuple, wipe } from '../../lib/bytes.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import { uuidBytes } from '../../lib/ids.ts';
 import { VERSIONS } from '../../store/protected-tables.ts';
@@ -123,14 +126,36 @@ export function openVersion(
   version: number,
   sealed: SealedVersion,
 ): VersionRecord {
-  const encoded = openEnvelope(sealed.envelope, valueContext(work, secret, version), (id) =>
-    work.keyring.workspaceKey(id),
-  );
+  const context = valueContext(work, secret, version);
+  const encoded = openEnvelope(sealed.envelope, context, (id) => work.keyring.workspaceKey(id));
+  return checkedRecord(work, { secretId: secret.id, version, sealed }, encoded);
+}
+
+/** As {@link openVersion}, and gives what it takes to decrypt the value again. */
+export function unlockVersion(
+  work: Work,
+  secret: SecretPlace,
+  version: number,
+  sealed: SealedVersion,
+): { readonly record: VersionRecord; readonly unlocked: UnlockedEnvelope } {
+  const context = valueContext(work, secret, version);
+  const unlocked = unlockEnvelope(sealed.envelope, context, (id) => work.keyring.workspaceKey(id));
+  const of = { secretId: secret.id, version, sealed };
+  return { unlocked, record: checkedRecord(work, of, openUnlocked(unlocked)) };
+}
+
+/** Holds a decrypted version against its checksum, decodes it, and wipes it. */
+function checkedRecord(
+  work: Work,
+  of: { readonly secretId: string; readonly version: number; readonly sealed: SealedVersion },
+  encoded: Uint8Array,
+): VersionRecord {
+  const { secretId, version, sealed } = of;
   try {
-    const of = { secretId: secret.id, version, keyNumber: sealed.checksum_key };
-    if (!equalBytes(checksum(work, of, encoded), sealed.checksum)) {
+    const key = { secretId, version, keyNumber: sealed.checksum_key };
+    if (!equalBytes(checksum(work, key, encoded), sealed.checksum)) {
       throw new StrongroomError('integrity_error', 'a value does not have its checksum', {
-        details: { secret: secret.id, version },
+        details: { secret: secretId, version },
       });
     }
     return decodeRecord(encoded);
@@ -139,10 +164,20 @@ export function openVersion(
   }
 }
 
-/** All versions of a secret, newest first, without their values. */
+/**
+ * All versions of a secret, newest first, without their values.
+ *
+ * @throws {@link StrongroomError} `integrity_error` if not each of them is there, and no other.
+ */
 export async function listVersions(work: Work, secret: SecretRow): Promise<VersionRow[]> {
   const rows = await work.transaction.all(allVersions, { secretId: secret.id });
   for (const row of rows) work.mac.check(VERSIONS, row);
+  const { current_version: current } = secret;
+  if (rows.length !== current || rows.some(({ version }, at) => version !== current - at)) {
+    throw new StrongroomError('integrity_error', 'the versions of a secret are not all there', {
+      details: { secret: secret.id },
+    });
+  }
   return rows;
 }
 
@@ -164,13 +199,27 @@ function valueContext(work: Work, secret: SecretPlace, version: number): Envelop
   };
 }
 
+/** The checksum's input up to the record, with zeros for the secret's id and the version. */
+const CHECKSUM_HEAD = tuple(['strongroom/v1/checksum', new Uint8Array(16), new Uint8Array(8)]);
+const VERSION_AT = CHECKSUM_HEAD.length - 8;
+const SECRET_ID_AT = VERSION_AT - 4 - 16;
+
 function checksum(
   work: Work,
   of: { readonly secretId: string; readonly version: number; readonly keyNumber: number },
   encoded: Uint8Array,
 ): Uint8Array {
-  return hmacSha256(
-    work.keyring.checksumKey(of.keyNumber).key,
-    tuple(['strongroom/v1/checksum', uuidBytes(of.secretId), u64(of.version), encoded]),
-  );
+  const input = new Uint8Array(CHECKSUM_HEAD.length + 4 + encoded.length);
+  try {
+    input.set(CHECKSUM_HEAD);
+    input.set(uuidBytes(of.secretId), SECRET_ID_AT);
+    const view = new DataView(input.buffer);
+    // Versions stay far below 2 to the power of 32, so the upper half is zero.
+    view.setUint32(VERSION_AT + 4, of.version);
+    view.setUint32(CHECKSUM_HEAD.length, encoded.length);
+    input.set(encoded, CHECKSUM_HEAD.length + 4);
+    return hmacSha256(work.keyring.checksumKey(of.keyNumber).key, input);
+  } finally {
+    wipe(input);
+  }
 }

@@ -1,4 +1,3 @@
-import { StrongroomError } from '../../errors.ts';
 import type { VersionRecord } from '../../crypto/version-record.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import { toBase64Url } from '../../lib/base64.ts';
@@ -10,6 +9,7 @@ import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { findSecret } from './find.ts';
 import { openMetadata, sealMetadata } from './metadata.ts';
+import { casMismatch, secretExists, secretNotFound } from './secret-errors.ts';
 import { mergeFields, toRecord, wipeRecord, type ValueInput } from './value.ts';
 import { insertVersion, readVersion, sealVersion } from './versions.ts';
 
@@ -26,6 +26,8 @@ export interface SecretAttributes {
 
 /** A change of one secret. */
 export interface SecretChange extends SecretAttributes {
+  /** `create`: there must be no secret. `update`: there must be one. `write`: either. */
+  readonly mode: 'create' | 'update' | 'write';
   readonly path: string;
   readonly value?: ValueInput | undefined;
   /** The type of a secret that is not there yet, if `type` says none. Default `generic`. */
@@ -48,32 +50,23 @@ export interface SecretWritten {
  * Makes or changes the secret at a path: a new version if there is a value,
  * and its attributes.
  *
- * @throws {@link StrongroomError} `cas_mismatch`, `secret_not_found` (a change without a value),
- * `value_too_large`, `invalid_input`.
+ * @throws {@link StrongroomError} `secret_exists`, `secret_not_found` (also for a change without a
+ * value), `cas_mismatch`, `value_too_large`, `invalid_input`.
  */
 export async function writeSecret(
   work: Work,
   environment: Environment,
   change: SecretChange,
 ): Promise<SecretWritten> {
-  const current = await findSecret(work, environment, change.path);
+  const { mode, path, value, cas } = change;
+  const current = await findSecret(work, environment, path);
+  if (mode === 'create' && current !== undefined) throw secretExists(path, environment.name);
+  if (mode === 'update' && current === undefined) throw secretNotFound(path, environment.name);
   const version = current?.current_version ?? 0;
-  if (change.cas !== undefined && change.cas !== version) {
-    throw new StrongroomError(
-      'cas_mismatch',
-      `the current version is ${version}, not ${change.cas}`,
-      { details: { current: version, expected: change.cas }, hint: 'read it again, then decide' },
-    );
-  }
+  if (cas !== undefined && cas !== version) throw casMismatch(version, cas);
   if (current !== undefined) return changeSecret(work, current, change);
-  if (change.value === undefined) {
-    throw new StrongroomError(
-      'secret_not_found',
-      `there is no secret ${change.path} in ${environment.name}`,
-      { details: { environment: environment.name, path: change.path } },
-    );
-  }
-  return createSecret(work, environment, { ...change, value: change.value });
+  if (value === undefined) throw secretNotFound(path, environment.name);
+  return createSecret(work, environment, { ...change, value });
 }
 
 async function createSecret(
@@ -161,10 +154,15 @@ async function nextRecord(
 ): Promise<VersionRecord> {
   const record = toRecord(value);
   if (record.kind !== 'fields' || replace) return record;
-  const previous = await readVersion(work, current, current.current_version);
-  if (previous.kind === 'fields') return mergeFields(previous, record);
-  wipeRecord(previous);
-  return record;
+  try {
+    const previous = await readVersion(work, current, current.current_version);
+    if (previous.kind === 'fields') return mergeFields(previous, record);
+    wipeRecord(previous);
+    return record;
+  } catch (error) {
+    wipeRecord(record);
+    throw error;
+  }
 }
 
 async function nextMetadata(

@@ -19,11 +19,10 @@ export interface Workspace {
   readonly name: string;
 }
 
-const allWorkspaces = statement((db) => db.selectFrom('workspaces').selectAll().orderBy('name'));
+// Sorted here: sorted by the database, a row that an index leaves out would be missed.
+const allWorkspaces = statement((db) => db.selectFrom('workspaces').selectAll());
 
-const allEnvironments = statement((db) =>
-  db.selectFrom('environments').selectAll().orderBy('workspace_id').orderBy('position'),
-);
+const allEnvironments = statement((db) => db.selectFrom('environments').selectAll());
 
 /** Every workspace and environment by name, as of one epoch. */
 export class Directory {
@@ -43,14 +42,16 @@ export class Directory {
     const workspaces = new Map<string, Workspace>();
     const byId = new Map<string, Workspace>();
     const environments = new Map<string, Environment[]>();
-    for (const row of await transaction.all(allWorkspaces, {})) {
+    const workspaceRows = await transaction.all(allWorkspaces, {});
+    for (const row of workspaceRows.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       mac.check(WORKSPACES, row);
       const workspace = { id: row.id, name: row.name };
       workspaces.set(row.name, workspace);
       byId.set(row.id, workspace);
       environments.set(row.id, []);
     }
-    for (const row of await transaction.all(allEnvironments, {})) {
+    const environmentRows = await transaction.all(allEnvironments, {});
+    for (const row of environmentRows.toSorted((a, b) => a.position - b.position)) {
       mac.check(ENVIRONMENTS, row);
       const workspace = byId.get(row.workspace_id);
       if (workspace === undefined) continue;

@@ -1,0 +1,43 @@
+import type { UnlockedEnvelope } from '../../crypto/envelope.ts';
+import type { SecretRow } from '../../store/tables.ts';
+
+/** A secret whose row was checked, and its current value, still encrypted, with its key at hand. */
+export interface RecentSecret {
+  readonly row: SecretRow;
+  readonly unlocked: UnlockedEnvelope;
+}
+
+const SECRETS_MAX = 1024;
+const ENVELOPE_BYTES_MAX = 4096;
+
+/** As long as unwrapped workspace keys are kept: a key that is revoked bites after that. */
+const KEPT_MS = 5 * 60 * 1000;
+
+/**
+ * The secrets that were read last. Nothing in it is ever trusted on its own:
+ * whoever uses it holds the row's MAC against the one in the database, in the
+ * transaction of the read. Values stay encrypted.
+ */
+export class RecentSecrets {
+  readonly #secrets: Map<string, RecentSecret & { readonly until: number }> = new Map();
+
+  /** What was kept of the secret at a path, if anything. */
+  find(environmentId: string, path: string, now: number): RecentSecret | undefined {
+    const known = this.#secrets.get(environmentId + path);
+    return known !== undefined && known.until > now ? known : undefined;
+  }
+
+  /** Keeps a secret in place of the one that was kept longest. Large values are not kept. */
+  keep(secret: RecentSecret, now: number): void {
+    if (secret.unlocked.envelope.length > ENVELOPE_BYTES_MAX) return;
+    const key = secret.row.environment_id + secret.row.path;
+    this.#secrets.delete(key);
+    if (this.#secrets.size >= SECRETS_MAX) {
+      for (const oldest of this.#secrets.keys()) {
+        this.#secrets.delete(oldest);
+        break;
+      }
+    }
+    this.#secrets.set(key, { ...secret, until: now + KEPT_MS });
+  }
+}
