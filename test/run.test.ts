@@ -168,7 +168,9 @@ describe('--mask', () => {
     const program = `sh -c 'echo "$PLAIN_KEY"; printf "%s" "x$PLAIN_KEY" | base64 >&2; echo "$SHORT"'`;
     const { stdout, stderr } = sandbox.run(`strongroom run --mask -- ${program}`);
     expect(stdout).toBe('[secret]\nab\n');
-    expect(stderr).toMatch(/2 values are too short or too ordinary to be hidden in the output: .*SHORT/);
+    expect(stderr).toMatch(
+      /2 values are too short or too ordinary to be hidden in the output: .*SHORT/,
+    );
     expect(stderr).not.toContain(Buffer.from(KEY).toString('base64').slice(4, -4));
   });
 

@@ -322,6 +322,8 @@ describe('opening a vault whose rows were changed', () => {
     const { rmSync } = await import('node:fs');
     const { vaultConfigFiles } = await import('../seal/locations.ts');
     rmSync(vaultConfigFiles(place.made.id, place.configDirectory).checkpoint);
+    expect(await opening()).toBe('audit_tampered');
+    tamper(place, (db) => db.exec('DELETE FROM audit_heads; DELETE FROM audit_indexed'));
     expect(await opening()).toBe('integrity_error');
   });
 

@@ -112,9 +112,7 @@ describe('A84: malformed input around a marker', () => {
       for (const each of settled) {
         if (each.status === 'fulfilled') throw new TypeError(`${name} was accepted`);
         expect(shown(printed(each.reason))).toEqual([]);
-        expect((each.reason as { code?: string }).code).toMatch(
-          /^(invalid_|reserved_)/,
-        );
+        expect((each.reason as { code?: string }).code).toMatch(/^(invalid_|reserved_)/);
       }
     },
   );
