@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts';
 import { dirname } from 'node:path';
 
 const ROLLBACK_HINT =
-  'another copy of this vault may have been used on this machine with the same key: put the newest one back; or go on with --accept-rollback: earlier entries stay in the file but are no longer listed, so export them first (docs/guide/audit.md)';
+  'another copy of this vault may have been used on this machine with the same key: put the newest one back; or go on with --accept-rollback: earlier entries stay in the file but are no longer listed, so keep a copy of the files';
 
 /**
  * Keeps the newest checkpoint where a copy of the vault's directory does not bring it along.

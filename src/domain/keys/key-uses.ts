@@ -20,15 +20,6 @@ const usesOf = statement((db, p: Parameters<{ keyId: string; node: string }>) =>
     .where('node', '=', p('node')),
 );
 
-/** Begins to count the uses of a workspace key that was made. */
-export async function insertKeyUses(
-  transaction: Transaction,
-  mac: RowMac,
-  keyId: string,
-): Promise<void> {
-  await insertRow(transaction, mac, KEY_USES, { key_id: keyId, node: NODE, uses: 0 });
-}
-
 /**
  * Counts the data keys that workspace keys wrap in one transaction, and stores
  * the counts once at its end. A change that is undone stays counted: the count
@@ -42,6 +33,12 @@ export class KeyUses {
   constructor(transaction: Transaction, mac: RowMac) {
     this.#transaction = transaction;
     this.#mac = mac;
+  }
+
+  /** Begins to count the uses of a workspace key that was made. */
+  async begin(keyId: string): Promise<void> {
+    const row = { key_id: keyId, node: NODE, uses: 0 };
+    await insertRow(this.#transaction, this.#mac, KEY_USES, row);
   }
 
   /**

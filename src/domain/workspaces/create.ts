@@ -2,7 +2,6 @@ import { StrongroomError } from '../../errors.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import { ENVIRONMENTS, KEYS, WORKSPACES } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
-import { insertKeyUses } from '../keys/key-uses.ts';
 import type { Work } from '../work.ts';
 import type { Directory, Environment, Workspace } from './directory.ts';
 import { FIRST_ENVIRONMENTS, requireNewName } from './names.ts';
@@ -37,7 +36,7 @@ export async function insertWorkspace(work: Work, name: string): Promise<Workspa
   });
   const key = work.keyring.create({ purpose: 'workspace', workspaceId: workspace.id, number: 1 });
   await insertRow(work.transaction, work.mac, KEYS, key);
-  await insertKeyUses(work.transaction, work.mac, key.id);
+  await work.keyUses.begin(key.id);
   work.keyring.add(key);
   for (const [position, environment] of FIRST_ENVIRONMENTS.entries()) {
     await insertEnvironment(work, workspace, { name: environment, position });
