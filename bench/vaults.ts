@@ -21,7 +21,7 @@ export const ENVIRONMENT = 'production';
 export const ROOT: string = join(import.meta.dirname, '..');
 
 /** The compiled library: what is measured is what is shipped. */
-export const LIBRARY: string = pathToFileURL(join(ROOT, 'dist', 'index.js')).href;
+export const LIBRARY: string = pathToFileURL(join(ROOT, 'dist', 'bundle', 'index.js')).href;
 
 const BATCH = 10_000;
 

@@ -12,8 +12,9 @@ export const APPLICATION_ID = 0x53524d31;
 const SQLITE_VERSION_MIN: readonly [number, number, number] = [3, 51, 3];
 const STATEMENTS_MAX = 256;
 
-/** Enough for the upper levels of every index of a million secrets, and for what is asked for often. */
-const CACHE_KIB = 4 * 1024;
+/** Enough for the upper levels of every index of a million secrets; readers pass over pages once. */
+const CACHE_KIB = 3 * 1024;
+const READER_CACHE_KIB = 512;
 
 /** What each connection must have, set and then read back. */
 const PRAGMAS: readonly (readonly [name: string, set: string, expected: string | number])[] = [
@@ -59,7 +60,8 @@ export class SqliteConnection {
       if (options.testOnlySynchronous !== undefined) {
         this.#db.exec(`PRAGMA synchronous = ${options.testOnlySynchronous}`);
       }
-      this.#db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+      const cacheKib = options.queryOnly === true ? READER_CACHE_KIB : CACHE_KIB;
+      this.#db.exec(`PRAGMA cache_size = -${cacheKib}`);
       if (options.queryOnly === true) this.#db.exec('PRAGMA query_only = ON');
     } catch (error) {
       this.#db.close();
