@@ -37,8 +37,17 @@ async function pagesOf(secrets: number, afterSecrets: readonly number[] = []): P
     'SELECT * FROM secrets WHERE environment_id = ? AND path > ? AND deleted_at IS NULL ORDER BY path LIMIT ?',
   );
   const id = String(environment?.['id']);
-  return [undefined, ...afterSecrets].map((after) => {
-    const cursor = after === undefined ? undefined : cursorAfter(pathOf(after));
+  const cursors = await Promise.all(
+    afterSecrets.map(async (after) => {
+      const { id: last } = await session.secrets.describe({
+        environment: ENVIRONMENT,
+        path: pathOf(after),
+      });
+      return cursorAfter(last);
+    }),
+  );
+  return [undefined, ...afterSecrets].map((after, at) => {
+    const cursor = at === 0 ? undefined : cursors[at - 1];
     const first = pathOf(after === undefined ? 0 : after + 1);
     return {
       list: async () => {
@@ -60,9 +69,9 @@ async function pagesOf(secrets: number, afterSecrets: readonly number[] = []): P
   });
 }
 
-/** The `next` of a page that ends with a path, without walking there page by page. */
-function cursorAfter(path: string): string {
-  return Buffer.from(`${ENVIRONMENT}/${path}`).toString('base64url');
+/** The `next` of a page that ends with a secret, without walking there page by page. */
+function cursorAfter(id: string): string {
+  return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
 }
 
 const [small] = await pagesOf(1000);
