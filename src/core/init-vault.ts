@@ -145,7 +145,7 @@ async function build(
   const store = openSqlite(building, { create: true });
   const rootBytes = randomBytes(32);
   try {
-    await migrate(store, now);
+    await migrate(store, { now });
     const root: RootKey = { id: rootKeyId(rootBytes, vaultId), bytes: rootBytes };
     const slots = await createSlots(vaultId, root, { ...options, now });
     const keyring = new Keyring(vaultId, { id: root.id, key: createSecretKey(rootBytes) }, now);

@@ -64,7 +64,7 @@ export async function openVault(
   let store: Store | undefined;
   try {
     store = openSqlite(directory, options.sqlite);
-    await migrate(store, now);
+    await migrateVault(store, directory, now);
     const unsealed = await unseal(store, directory, options);
     const { keyring, mac, opened } = unsealed;
     const checkpointPath = vaultConfigFiles(keyring.vaultId, options.configDirectory).checkpoint;
@@ -92,6 +92,13 @@ export async function openVault(
     lock.release();
     throw asStrongroomError(error);
   }
+}
+
+/** Brings a vault of an earlier version to this one's schema, and keeps a copy of it as it was. */
+async function migrateVault(store: Store, directory: string, now: Clock): Promise<void> {
+  const before = (version: number): Promise<void> =>
+    store.copy(join(directory, `vault.db.schema-${version}`));
+  await migrate(store, { now, before });
 }
 
 /** The parts that the root key gives access to. */

@@ -51,6 +51,7 @@ function counting(store: Store): Store {
     read: (work) => store.read(work),
     size: () => store.size(),
     check: () => store.check(),
+    copy: (path) => store.copy(path),
     reopen: () => store.reopen(),
     close: () => store.close(),
     write: async (work) => {
@@ -111,6 +112,7 @@ const grant = (subjectId: string, effect: string, capabilities: string, pattern:
       conditions: null,
       created_at: now,
       created_by: null,
+      secret_id: null,
     }),
   );
 

@@ -19,6 +19,7 @@ const storeMethods = (store: Store): Store => ({
   write: (work) => store.write(work),
   size: () => store.size(),
   check: () => store.check(),
+  copy: (path) => store.copy(path),
   reopen: () => store.reopen(),
   close: () => store.close(),
 });

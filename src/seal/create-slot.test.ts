@@ -59,6 +59,9 @@ describe('every kind', () => {
       params: row.params,
       wrapped: row.wrapped,
       created_at: NOW,
+      proven_at: null,
+      pending_since: null,
+      replaces: null,
     });
     expect(row.params).toMatch(/^\{"salt":"[\w+/]{43}="\}$/);
     expect(isUuid(row.id)).toBe(true);

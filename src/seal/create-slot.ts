@@ -47,7 +47,15 @@ export async function createSlot(
       params: canonicalJson({ ...seed.params, salt: toBase64(randomBytes(SALT_BYTES)) }),
     };
     const wrapped = await wrapRootKey(vaultId, header, seed.input, root.bytes);
-    return { row: { ...header, wrapped, created_at: now() }, ...seed.handOver(vaultId) };
+    const row = {
+      ...header,
+      wrapped,
+      created_at: now(),
+      proven_at: null,
+      pending_since: null,
+      replaces: null,
+    };
+    return { row, ...seed.handOver(vaultId) };
   } finally {
     wipe(seed.input);
   }

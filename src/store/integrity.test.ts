@@ -16,6 +16,7 @@ import {
   openParts,
   openSession,
   openTemporaryVault,
+  OWNER,
   putRow,
   storedRows,
   tamper,
@@ -23,15 +24,20 @@ import {
   type TemporaryVault,
 } from '../testing/temporary-vault.ts';
 import { checkIntegrity, integrityState, readEpoch } from './integrity.ts';
-import { COUNTED_TABLES } from './protected-tables.ts';
+import { BACKUPS, COUNTED_TABLES, GROUPS, IMPORTS, SETTINGS } from './protected-tables.ts';
+import { insertRow } from './rows.ts';
+import type { Work } from '../domain/work.ts';
 import { uuidv7 } from '../lib/ids.ts';
 
 let place: TemporaryVault;
 beforeEach(async () => {
   place = await makeTemporaryVault();
-  const { vault, session } = await openSession(place);
-  await session.workspaces.create({ name: 'payments' });
-  await vault.close();
+  const parts = await openParts(place);
+  await parts.as(OWNER).workspaces.create({ name: 'payments' });
+  // Within an operation, so that the log vouches for them.
+  await parts.write((work) => fillCounted(work));
+  await parts.as(OWNER).environments.create({ name: 'of-a-test' });
+  await parts.vault.close();
 });
 afterEach(() => place.remove());
 
@@ -44,6 +50,44 @@ async function opening(): Promise<string> {
   } catch (error) {
     return (error as { code?: string }).code ?? String(error);
   }
+}
+
+/** A row in each counted table that a new vault leaves empty. */
+async function fillCounted(work: Work): Promise<void> {
+  const { transaction, mac } = work;
+  const directory = await Directory.load(transaction, mac);
+  const workspace = directory.workspace('payments');
+  const [one, two] = directory.environments(workspace);
+  const of = { workspace_id: workspace.id, created_at: work.now, created_by: work.actor };
+  const changed = { workspace_id: null, updated_at: work.now, updated_by: work.actor };
+  await insertRow(transaction, mac, GROUPS, { id: uuidv7(), name: 'team', ...of });
+  await insertRow(transaction, mac, SETTINGS, { id: uuidv7(), name: 'a', value: '1', ...changed });
+  await insertRow(transaction, mac, IMPORTS, {
+    id: uuidv7(),
+    environment_id: one?.id ?? '',
+    folder: '',
+    source_environment_id: two?.id ?? '',
+    source_folder: 'db/',
+    position: 1,
+    ...of,
+  });
+  await insertRow(transaction, mac, BACKUPS, {
+    id: uuidv7(),
+    file: 'a.srbackup',
+    created_at: work.now,
+    size_bytes: 1,
+    sha256: new Uint8Array(32),
+    root_key_id: work.keyring.rootKeyId,
+    audit_log: uuidv7(),
+    audit_size: 1,
+    secrets: 1,
+    versions: 1,
+    proven_at: null,
+    receipt: null,
+    verified_at: null,
+    keep_until: null,
+    removed_at: null,
+  });
 }
 
 const rowOf = (db: DatabaseSync, table: string): StoredRow => {
@@ -60,7 +104,7 @@ function others(column: string, value: StoredRow[string] | undefined): StoredRow
   if (value instanceof Uint8Array) {
     return [value.map((byte, at) => (at === 12 ? byte ^ 1 : byte))];
   }
-  if (value === null) return column.endsWith('_at') ? [1] : [''];
+  if (value === null) return /_(at|since|until)$/.test(column) ? [1] : [''];
   return /(^|_)id$/.test(column) ? ['x', OTHER_ID] : [`${String(value)}x`];
 }
 

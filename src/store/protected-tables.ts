@@ -12,7 +12,17 @@ export const VAULT: ProtectedTable<'vault'> = {
 export const SLOTS: ProtectedTable<'slots'> = {
   table: 'slots',
   key: ['id'],
-  columns: ['id', 'kind', 'root_key_id', 'params', 'wrapped', 'created_at'],
+  columns: [
+    'id',
+    'kind',
+    'root_key_id',
+    'params',
+    'wrapped',
+    'created_at',
+    'proven_at',
+    'pending_since',
+    'replaces',
+  ],
   counted: true,
 };
 
@@ -82,6 +92,38 @@ export const GRANTS: ProtectedTable<'grants'> = {
     'conditions',
     'created_at',
     'created_by',
+    'secret_id',
+  ],
+  counted: true,
+};
+
+export const GROUPS: ProtectedTable<'groups'> = {
+  table: 'groups',
+  key: ['id'],
+  columns: ['id', 'workspace_id', 'name', 'created_at', 'created_by'],
+  counted: true,
+};
+
+export const SETTINGS: ProtectedTable<'settings'> = {
+  table: 'settings',
+  key: ['id'],
+  columns: ['id', 'workspace_id', 'name', 'value', 'updated_at', 'updated_by'],
+  counted: true,
+};
+
+export const IMPORTS: ProtectedTable<'imports'> = {
+  table: 'imports',
+  key: ['id'],
+  columns: [
+    'id',
+    'workspace_id',
+    'environment_id',
+    'folder',
+    'source_environment_id',
+    'source_folder',
+    'position',
+    'created_at',
+    'created_by',
   ],
   counted: true,
 };
@@ -121,6 +163,43 @@ export const SECRETS: ProtectedTable<'secrets'> = {
     'updated_by',
     'deleted_at',
     'deleted_by',
+    'previous_version',
+    'inactive_at',
+    'owner',
+    'rotation_policy',
+    'rotation_due_at',
+    'rotated_at',
+    'generator',
+    'destroyed_at',
+    'state_since',
+    'states',
+  ],
+  envelopes: ['metadata'],
+  counted: false,
+};
+
+export const SECRET_STATES: ProtectedTable<'secret_states'> = {
+  table: 'secret_states',
+  key: ['secret_id', 'number'],
+  columns: [
+    'secret_id',
+    'number',
+    'workspace_id',
+    'environment_id',
+    'path',
+    'type',
+    'tags',
+    'metadata_revision',
+    'expires_at',
+    'inactive_at',
+    'owner',
+    'rotation_policy',
+    'generator',
+    'deleted_at',
+    'deleted_by',
+    'since',
+    'until',
+    'ended_by',
   ],
   envelopes: ['metadata'],
   counted: false,
@@ -138,6 +217,7 @@ export const VERSIONS: ProtectedTable<'versions'> = {
     'created_by',
     'deleted_at',
     'destroyed_at',
+    'has_references',
   ],
   envelopes: ['envelope'],
   counted: false,
@@ -148,6 +228,75 @@ export const LAYOUTS: ProtectedTable<'layouts'> = {
   key: ['environment_id'],
   columns: ['environment_id', 'revision'],
   envelopes: ['envelope'],
+  counted: false,
+};
+
+export const PERSONAL_VALUES: ProtectedTable<'personal_values'> = {
+  table: 'personal_values',
+  key: ['id'],
+  columns: [
+    'id',
+    'workspace_id',
+    'environment_id',
+    'path',
+    'principal_id',
+    'revision',
+    'created_at',
+    'updated_at',
+  ],
+  envelopes: ['envelope'],
+  counted: false,
+};
+
+export const VERIFY_ATTEMPTS: ProtectedTable<'verify_attempts'> = {
+  table: 'verify_attempts',
+  key: ['principal_id', 'secret_id'],
+  columns: ['principal_id', 'secret_id', 'since', 'attempts'],
+  counted: false,
+};
+
+export const BACKUPS: ProtectedTable<'backups'> = {
+  table: 'backups',
+  key: ['id'],
+  columns: [
+    'id',
+    'file',
+    'created_at',
+    'size_bytes',
+    'sha256',
+    'root_key_id',
+    'audit_log',
+    'audit_size',
+    'secrets',
+    'versions',
+    'proven_at',
+    'receipt',
+    'verified_at',
+    'keep_until',
+    'removed_at',
+  ],
+  counted: true,
+};
+
+export const JOBS: ProtectedTable<'jobs'> = {
+  table: 'jobs',
+  key: ['id'],
+  columns: [
+    'id',
+    'kind',
+    'workspace_id',
+    'state',
+    'input',
+    'position',
+    'done',
+    'total',
+    'failed',
+    'detail',
+    'created_at',
+    'created_by',
+    'updated_at',
+    'finished_at',
+  ],
   counted: false,
 };
 
@@ -169,18 +318,7 @@ export const AUDIT_LOGS: ProtectedTable<'audit_logs'> = {
 };
 
 /** The tables whose rows are counted by integrity rows, in the order in which they are checked. */
-export const COUNTED_TABLES: readonly ProtectedTable<
-  | 'vault'
-  | 'slots'
-  | 'keys'
-  | 'workspaces'
-  | 'environments'
-  | 'principals'
-  | 'roles'
-  | 'grants'
-  | 'memberships'
-  | 'audit_logs'
->[] = [
+export const COUNTED_TABLES: readonly ProtectedTable<CountedTable>[] = [
   VAULT,
   SLOTS,
   KEYS,
@@ -191,4 +329,25 @@ export const COUNTED_TABLES: readonly ProtectedTable<
   GRANTS,
   MEMBERSHIPS,
   AUDIT_LOGS,
+  GROUPS,
+  SETTINGS,
+  IMPORTS,
+  BACKUPS,
 ] as never;
+
+/** The name of a table whose rows are counted. */
+export type CountedTable =
+  | 'vault'
+  | 'slots'
+  | 'keys'
+  | 'workspaces'
+  | 'environments'
+  | 'principals'
+  | 'roles'
+  | 'grants'
+  | 'memberships'
+  | 'audit_logs'
+  | 'groups'
+  | 'settings'
+  | 'imports'
+  | 'backups';

@@ -11,6 +11,7 @@ type ProtectedTableName = {
 
 const inserts = new Map<string, Statement<object, unknown>>();
 const updates = new Map<string, Statement<object, unknown>>();
+const removals = new Map<string, Statement<object, unknown>>();
 
 /** Inserts a row with its MAC, and counts it where its table is counted. */
 export async function insertRow<T extends ProtectedTableName>(
@@ -39,13 +40,24 @@ export async function updateRow<T extends ProtectedTableName>(
   const { row_revision: revision, mac: _mac, mac_key: _key, ...columns } = removed;
   const added = mac.protect(table, { ...columns, ...change.set }, revision);
   const changed = await transaction.run(updateStatement(table), { ...added, was: revision });
-  if (changed !== 1) {
-    throw new StrongroomError('integrity_error', `a row of table ${table.table} changed by itself`);
-  }
+  if (changed !== 1) throw changedByItself(table);
   if (table.counted) {
     await recount(transaction, mac, integrityScope(table, added), { added, removed });
   }
   return added as unknown as Tables[T];
+}
+
+/** Takes away a row that was read and checked, and counts it out where its table is counted. */
+export async function removeRow<T extends ProtectedTableName>(
+  transaction: Transaction,
+  mac: RowMac,
+  table: ProtectedTable<T>,
+  row: Tables[T],
+): Promise<void> {
+  const removed = row as ProtectedColumns;
+  const was = { ...row, was: removed.row_revision };
+  if ((await transaction.run(removeStatement(table), was)) !== 1) throw changedByItself(table);
+  if (table.counted) await recount(transaction, mac, integrityScope(table, row), { removed });
 }
 
 /** Every column of a table in the order of its declaration. */
@@ -85,4 +97,24 @@ function updateStatement<T extends ProtectedTableName>(
   });
   updates.set(table.table, made);
   return made;
+}
+
+function removeStatement<T extends ProtectedTableName>(
+  table: ProtectedTable<T>,
+): Statement<object, unknown> {
+  const known = removals.get(table.table);
+  if (known !== undefined) return known;
+  const made = statement<unknown>((db, parameter) => {
+    const p = parameter as (name: string) => unknown;
+    let removal = db.deleteFrom(table.table as 'secrets');
+    for (const key of table.key) removal = removal.where(key as 'id', '=', p(key) as never);
+    return removal.where('row_revision', '=', p('was') as never);
+  });
+  removals.set(table.table, made);
+  return made;
+}
+
+/** Found at another revision than the one that was read: someone else wrote to the database. */
+function changedByItself({ table }: { readonly table: string }): StrongroomError {
+  return new StrongroomError('integrity_error', `a row of table ${table} changed by itself`);
 }

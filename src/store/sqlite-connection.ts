@@ -1,4 +1,4 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { backup, DatabaseSync, type StatementSync } from 'node:sqlite';
 
 import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
 import { translateSqliteError } from './sqlite-errors.ts';
@@ -115,6 +115,11 @@ export class SqliteConnection {
       .prepare(sql)
       .all()
       .map((row) => String(Object.values(row)[0]));
+  }
+
+  /** Copies the database into a file, page by page, through SQLite's own backup. */
+  async copy(path: string): Promise<void> {
+    await backup(this.#db, path);
   }
 
   close(): void {

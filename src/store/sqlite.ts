@@ -1,10 +1,10 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
 import { Mutex } from '../lib/mutex.ts';
 import { translateFileError } from './file-errors.ts';
-import { createPrivateFile } from './private-files.ts';
+import { createPrivateFile, syncDirectory } from './private-files.ts';
 import {
   APPLICATION_ID,
   SqliteConnection,
@@ -95,6 +95,23 @@ class SqliteStore implements Store {
     return found.length === 1 && found[0] === 'ok' ? [] : found;
   }
 
+  copy(path: string): Promise<void> {
+    return this.#writing.run(async () => {
+      const partial = `${path}.partial`;
+      rmSync(partial, { force: true });
+      try {
+        createPrivateFile(partial);
+        await this.#writer.copy(partial);
+        syncFile(partial);
+        renameSync(partial, path);
+        syncDirectory(dirname(path));
+      } catch (error) {
+        rmSync(partial, { force: true });
+        throw translateFileError(translateSqliteError(error));
+      }
+    });
+  }
+
   reopen(): Promise<void> {
     return this.#writing.run(async () => {
       this.#closeAll();
@@ -163,6 +180,15 @@ class SqliteStore implements Store {
     this.#readers = new Set();
     for (const reader of idle) reader.close();
     this.#writer.close();
+  }
+}
+
+function syncFile(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 

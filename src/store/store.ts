@@ -31,6 +31,13 @@ export interface Store {
   size(): Promise<number>;
   /** Looks for damage in the database's own structure; resolves to what was found, empty if nothing. */
   check(): Promise<readonly string[]>;
+  /**
+   * Copies the database, as it is now, into a new file that only the user can
+   * read. The file is there whole or not at all.
+   *
+   * @throws `storage_full`, `read_only`.
+   */
+  copy(path: string): Promise<void>;
   /** Drops every connection and opens new ones, after a failure that left their state unknown. */
   reopen(): Promise<void>;
   close(): Promise<void>;

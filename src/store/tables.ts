@@ -19,6 +19,12 @@ export interface SlotRow extends ProtectedColumns {
   readonly params: string;
   readonly wrapped: Uint8Array;
   readonly created_at: number;
+  /** When it last was proven to open; null if never since it was made. */
+  readonly proven_at: number | null;
+  /** Set while what opens it must still be entered back; it does not count as a slot until then. */
+  readonly pending_since: number | null;
+  /** Id of the slot that goes when this one is no longer pending. */
+  readonly replaces: string | null;
 }
 
 export interface KeyRow extends ProtectedColumns {
@@ -92,6 +98,26 @@ export interface GrantRow extends ProtectedColumns {
   readonly conditions: string | null;
   readonly created_at: number;
   readonly created_by: string | null;
+  /** Of a grant on one secret: that secret, which it follows when it is renamed. */
+  readonly secret_id: string | null;
+}
+
+export interface GroupRow extends ProtectedColumns {
+  readonly id: string;
+  readonly workspace_id: string | null;
+  readonly name: string;
+  readonly created_at: number;
+  readonly created_by: string;
+}
+
+/** A setting of a workspace, or of the vault; `value` is canonical JSON. */
+export interface SettingRow extends ProtectedColumns {
+  readonly id: string;
+  readonly workspace_id: string | null;
+  readonly name: string;
+  readonly value: string;
+  readonly updated_at: number;
+  readonly updated_by: string;
 }
 
 export interface MembershipRow extends ProtectedColumns {
@@ -123,6 +149,49 @@ export interface SecretRow extends ProtectedColumns {
   readonly updated_by: string;
   readonly deleted_at: number | null;
   readonly deleted_by: string | null;
+  /** The version of stage `previous`, until it is retired. */
+  readonly previous_version: number | null;
+  /** Since when the secret is not to be given out; null: it is active. */
+  readonly inactive_at: number | null;
+  /** Principal id of who answers for it. */
+  readonly owner: string | null;
+  /** Null is `manual`. */
+  readonly rotation_policy: string | null;
+  readonly rotation_due_at: number | null;
+  readonly rotated_at: number | null;
+  /** Canonical JSON: how a new value is generated. */
+  readonly generator: string | null;
+  /** Since when no version has a value any more; the row stays. */
+  readonly destroyed_at: number | null;
+  /** Since when the row says what it says, versions aside; null: since it was made. */
+  readonly state_since: number | null;
+  /** How many rows of `secret_states` there are; null is 0. */
+  readonly states: number | null;
+}
+
+/** What the row of a secret said for a time that is over, versions aside. */
+export interface SecretStateRow extends ProtectedColumns {
+  readonly secret_id: string;
+  /** From 1 on, in order. */
+  readonly number: number;
+  readonly workspace_id: string;
+  readonly environment_id: string;
+  readonly path: string;
+  readonly type: string;
+  readonly tags: string;
+  readonly metadata_revision: number;
+  readonly metadata: Uint8Array | null;
+  readonly expires_at: number | null;
+  readonly inactive_at: number | null;
+  readonly owner: string | null;
+  readonly rotation_policy: string | null;
+  readonly generator: string | null;
+  readonly deleted_at: number | null;
+  readonly deleted_by: string | null;
+  readonly since: number;
+  readonly until: number;
+  /** Principal id of who ended it. */
+  readonly ended_by: string;
 }
 
 export interface VersionRow extends ProtectedColumns {
@@ -134,13 +203,94 @@ export interface VersionRow extends ProtectedColumns {
   readonly created_at: number;
   readonly created_by: string;
   readonly deleted_at: number | null;
+  /** Since when there is no value any more: envelope and checksum are empty. */
   readonly destroyed_at: number | null;
+  /** 1 if `${…}` in the value stands for other secrets; null: it is literal. */
+  readonly has_references: number | null;
 }
 
 export interface LayoutRow extends ProtectedColumns {
   readonly environment_id: string;
   readonly revision: number;
   readonly envelope: Uint8Array;
+}
+
+/** One environment or folder seen through another: what `environment_id` lacks comes from the source. */
+export interface ImportRow extends ProtectedColumns {
+  readonly id: string;
+  readonly workspace_id: string;
+  readonly environment_id: string;
+  /** Ends with `/`, or is empty for the whole environment. */
+  readonly folder: string;
+  readonly source_environment_id: string;
+  readonly source_folder: string;
+  /** Of two imports the one with the higher position wins. */
+  readonly position: number;
+  readonly created_at: number;
+  readonly created_by: string;
+}
+
+/** What one principal has at a path instead of the value that all others have. */
+export interface PersonalValueRow extends ProtectedColumns {
+  readonly id: string;
+  readonly workspace_id: string;
+  readonly environment_id: string;
+  readonly path: string;
+  readonly principal_id: string;
+  readonly revision: number;
+  readonly envelope: Uint8Array;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+/** How often somebody has lately held a candidate against a secret. */
+export interface VerifyAttemptsRow extends ProtectedColumns {
+  readonly principal_id: string;
+  readonly secret_id: string;
+  readonly since: number;
+  readonly attempts: number;
+}
+
+/** Work that goes on over many transactions and begins again where it stopped. */
+export interface JobRow extends ProtectedColumns {
+  readonly id: string;
+  readonly kind: string;
+  readonly workspace_id: string | null;
+  readonly state: string;
+  /** Canonical JSON: what it was asked. */
+  readonly input: string;
+  /** Where it goes on; its form is the kind's. */
+  readonly position: string | null;
+  readonly done: number;
+  readonly total: number;
+  readonly failed: number;
+  readonly detail: string | null;
+  readonly created_at: number;
+  readonly created_by: string;
+  readonly updated_at: number;
+  /** Of one kind and workspace at most one is not finished. */
+  readonly finished_at: number | null;
+}
+
+export interface BackupRow extends ProtectedColumns {
+  readonly id: string;
+  readonly file: string;
+  readonly created_at: number;
+  readonly size_bytes: number;
+  readonly sha256: Uint8Array;
+  readonly root_key_id: string;
+  /** The audit log and its size when it was made. */
+  readonly audit_log: string;
+  readonly audit_size: number;
+  readonly secrets: number;
+  readonly versions: number;
+  /** When a restore of it was last tried with success. */
+  readonly proven_at: number | null;
+  readonly receipt: string | null;
+  readonly verified_at: number | null;
+  /** Until when the file is kept; null: nobody removes it. */
+  readonly keep_until: number | null;
+  readonly removed_at: number | null;
 }
 
 export interface IdempotencyRow {
@@ -229,6 +379,20 @@ export interface Tables {
   readonly audit_index: AuditIndexRow;
   /** How far the lazily filled `audit_index` reaches in each log. */
   readonly audit_indexed: { readonly log: number; readonly size: number };
+  readonly groups: GroupRow;
+  readonly settings: SettingRow;
+  readonly secret_states: SecretStateRow;
+  readonly imports: ImportRow;
+  readonly personal_values: PersonalValueRow;
+  readonly verify_attempts: VerifyAttemptsRow;
+  readonly jobs: JobRow;
+  readonly backups: BackupRow;
+  /** Who reads what is in the log; this is how often, filled like `audit_index`. */
+  readonly secret_reads: {
+    readonly secret_id: string;
+    readonly reads: number;
+    readonly last_read_at: number;
+  };
 }
 
 /** The name of a table. */

@@ -48,7 +48,7 @@ export class StoredAuditLog implements AsyncDisposable {
   static async create(): Promise<StoredAuditLog> {
     const directory = mkdtempSync(join(tmpdir(), 'strongroom-audit-'));
     const store = openSqlite(directory, { create: true });
-    await migrate(store, Date.now);
+    await migrate(store);
     const vaultId = uuidv7();
     const keyring = new Keyring(vaultId, { id: uuidv7(), key: createSecretKey(randomBytes(32)) });
     const macKey = keyring.create({ purpose: 'row-mac', workspaceId: null, number: 1 });

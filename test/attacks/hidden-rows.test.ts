@@ -113,6 +113,7 @@ beforeEach(async () => {
         conditions: null,
         created_at: 1,
         created_by: null,
+        secret_id: null,
       });
     }
   });

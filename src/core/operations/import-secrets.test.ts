@@ -64,6 +64,7 @@ async function withGrants(
         conditions: null,
         created_at: 1,
         created_by: null,
+        secret_id: null,
       });
     }
   });

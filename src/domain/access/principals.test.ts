@@ -133,6 +133,7 @@ describe('a principal', () => {
           conditions,
           created_at: 1,
           created_by: null,
+          secret_id: null,
         });
       }
     });

@@ -70,6 +70,7 @@ export async function createBuiltInRoles(work: Work): Promise<ReadonlyMap<string
         conditions: null,
         created_at: work.now,
         created_by: null,
+        secret_id: null,
       });
     }
   }

@@ -90,6 +90,7 @@ export async function insertVersion(
     created_by: work.actor,
     deleted_at: null,
     destroyed_at: null,
+    has_references: null,
   });
 }
 

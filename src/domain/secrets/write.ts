@@ -69,6 +69,20 @@ export async function writeSecret(
   return createSecret(work, environment, { ...change, value });
 }
 
+/** What no secret has from the beginning. */
+const NEW_SECRET = {
+  previous_version: null,
+  inactive_at: null,
+  owner: null,
+  rotation_policy: null,
+  rotation_due_at: null,
+  rotated_at: null,
+  generator: null,
+  destroyed_at: null,
+  state_since: null,
+  states: null,
+} as const;
+
 async function createSecret(
   work: Work,
   environment: Environment,
@@ -98,6 +112,7 @@ async function createSecret(
     updated_by: work.actor,
     deleted_at: null,
     deleted_by: null,
+    ...NEW_SECRET,
   });
   await insertVersion(work, place.id, 1, sealed);
   return { row, commit: toBase64Url(sealed.commit), created: true };
