@@ -1,11 +1,10 @@
 import { StrongroomError } from '../../errors.ts';
-import { SECRETS } from '../../store/protected-tables.ts';
-import { updateRow } from '../../store/rows.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { findDeleted, findSecret, requireSecret } from './find.ts';
 import { casMismatch, secretExists } from './secret-errors.ts';
+import { changeState } from './states.ts';
 
 /**
  * Deletes the secret at a path. It can be restored, and its name is free at once.
@@ -21,10 +20,7 @@ export async function deleteSecret(
   if (cas !== undefined && cas !== row.current_version) {
     throw casMismatch(row.current_version, cas);
   }
-  return updateRow(work.transaction, work.mac, SECRETS, {
-    from: row,
-    set: { deleted_at: work.now, deleted_by: work.actor },
-  });
+  return changeState(work, row, { deleted_at: work.now, deleted_by: work.actor });
 }
 
 /**
@@ -50,8 +46,10 @@ export async function undeleteSecret(
       { details: { environment: environment.name, path } },
     );
   }
-  return updateRow(work.transaction, work.mac, SECRETS, {
-    from: row,
-    set: { deleted_at: null, deleted_by: null, updated_at: work.now, updated_by: work.actor },
+  return changeState(work, row, {
+    deleted_at: null,
+    deleted_by: null,
+    updated_at: work.now,
+    updated_by: work.actor,
   });
 }

@@ -10,6 +10,7 @@ import type { Environment } from '../workspaces/directory.ts';
 import { findSecret } from './find.ts';
 import { openMetadata, sealMetadata } from './metadata.ts';
 import { casMismatch, secretExists, secretNotFound } from './secret-errors.ts';
+import { changeState } from './states.ts';
 import { mergeFields, toRecord, wipeRecord, type ValueInput } from './value.ts';
 import { insertVersion, readVersion, sealVersion } from './versions.ts';
 
@@ -124,19 +125,25 @@ async function changeSecret(
   change: SecretChange,
 ): Promise<SecretWritten> {
   const next = await nextVersion(work, current, change);
-  const row = await updateRow(work.transaction, work.mac, SECRETS, {
-    from: current,
-    set: {
-      current_version: next?.version ?? current.current_version,
-      current_commit: next?.commit ?? current.current_commit,
-      type: change.type ?? current.type,
-      tags: change.tags === undefined ? current.tags : encodeTags(change.tags),
-      ...(await nextMetadata(work, current, change.description)),
-      expires_at: change.expiresAt === undefined ? current.expires_at : change.expiresAt,
-      updated_at: work.now,
-      updated_by: work.actor,
-    },
-  });
+  const attributes = {
+    type: change.type ?? current.type,
+    tags: change.tags === undefined ? current.tags : encodeTags(change.tags),
+    ...(await nextMetadata(work, current, change.description)),
+    expires_at: change.expiresAt === undefined ? current.expires_at : change.expiresAt,
+  };
+  const set = {
+    ...attributes,
+    current_version: next?.version ?? current.current_version,
+    current_commit: next?.commit ?? current.current_commit,
+    updated_at: work.now,
+    updated_by: work.actor,
+  };
+  const isNewState = Object.entries(attributes).some(
+    ([name, value]) => current[name as keyof typeof attributes] !== value,
+  );
+  const row = isNewState
+    ? await changeState(work, current, set)
+    : await updateRow(work.transaction, work.mac, SECRETS, { from: current, set });
   return {
     row,
     commit: next === undefined ? undefined : toBase64Url(next.commit),
