@@ -1,16 +1,92 @@
 import { basename } from 'node:path';
 
 import type { SecurityContext } from './core/context.ts';
+import type { WorkReport } from './core/due-work.ts';
+import { checkSchedule, runDueWork, Scheduler, type ScheduleOptions } from './core/scheduler.ts';
 import { initVault, type FirstSlot, type NewVault } from './core/init-vault.ts';
 import { openVault } from './core/open-vault.ts';
+import { restoreVault, type RestoredVault } from './core/restore-vault.ts';
+import type { VaultEnvironment } from './core/environment.ts';
 import { createSession, type Session } from './core/session.ts';
 import type { UnsealedVault } from './core/vault.ts';
+import { verifyBackupFile, type BackupFacts } from './domain/backup/verify-file.ts';
 import type { StrongroomError } from './errors.ts';
 import type { Clock } from './lib/ids.ts';
 import type { SlotKey } from './seal/slot.ts';
 
 export type { CallOptions, SecurityContext } from './core/context.ts';
+export type { BackupSummary } from './core/operations/backup-view.ts';
+export type { CreateBackupInput } from './core/operations/create-backup.ts';
+export type {
+  BackupsPruned,
+  BackupVerified,
+  PruneBackupsInput,
+  ScheduledBackup,
+  ScheduledBackupInput,
+  VerifyBackupInput,
+} from './core/operations/keep-backups.ts';
+export type {
+  PartsRestored,
+  RestoredSecret,
+  RestorePartsInput,
+} from './core/operations/restore-parts.ts';
+export type { RestoredVault } from './core/restore-vault.ts';
+export type { BackupFacts } from './domain/backup/verify-file.ts';
+export type {
+  EnvironmentPlace,
+  GetOptions,
+  Injected,
+  InjectOptions,
+  VaultEnvironment,
+} from './core/environment.ts';
+export type { TaskName, WorkFailure, WorkReport } from './core/due-work.ts';
 export type { FirstSlot, NewVault } from './core/init-vault.ts';
+export type { SecretAccess } from './domain/access/secret-grants.ts';
+export type { Conditions, Day, TimeWindow } from './domain/access/conditions.ts';
+export type {
+  AccessCase,
+  AccessExplained,
+  AccessHolder,
+  AccessHolders,
+  AccessQuestion,
+  AccessTested,
+  ExplainInput,
+  HeldRule,
+  StatedCircumstances,
+  TestAccessInput,
+  WhoCanInput,
+} from './core/operations/access-explain.ts';
+export type {
+  AccessReplayed,
+  AccessShift,
+  ProposedGrant,
+  ReplayInput,
+} from './core/operations/access-replay.ts';
+export type {
+  GrantInput,
+  GrantList,
+  ListGrantsInput,
+  RevokeInput,
+} from './core/operations/access-rules.ts';
+export type { PageInput, ScopeInput } from './core/operations/access-scope.ts';
+export type { GrantSummary } from './core/operations/grant-view.ts';
+export type {
+  PrincipalInput,
+  PrincipalList,
+  PrincipalOperations,
+  PrincipalSummary,
+  RenamePrincipalInput,
+} from './core/operations/principals.ts';
+export type {
+  ListSetsInput,
+  Membership,
+  MembershipChanged,
+  MembershipInput,
+  SetDescription,
+  SetInput,
+  SetList,
+  SetSummary,
+} from './core/operations/sets.ts';
 export type {
   AuditEntries,
   AuditExportPart,
@@ -19,29 +95,145 @@ export type {
   QueryAuditInput,
 } from './core/operations/audit.ts';
 export type {
+  DescribeSecretInput,
   SecretDescription,
   SecretHistory,
   SecretHistoryInput,
   SecretVersion,
 } from './core/operations/describe-secret.ts';
 export type {
+  DiffSecretsInput,
+  SecretDifference,
+  SecretsDiff,
+} from './core/operations/diff-secrets.ts';
+export type {
+  CopySecretInput,
+  MoveSecretInput,
+  RenameSecretInput,
+  SecretPlaced,
+  SecretsPlaced,
+} from './core/operations/place-secret.ts';
+export type { Promoted, PromoteInput } from './core/operations/promote.ts';
+export type {
+  RewindSecretsInput,
+  SecretsUndone,
+  SecretUndone,
+  UndoChangeInput,
+} from './core/operations/undo-change.ts';
+export type { DueList, DueSecret, DueSecretsInput } from './core/operations/due-secrets.ts';
+export type { GeneratedValue, GenerateValueInput } from './core/operations/generate-value.ts';
+export type {
   ImportedSecret,
   ImportSecretsInput,
   LayoutInput,
   SecretsImported,
 } from './core/operations/import-secrets.ts';
+export type {
+  FolderAddress,
+  ImportInput,
+  ImportSummary,
+  ListImportsInput,
+} from './core/operations/inherit.ts';
+export type { JobSummary, ListJobsInput } from './core/operations/jobs.ts';
+export type { KeyStatus, WorkspaceKeys, WorkspaceKeyStatus } from './core/operations/key-status.ts';
+export type {
+  BatchDone,
+  KeyRotated,
+  KeysRetired,
+  RetireKeysInput,
+  RewrapInput,
+  RotateKeyInput,
+} from './core/operations/keys.ts';
+export type { DestroySecretInput, SecretDestroyed } from './core/operations/destroy-secret.ts';
 export type { ListSecretsInput, SecretList } from './core/operations/list-secrets.ts';
-export type { Health } from './core/operations/read-health.ts';
+export type {
+  Health,
+  ReadHealthInput,
+  SlotHealth,
+  WorkspaceNumbers,
+} from './core/operations/read-health.ts';
+export type {
+  BeginRootInput,
+  RenewedSlot,
+  RootBegun,
+  RootHandover,
+  RootRotated,
+  RotateRootInput,
+} from './core/operations/root-key.ts';
+export type {
+  AddSlotInput,
+  ConfirmSlotInput,
+  DrillInput,
+  Drilled,
+  RemoveSlotInput,
+  SlotAdded,
+  SlotConfirmed,
+  SlotRemoved,
+} from './core/operations/slots.ts';
+export type { OlderBackup, SlotSummary } from './core/slots.ts';
+export type {
+  ListOverridesInput,
+  Override,
+  OverrideSecretInput,
+} from './core/operations/overrides.ts';
 export type { ReadSecretInput, SecretRead } from './core/operations/read-secret.ts';
+export type {
+  EnvironmentNames,
+  EnvironmentNamesInput,
+  EnvironmentResolved,
+  ResolveEnvironmentInput,
+} from './core/operations/resolve-environment.ts';
+export type {
+  EffectiveSecret,
+  ResolveSecretInput,
+  SecretResolved,
+  ValueSource,
+} from './core/operations/resolve-secret.ts';
+export type {
+  PreviousRetired,
+  RetirePreviousInput,
+  RollBackInput,
+  RotateSecretInput,
+  SecretRotated,
+} from './core/operations/rotate-secret.ts';
+export type { JobsBegun } from './core/operations/run-jobs.ts';
 export type { AttributesInput } from './core/operations/schema.ts';
 export type { SecretAddress } from './core/operations/secret-address.ts';
-export type { SecretSummary } from './core/operations/secret-view.ts';
-export type { DeleteSecretInput } from './core/operations/trash-secret.ts';
+export type {
+  ExpiringSecretsInput,
+  SearchSecretsInput,
+  SecretFound,
+  SecretsFound,
+} from './core/operations/search-secrets.ts';
+export type { SecretSummary, SecretSummaryAfter } from './core/operations/secret-view.ts';
+export type { SecretStatistics } from './core/operations/statistics.ts';
+export type {
+  ReadSettingsInput,
+  Settings,
+  SettingView,
+  WriteSettingInput,
+} from './core/operations/settings.ts';
+export type {
+  DeletedSecret,
+  ListTrashInput,
+  PurgeTrashInput,
+  TrashList,
+  TrashPurged,
+} from './core/operations/trash.ts';
+export type { DeleteSecretInput, UndeleteSecretInput } from './core/operations/trash-secret.ts';
+export type {
+  ChecksumsVerified,
+  DamagedSecret,
+  VerifyChecksumsInput,
+} from './core/operations/verify-checksums.ts';
+export type { SecretVerified, VerifySecretInput } from './core/operations/verify-secret.ts';
 export type {
   CreateEnvironmentInput,
   CreateWorkspaceInput,
+  DeleteWorkspaceInput,
   EnvironmentSummary,
   ListEnvironmentsInput,
+  WorkspaceDeleted,
   WorkspaceSummary,
 } from './core/operations/workspaces.ts';
 export type {
@@ -50,14 +242,24 @@ export type {
   UpdateSecretInput,
   WriteSecretInput,
 } from './core/operations/write-secret.ts';
+export type { RotationPlace, RotationReport, RotationSelection } from './core/rotate-many.ts';
+export type { ScheduleOptions } from './core/scheduler.ts';
 export type { Session } from './core/session.ts';
 export type { Capability } from './domain/access/capability.ts';
 export type { AuditEntry, Outcome } from './domain/audit/entry.ts';
 export type { LogVerified } from './domain/audit/verify-log.ts';
+export type { JsonValue } from './domain/secrets/metadata.ts';
+export type { SecretCounts } from './domain/secrets/statistics.ts';
 export type { SingleValue, ValueInput, ValueOutput } from './domain/secrets/value.ts';
+export type {
+  ComplexityRules,
+  SettingName,
+  SettingScope,
+} from './domain/settings/known-settings.ts';
 export type { ErrorCode, ErrorDetails } from './errors.ts';
 export type { SecretType } from './formats/secret-type.ts';
-export type { SlotKey } from './seal/slot.ts';
+export type { NewSlot, SlotKey, SlotKind } from './seal/slot.ts';
+export { rotateMany, rotateWith } from './core/rotate-many.ts';
 export { StrongroomError } from './errors.ts';
 export { maskSecret } from './mask.ts';
 export { SecretValue } from './secret-value.ts';
@@ -79,6 +281,11 @@ export interface OpenOptions {
   readonly now?: Clock | undefined;
   /** The directory of key files and checkpoints. Default: the user's configuration directory. */
   readonly configDirectory?: string | undefined;
+  /**
+   * Does the work that is due while the vault is open: rotations by policy, trash whose
+   * retention is over, keys, backups. Default: nothing of the kind; `strongroom jobs run` does it too.
+   */
+  readonly schedule?: boolean | ScheduleOptions | undefined;
 }
 
 /** Options of {@link init}. */
@@ -92,10 +299,12 @@ export interface InitOptions extends Pick<OpenOptions, 'path' | 'now' | 'configD
 /** An open, unsealed vault. One process has it at a time. */
 export class Vault implements AsyncDisposable {
   readonly #vault: UnsealedVault;
+  readonly #scheduler: Scheduler;
 
   /** @internal Use {@link open}. */
-  constructor(vault: UnsealedVault) {
+  constructor(vault: UnsealedVault, scheduler: Scheduler) {
     this.#vault = vault;
+    this.#scheduler = scheduler;
   }
 
   /** The vault's id. */
@@ -141,9 +350,45 @@ export class Vault implements AsyncDisposable {
     return createSession(this.#vault, context, 'library');
   }
 
+  /**
+   * An environment as an application uses it: one value, all values, the address of a database,
+   * an API key, or all of it in `process.env`.
+   *
+   * @param name - Such as `production`.
+   * @param context - Who acts, and in which workspace; the rest as for {@link Vault.as}.
+   * @throws TypeError if no principal is named, or a member is not of its type.
+   *
+   * @example
+   * const production = vault.environment('production', { principal: 'ada' });
+   * using url = await production.databaseUrl();
+   */
+  environment(
+    name: string,
+    context: SecurityContext & { readonly workspace?: string | undefined },
+  ): VaultEnvironment {
+    const { workspace, ...caller } = context;
+    return this.as(caller).environment(name, { workspace });
+  }
+
+  /**
+   * Does the work that is due, once: rotations by policy, trash whose retention
+   * is over, keys, backups. Each piece goes on record in the name of the system.
+   *
+   * @param context - Who asks for it: needs `admin` on `sys/jobs`.
+   * @returns What was done, and what failed and is tried again the next time.
+   * @throws {@link StrongroomError} `denied`, `principal_unknown`.
+   *
+   * @example
+   * const { done, failures } = await vault.runDueWork({ principal: 'ada' });
+   */
+  runDueWork(context: SecurityContext): Promise<WorkReport> {
+    return runDueWork(this.as(context), this.#scheduler);
+  }
+
   /** Finishes what is under way, signs the log, and lets another process have the vault. */
-  close(): Promise<void> {
-    return this.#vault.close();
+  async close(): Promise<void> {
+    await this.#scheduler.stop();
+    await this.#vault.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -157,6 +402,7 @@ export class Vault implements AsyncDisposable {
  * @throws {@link StrongroomError} `vault_not_found`, `vault_in_use` (naming the holder), `wrong_key`,
  * `key_not_found`, `key_file_exposed`, `integrity_error`, `audit_tampered`, `rollback_detected`,
  * `schema_too_new`, `database_corrupt`, `read_only`, `storage_full`.
+ * @throws RangeError if the schedule's `everyMs` is out of range.
  *
  * @example
  * import { open } from 'strongroom';
@@ -167,12 +413,19 @@ export class Vault implements AsyncDisposable {
  * const { value } = await session.secrets.read({ environment: 'development', path: 'API_KEY' });
  */
 export async function open(options: OpenOptions): Promise<Vault> {
-  const { path, seal, ...rest } = options;
+  const { path, seal, schedule = false, ...rest } = options;
+  const scheduling = typeof schedule === 'boolean' ? {} : { ...schedule };
+  checkSchedule(scheduling);
   const keys = seal === undefined || Array.isArray(seal) ? seal : [seal];
   const holder = basename(process.argv[1] ?? process.title);
-  return new Vault(
-    await openVault(path, { ...rest, keys: keys as readonly SlotKey[] | undefined, holder }),
-  );
+  const vault = await openVault(path, {
+    ...rest,
+    keys: keys as readonly SlotKey[] | undefined,
+    holder,
+  });
+  const scheduler = new Scheduler(vault, options.now ?? Date.now, scheduling);
+  if (schedule !== false) scheduler.start();
+  return new Vault(vault, scheduler);
 }
 
 /**
@@ -188,4 +441,52 @@ export async function open(options: OpenOptions): Promise<Vault> {
 export async function init(options: InitOptions): Promise<NewVault> {
   const { path, ...rest } = options;
   return initVault(path, rest);
+}
+
+/** Options of {@link restore}. */
+export interface RestoreOptions extends Pick<
+  OpenOptions,
+  'path' | 'seal' | 'now' | 'configDirectory'
+> {
+  /** The backup. */
+  readonly file: string;
+  /** Name of who decides to restore; on record in the restored vault's new audit log. */
+  readonly by: string;
+}
+
+/**
+ * Restores a whole vault from a backup into an empty directory. The backup is
+ * read to its end before anything is written, and the vault is there whole or
+ * not at all.
+ *
+ * @throws {@link StrongroomError} `backup_damaged`, `schema_too_new`, `file_not_found`, `wrong_key`,
+ * `key_not_found` and the other codes of opening, `vault_exists`, `file_exists`, `storage_full`,
+ * `read_only`.
+ *
+ * @example
+ * const file = '/mnt/backups/strongroom-….backup';
+ * const { secrets } = await restore({ file, path: '.strongroom', by: 'ada' });
+ */
+export async function restore(options: RestoreOptions): Promise<RestoredVault> {
+  const { path, seal, ...rest } = options;
+  const keys = seal === undefined || Array.isArray(seal) ? seal : [seal];
+  return restoreVault(path, { ...rest, keys: keys as readonly SlotKey[] | undefined });
+}
+
+/**
+ * Tells from the public key alone whether a backup is whole and unchanged.
+ * Needs neither the vault nor anything that opens it.
+ *
+ * @param options - The file, and the key as `session.backups.key()` gives it.
+ * @throws {@link StrongroomError} `backup_damaged`, `backup_unverifiable`, `file_not_found`,
+ * `schema_too_new`, `invalid_input`.
+ *
+ * @example
+ * const { createdAt, sha256 } = await verifyBackup({ file, verifierKeys });
+ */
+export async function verifyBackup(options: {
+  readonly file: string;
+  readonly verifierKeys: string;
+}): Promise<BackupFacts> {
+  return verifyBackupFile(options.file, options.verifierKeys);
 }

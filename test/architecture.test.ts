@@ -59,10 +59,14 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const VALUES_FOR_CLI: Readonly<Record<string, string>> = {
   'core/init-vault.ts': 'makes a vault',
   'core/open-vault.ts': 'opens it',
+  'core/restore-vault.ts': 'makes a vault from a backup',
+  'core/rotate-many.ts': 'rotates many secrets, each for itself',
+  'core/scheduler.ts': 'does the work that is due',
   'core/session.ts': 'calls its operations as somebody',
   'domain/audit/read-export-lines.ts': 'verifies an export without a vault',
   'domain/audit/verify-export.ts': 'verifies an export without a vault',
   'domain/audit/verify-proof.ts': 'verifies a proof without a vault',
+  'domain/backup/verify-file.ts': 'verifies a backup without a vault',
   'domain/secrets/limits.ts': 'refuses a file before anything is asked or made',
   'domain/secrets/path.ts': 'refuses a file before anything is asked or made',
   'domain/secrets/secret-errors.ts': 'refuses a file before anything is asked or made',
@@ -189,9 +193,13 @@ describe('plaintext', () => {
   /** Where values are taken out of their wrapper, and why. */
   const REVEALED_IN: readonly string[] = [
     'cli/commands/export.ts',
+    'cli/commands/generate.ts',
     'cli/commands/get.ts',
+    'cli/plain-value.ts',
     'cli/read-environment.ts',
     'cli/recovery-kit.ts',
+    'cli/reference-note.ts',
+    'core/environment.ts',
     'core/idempotency.ts',
     'core/operations/import-secrets.ts',
     'domain/secrets/value.ts',
@@ -206,6 +214,11 @@ describe('plaintext', () => {
       .filter((file) => /\.reveal(?:Bytes)?\(/.test(readFileSync(file, 'utf8')))
       .map((file) => relative(src, file));
     expect(found.toSorted()).toEqual(REVEALED_IN);
+  });
+
+  it('of the root key is asked for where slots are made, and nowhere else', () => {
+    const users = files.filter((file) => readFileSync(file, 'utf8').includes('.withRoot('));
+    expect(users.map((file) => relative(src, file))).toEqual(['core/operations/slots.ts']);
   });
 
   it('is compared through one function only', () => {

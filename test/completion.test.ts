@@ -26,7 +26,7 @@ function offered(...words: readonly string[]): readonly string[] {
 }
 
 test('commands are completed, and those below them', () => {
-  expect(offered('strongroom', 'un')).toEqual(['undelete']);
+  expect(offered('strongroom', 'un')).toEqual(['undelete', 'undo']);
   expect(offered('strongroom', '')).not.toContain('__complete');
   expect(offered('strongroom', 'audit', 'ver')).toEqual(['verify', 'verify-proof']);
   expect(offered('strongroom', 'env', '')).toEqual(['create', 'list']);

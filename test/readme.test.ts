@@ -183,6 +183,14 @@ const FILES: Readonly<Record<string, string>> = {
   'deploy.sh': '#!/bin/sh\necho deployed "$@"\n',
   'deploy/production.env': 'API_KEY=not-a-real-key\nPORT=80\n',
   'deploy/settings.json': '{"API_KEY":"not-a-real-key","db":{"user":"shop","password":"no"}}',
+  'policy-tests.yaml':
+    'cases:\n' +
+    '  - { principal: alice, capability: read, resource: default/staging/db/HOST, expected: allow }\n' +
+    '  - { principal: alice, capability: write, resource: default/staging/db/HOST, expected: deny }\n' +
+    '  - { principal: alice, capability: read, resource: default/production/db/HOST, expected: deny }\n',
+  'change.yaml':
+    'add:\n' +
+    '  - { subject: user:alice, effect: deny, can: [read], pattern: default/staging/db/** }\n',
   'deploy/settings.yaml': 'API_KEY: not-a-real-key\nPORT: 8080\n',
 };
 

@@ -1,12 +1,13 @@
 import type { ListSecretsInput } from '../core/operations/list-secrets.ts';
-import type { SecretRead } from '../core/operations/read-secret.ts';
+import type { SecretResolved } from '../core/operations/resolve-secret.ts';
 import type { SecretSummary } from '../core/operations/secret-view.ts';
 import type { Session } from '../core/session.ts';
-import { StrongroomError } from '../errors.ts';
+import type { ValueOutput } from '../domain/secrets/value.ts';
+import { StrongroomError, type ErrorCode } from '../errors.ts';
 import type { FieldContent } from '../formats/secret-content.ts';
 import type { ExportedSecret } from '../formats/variables.ts';
 import type { SecretValue } from '../secret-value.ts';
-import { nearest } from './suggest.ts';
+import { withSuggestion } from './suggest.ts';
 
 /** Which secrets are asked for. */
 export interface Selection {
@@ -50,26 +51,48 @@ export async function listSecrets(
 }
 
 /**
- * Reads secrets of an environment. Each has its own entry in the audit log;
- * all are asked for at once, so that they are put on record together.
+ * Reads what is in effect in an environment, all in one call. Each secret has
+ * its own entry in the audit log.
  *
  * @throws {@link StrongroomError} `secret_not_found` if a name in `only` or `except` is not there.
  */
 export async function readEnvironment(
   session: Session,
   selection: Selection,
-): Promise<readonly SecretRead[]> {
-  const { workspace, environment, only, except } = selection;
-  const { secrets } = await listSecrets(session, { workspace, environment });
-  const left = except === undefined ? undefined : new Set(choose(secrets, except, environment));
-  const chosen = choose(secrets, only, environment).filter((each) => left?.has(each) !== true);
-  return Promise.all(
-    chosen.map(({ path }) => session.secrets.read({ workspace, environment, path })),
-  );
+): Promise<readonly SecretResolved[]> {
+  const { workspace, environment } = selection;
+  try {
+    return (await session.environments.resolve(selection)).secrets;
+  } catch (error) {
+    if (!(error instanceof StrongroomError)) throw error;
+    const path = String(error.details['path']);
+    if (REFERENCE_CODES.has(error.code)) throw sayingExcept(error, path);
+    return await withSuggestion(session, { workspace, environment, path }, () =>
+      Promise.reject(error),
+    );
+  }
+}
+
+/** Errors of one secret that would keep all others back. */
+const REFERENCE_CODES: ReadonlySet<ErrorCode> = new Set([
+  'reference_not_found',
+  'reference_cycle',
+  'reference_limit',
+  'binary_value',
+]);
+
+function sayingExcept(error: StrongroomError, path: string): StrongroomError {
+  const { code, message, details, hint } = error;
+  const except = `leave it out with --except ${path}`;
+  return new StrongroomError(code, message, {
+    details,
+    hint: hint === undefined ? except : `${hint}; or ${except}`,
+    cause: error,
+  });
 }
 
 /** Takes the values out of what was read; what was read is wiped. */
-export function toExported(secret: SecretRead): ExportedSecret {
+export function toExported(secret: ValueOutput & { readonly path: string }): ExportedSecret {
   const { path } = secret;
   if (secret.kind === 'fields') {
     const fields = Object.entries(secret.fields).map(
@@ -86,35 +109,4 @@ export function toExported(secret: SecretRead): ExportedSecret {
 function takeOut(secret: SecretValue): FieldContent {
   using value = secret;
   return value.kind === 'text' ? value.reveal() : value.revealBytes();
-}
-
-function choose(
-  all: readonly SecretSummary[],
-  only: readonly string[] | undefined,
-  environment: string,
-): readonly SecretSummary[] {
-  if (only === undefined) return all;
-  const chosen = new Set<SecretSummary>();
-  for (const name of only) {
-    const exact = all.filter(({ path }) => path === name);
-    const found = exact.length > 0 ? exact : all.filter(({ path }) => lastOf(path) === name);
-    if (found.length === 0) throw notThere(name, all, environment);
-    for (const secret of found) chosen.add(secret);
-  }
-  return all.filter((secret) => chosen.has(secret));
-}
-
-function notThere(name: string, all: readonly SecretSummary[], environment: string): Error {
-  const near = nearest(
-    name,
-    all.map(({ path }) => path),
-  );
-  return new StrongroomError('secret_not_found', `there is no secret ${name} in ${environment}`, {
-    details: { path: name, environment },
-    ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
-  });
-}
-
-function lastOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

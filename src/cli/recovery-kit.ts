@@ -55,7 +55,7 @@ export class Handover implements Disposable {
   }
 
   /** Gives the recovery key and the shares to people, once. */
-  give(made: NewVault): HandedOver {
+  give(made: Pick<NewVault, 'recovery' | 'shares'>): HandedOver {
     if (made.shares !== undefined) this.#giveShares(made.shares);
     if (made.recovery !== undefined) this.#giveRecovery(made.recovery);
     return {

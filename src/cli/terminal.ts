@@ -25,6 +25,7 @@ export class Terminal {
   #isJson: boolean;
   #assumeYes: boolean;
   #hasOutput = false;
+  #hasProgress = false;
   readonly #told = new Set<string>();
 
   constructor(options: { readonly json: boolean; readonly yes: boolean }) {
@@ -106,7 +107,16 @@ export class Terminal {
 
   /** Tells the person something that is not the result. With `--json` nobody is told. */
   note(message: string): void {
-    if (!this.isJson) writeError(`strongroom: ${printable(message)}\n`);
+    const erased = this.#hasProgress ? '\r\u001B[K' : '';
+    this.#hasProgress = false;
+    if (!this.isJson) writeError(`${erased}strongroom: ${printable(message)}\n`);
+  }
+
+  /** Shows how far something is, in place of what was shown before; on a terminal alone. */
+  progress(message: string): void {
+    if (this.isJson || !this.isErrorTerminal) return;
+    this.#hasProgress = true;
+    writeError(`\r\u001B[K${printable(message)}`);
   }
 
   /** Tells something of consequence, also to a program: with `--json`, as JSON. */
@@ -166,6 +176,23 @@ export class Terminal {
     });
     if (isCancel(answer)) throw new StrongroomError('usage', 'nothing was changed');
     return answer;
+  }
+
+  /**
+   * Asks for text that may be seen.
+   *
+   * @throws {@link StrongroomError} `usage` if nobody can be asked, or the person gave up.
+   */
+  async askText(question: string): Promise<string> {
+    if (!this.canAsk) {
+      throw new StrongroomError('usage', 'there is no terminal to ask at', {
+        hint: 'say --yes to answer every question',
+      });
+    }
+    const { text, isCancel } = await import('@clack/prompts');
+    const answer = await text({ message: printable(question), output: process.stderr });
+    if (isCancel(answer)) throw new StrongroomError('usage', 'nothing was changed');
+    return answer ?? '';
   }
 
   /**

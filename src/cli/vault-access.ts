@@ -44,7 +44,7 @@ export interface OpeningOptions {
 export async function withSession<T>(
   options: GlobalOptions,
   terminal: Terminal,
-  work: (session: Session) => Promise<T>,
+  work: (session: Session, vault: UnsealedVault) => Promise<T>,
   opening: OpeningOptions = {},
 ): Promise<T> {
   const { vault } = await unseal(options, terminal, opening);
@@ -54,7 +54,7 @@ export async function withSession<T>(
   const context = { principal: principal.value, userAgent: 'strongroom-cli' };
   try {
     const session = createSession(vault, context, 'cli');
-    return await withEnvironmentSuggestion(session, () => work(session));
+    return await withEnvironmentSuggestion(session, () => work(session, vault));
   } catch (error) {
     throw withPrincipalHint(error, principal);
   } finally {

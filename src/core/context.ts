@@ -1,7 +1,7 @@
 import type { Capability } from '../domain/access/capability.ts';
 
 /** Which way in a call came. */
-export type Face = 'library' | 'cli';
+export type Face = 'library' | 'cli' | 'scheduler';
 
 /** Who calls, and from where. There is no call without one. */
 export interface SecurityContext {
@@ -13,6 +13,8 @@ export interface SecurityContext {
   readonly userAgent?: string | undefined;
   /** A session of the caller's own. Only an HMAC of it goes on record. */
   readonly sessionId?: string | undefined;
+  /** Whether the caller has proven a second factor. Default: not known. */
+  readonly mfa?: boolean | undefined;
   /** Narrows what these calls may do, whatever the principal's rights. */
   readonly can?: readonly Capability[] | undefined;
 }

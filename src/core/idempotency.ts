@@ -5,10 +5,10 @@ import { hmacSha256 } from '../crypto/mac.ts';
 import { StrongroomError } from '../errors.ts';
 import { concat, tuple, utf8, utf8Decode, wipe } from '../lib/bytes.ts';
 import { equalBytes } from '../lib/compare.ts';
-import { uuidText } from '../lib/ids.ts';
 import { SecretValue } from '../secret-value.ts';
 import { statement, type Parameters } from '../store/statement.ts';
 import type { IdempotencyRow } from '../store/tables.ts';
+import { answerContext, type AnswerKey } from '../domain/keys/answer-context.ts';
 import type { Work } from '../domain/work.ts';
 
 const KEPT_MS = 24 * 60 * 60 * 1000;
@@ -77,21 +77,15 @@ export async function runOnce<T>(
   const fingerprint = work.keyring.fingerprintKey();
   const label = (name: string, parts: readonly (Uint8Array | string)[]): Uint8Array =>
     macOfTuple(fingerprint.key, [`strongroom/v1/idempotency/${name}`, ...parts]);
-  const row: RowKey & Pick<IdempotencyRow, 'input_mac'> = {
+  const row: AnswerKey = {
     principal_id: work.actor,
     workspace_id: call.workspaceId,
     operation: call.operation,
+    fingerprint_key: fingerprint.number,
     key_mac: label('key', [call.key]),
     input_mac: macOfInput(call.input, (encoded) => label('input', [encoded])),
   };
-  const subject = label('answer', [
-    work.actor,
-    call.workspaceId,
-    call.operation,
-    row.key_mac,
-    row.input_mac,
-  ]);
-  const context = answerContext(work, call.workspaceId, uuidText(subject.subarray(0, 16)));
+  const context = answerContext(work.keyring, row);
   await work.transaction.run(removeOld, {
     principalId: work.actor,
     before: work.now - KEPT_MS,
@@ -102,7 +96,6 @@ export async function runOnce<T>(
   const answer = await apply();
   await work.transaction.run(insert, {
     ...row,
-    fingerprint_key: fingerprint.number,
     answer: await sealAnswer(work, context, answer),
     created_at: work.now,
   });
@@ -153,17 +146,6 @@ async function requireRoom(work: Work): Promise<void> {
       `at most ${PER_PRINCIPAL_MAX} idempotency keys are kept for one principal in 24 hours`,
     );
   }
-}
-
-function answerContext(work: Work, workspaceId: string, subjectId: string): EnvelopeContext {
-  return {
-    domain: 'idempotency',
-    vaultId: work.keyring.vaultId,
-    workspaceId,
-    environmentId: workspaceId,
-    subjectId,
-    number: 0,
-  };
 }
 
 function macOfTuple(key: KeyObject, parts: readonly (Uint8Array | string)[]): Uint8Array {

@@ -29,7 +29,7 @@ import { openSqlite } from '../store/sqlite.ts';
 import type { SlotRow } from '../store/tables.ts';
 import type { Unprotected } from '../store/row-mac.ts';
 import { acquireVaultLock } from '../store/vault-lock.ts';
-import { rowMacOf } from './open-vault.ts';
+import { rowMacOf } from './unseal-rows.ts';
 import { writeOutsideCheckpoint } from './outside-checkpoint.ts';
 
 /** A slot to begin with; a key file's place is chosen unless it is given. */
@@ -67,7 +67,8 @@ interface Handover {
 
 const GLOBAL_KEYS: readonly KeyPurpose[] = ['row-mac', 'checksum', 'fingerprint'];
 const BUILDING = '.init-';
-const LOCK_FILES: readonly string[] = ['lock.db', 'lock.json'];
+/** What taking the lock leaves in a directory. */
+export const LOCK_FILES: readonly string[] = ['lock.db', 'lock.json'];
 
 /**
  * Makes a vault. It is built beside its place and put there in one step: a
@@ -82,7 +83,7 @@ export async function initVault(directory: string, options: InitVaultOptions): P
   const absent = [directory, ...LOCK_FILES.map((name) => join(directory, name))].filter(
     (path) => !existsSync(path),
   );
-  const lock = await lockedDirectory(directory);
+  const lock = await lockedDirectory(directory, 'strongroom init');
   const building = join(directory, `${BUILDING}${uuidv7()}`);
   const vaultId = uuidv7(options.now);
   const files = vaultConfigFiles(vaultId, options.configDirectory);
@@ -233,7 +234,11 @@ async function createSlots(
   return rows;
 }
 
-async function lockedDirectory(directory: string): Promise<{ release(): void }> {
+/** Makes the directory of a vault that is to be there, and takes its lock. */
+export async function lockedDirectory(
+  directory: string,
+  holder: string,
+): Promise<{ release(): void }> {
   try {
     createPrivateDirectory(directory);
   } catch (cause) {
@@ -244,7 +249,7 @@ async function lockedDirectory(directory: string): Promise<{ release(): void }> 
       cause,
     });
   }
-  return acquireVaultLock(directory, { holder: 'strongroom init', waitMs: 0 });
+  return acquireVaultLock(directory, { holder, waitMs: 0 });
 }
 
 function requireNone(directory: string): void {
@@ -255,7 +260,7 @@ function requireNone(directory: string): void {
 }
 
 /** A vault whose place is not certain to be kept is no vault: its key is about to be removed. */
-function putInPlace(from: string, to: string): void {
+export function putInPlace(from: string, to: string): void {
   renameSync(from, to);
   try {
     syncDirectory(dirname(to));
@@ -276,7 +281,7 @@ function takeBack(files: readonly string[]): void {
 }
 
 /** A file, or a directory that is empty. */
-function removeQuietly(path: string): void {
+export function removeQuietly(path: string): void {
   try {
     if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) rmdirSync(path);
     else rmSync(path, { force: true });

@@ -2,29 +2,23 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 
 import { selfTest } from '../crypto/self-test.ts';
-import { AuditLog } from '../domain/audit/audit-log.ts';
-import { newestState } from '../domain/audit/newest-state.ts';
-import { allLogs } from '../domain/audit/log-queries.ts';
-import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
-import { isUuid, type Clock } from '../lib/ids.ts';
-import { Keyring } from '../keys/keyring.ts';
+import type { AuditLog } from '../domain/audit/audit-log.ts';
+import { StrongroomError } from '../errors.ts';
+import type { Clock } from '../lib/ids.ts';
 import { rootKeyId } from '../keys/root-key.ts';
 import { keyFileCandidates, vaultConfigFiles } from '../seal/locations.ts';
 import { openSlots, type OpenedSlot } from '../seal/open-slot.ts';
 import type { SlotKey } from '../seal/slot.ts';
 import { translateFileError } from '../store/file-errors.ts';
-import { checkIntegrity, integrityState } from '../store/integrity.ts';
 import { migrate } from '../store/migrate.ts';
-import { AUDIT_LOGS, VAULT } from '../store/protected-tables.ts';
-import { RowMac } from '../store/row-mac.ts';
 import { openSqlite, type SqliteOptions } from '../store/sqlite.ts';
-import { query } from '../store/statement.ts';
-import type { Store, Transaction } from '../store/store.ts';
-import type { AuditLogRow, SlotRow, VaultRow } from '../store/tables.ts';
+import type { Store } from '../store/store.ts';
 import { acquireVaultLock } from '../store/vault-lock.ts';
 import { holdAgainstOutside, readOutsideCheckpoint } from './outside-checkpoint.ts';
-import { startNewLog } from './start-new-log.ts';
+import { noteProof } from './slots.ts';
+import { isFollowed, startNewLog } from './start-new-log.ts';
 import { asStrongroomError } from './unforeseen.ts';
+import { loadRows, openTrustedLog, unsealWith, type UnsealedRows } from './unseal-rows.ts';
 import { UnsealedVault } from './vault.ts';
 
 /** Options of {@link openVault}. */
@@ -82,7 +76,10 @@ export async function openVault(
       keyBesideVault,
     };
     const vault = new UnsealedVault(parts);
-    await vault.recordEvent('vault.unseal', { detail: `${opened.kind} slot ${opened.slotId}` });
+    const detail = `${opened.kind} slot ${opened.slotId}`;
+    await vault.recordEvent('vault.unseal', { detail }, (transaction) =>
+      noteProof({ transaction, mac }, opened.slotId, now()),
+    );
     // Until the new log's checkpoint is outside, the next opening would find a rollback again.
     if (options.acceptRollback === true) await vault.checkpoint();
     return vault;
@@ -101,10 +98,8 @@ async function migrateVault(store: Store, directory: string, now: Clock): Promis
   await migrate(store, { now, before });
 }
 
-/** The parts that the root key gives access to. */
-export interface Unsealed {
-  readonly keyring: Keyring;
-  readonly mac: RowMac;
+/** The parts that an opened slot gives access to. */
+interface Unsealed extends UnsealedRows {
   readonly opened: OpenedSlot;
   /** Path of the key file that was used, if it lies in the vault's directory. */
   readonly keyBesideVault?: string | undefined;
@@ -115,7 +110,7 @@ async function unseal(
   directory: string,
   options: OpenVaultOptions,
 ): Promise<Unsealed> {
-  const { vault, slots, keys } = await store.read(loadRows);
+  const { vault, slots } = await store.read(loadRows);
   const given = options.keys ?? defaultKeys(directory, vault.id, options.configDirectory);
   const opened = await openSlots(vault.id, slots, given);
   if (
@@ -126,12 +121,7 @@ async function unseal(
       details: { slot: opened.slotId },
     });
   }
-  const root = { id: opened.rootKeyId, key: opened.rootKey };
-  const keyring = new Keyring(vault.id, root, options.now);
-  for (const row of keys) keyring.add(row);
-  const mac = rowMacOf(keyring);
-  mac.check(VAULT, vault);
-  await store.read((transaction) => checkIntegrity(transaction, mac));
+  const { keyring, mac } = await unsealWith(store, opened, options.now);
   const keyBesideVault = opened.kind === 'keyfile' ? keyFileInside(directory, given) : undefined;
   return { keyring, mac, opened, keyBesideVault };
 }
@@ -145,59 +135,12 @@ function keyFileInside(directory: string, keys: readonly SlotKey[]): string | un
   return way.startsWith('..') || isAbsolute(way) ? undefined : path;
 }
 
-/** The row MACs of a keyring. */
-export function rowMacOf(keyring: Keyring): RowMac {
-  const keys = keyring.secretKeys('row-mac');
-  return new RowMac(keyring.vaultId, keys, Math.max(...keys.keys()));
-}
-
-async function loadRows(transaction: Transaction): Promise<{
-  readonly vault: VaultRow;
-  readonly slots: readonly SlotRow[];
-  readonly keys: Parameters<Keyring['add']>[0][];
-}> {
-  const vault = await transaction.get(
-    query((db) => db.selectFrom('vault').selectAll()),
-    {},
-  );
-  if (vault === undefined) {
-    throw new StrongroomError('not_a_vault', 'the database holds no vault', {
-      hint: 'make one with `strongroom init`',
-    });
-  }
-  if (!isUuid(vault.id)) {
-    throw new StrongroomError('integrity_error', 'the id of the vault was altered', {
-      hint: DAMAGED_HINT,
-    });
-  }
-  const slots = await transaction.all(
-    query((db) => db.selectFrom('slots').selectAll().orderBy('created_at')),
-    {},
-  );
-  const keys = await transaction.all(
-    query((db) => db.selectFrom('keys').selectAll().orderBy('number')),
-    {},
-  );
-  return { vault, slots, keys };
-}
-
 async function openLog(
   store: Store,
   { keyring, mac }: Unsealed,
   options: OpenVaultOptions & { readonly now: Clock; readonly checkpointPath: string },
 ): Promise<AuditLog> {
-  const row = await store.read((transaction) => openLogRow(transaction, mac));
-  const log = await store.read((transaction) => AuditLog.open(transaction, keyring, row));
-  await store.read(async (transaction) => {
-    const anchored = await newestState(transaction, log);
-    if (anchored !== (await integrityState(transaction, mac))) {
-      throw new StrongroomError(
-        'integrity_error',
-        'rows that decide who may do what are not those that the audit log vouches for',
-        { hint: DAMAGED_HINT },
-      );
-    }
-  });
+  const { row, log } = await openTrustedLog(store, { keyring, mac });
   const outside = readOutsideCheckpoint(options.checkpointPath);
   if (outside === undefined) return log;
   try {
@@ -205,17 +148,10 @@ async function openLog(
     return log;
   } catch (error) {
     const isRollback = error instanceof StrongroomError && error.code === 'rollback_detected';
+    if (isRollback && (await isFollowed(store, log, outside))) return log;
     if (!isRollback || options.acceptRollback !== true) throw error;
     return startNewLog(store, { keyring, mac, now: options.now }, { old: row, outside });
   }
-}
-
-async function openLogRow(transaction: Transaction, mac: RowMac): Promise<AuditLogRow> {
-  const rows = await transaction.all(allLogs, {});
-  for (const row of rows) mac.check(AUDIT_LOGS, row);
-  const open = rows.findLast((row) => row.state === 'open');
-  if (open === undefined) throw new StrongroomError('integrity_error', 'the vault has no open log');
-  return open;
 }
 
 function defaultKeys(

@@ -1,6 +1,9 @@
 import type { ZodType } from 'zod';
 
 import type { Capability } from '../domain/access/capability.ts';
+import type { Circumstances } from '../domain/access/conditions.ts';
+import type { GivenRights } from '../domain/access/escalation.ts';
+import type { Policy } from '../domain/access/policy.ts';
 import type { Principal } from '../domain/access/principals.ts';
 import type { AuditLog } from '../domain/audit/audit-log.ts';
 import type { EntrySubject } from '../domain/audit/entry.ts';
@@ -29,6 +32,10 @@ export interface Services {
   readonly now: Clock;
   /** The vault's directory. */
   readonly directory: string;
+  /** Where the newest checkpoint is kept outside the vault; verifier keys lie beside it. */
+  readonly checkpointPath: string;
+  /** Calls another operation as the same caller: with its own rights, and on record by itself. */
+  run<I, O, P>(operation: Operation<I, O, P>, input: I): Promise<O>;
 }
 
 /** One call while it is applied. */
@@ -36,11 +43,29 @@ export interface Call extends Work {
   readonly request: string;
   readonly principal: Principal;
   readonly directory: Directory;
+  /** Everybody and every rule. */
+  readonly policy: Policy;
   readonly log: AuditLog;
+  /** What is known about the call, besides who calls. */
+  readonly circumstances: Circumstances;
+  /**
+   * The rights that an operation needs for what an entry says it was about;
+   * `undefined` if it is no operation, or the entry does not say enough.
+   */
+  requirementsOf(action: string, subject: EntrySubject): readonly Requirement[] | undefined;
   /** Whether the caller may do something; the same decision as for requirements. */
   may(capability: Capability, resource: readonly string[], reach?: Requirement['reach']): boolean;
+  /**
+   * Refuses to let the caller give others what they do not have themselves.
+   * Owners of the vault may.
+   *
+   * @throws {@link StrongroomError} `escalation_refused`.
+   */
+  requireHeld(rights: readonly GivenRights[]): void;
   /** Adds to what this call's audit entry says it was about. */
   about(subject: EntrySubject): void;
+  /** Asks that what this call overwrites is in none of the database's files once it is durable. */
+  scrub(): void;
   /** Writes a further entry beside the call's own, for one of many things that it did. */
   record(action: string, subject: EntrySubject): void;
 }

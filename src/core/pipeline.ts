@@ -1,29 +1,28 @@
-import { hmacSha256 } from '../crypto/mac.ts';
-import type { Decision } from '../domain/access/decide.ts';
+import type { AuditLog } from '../domain/audit/audit-log.ts';
 import { RecentSecrets } from '../domain/secrets/recent-secrets.ts';
-import type { PrincipalView } from '../domain/access/principal-directory.ts';
-import { STATE_INTERVAL, type AuditLog, type StagedEntries } from '../domain/audit/audit-log.ts';
-import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
+import { requireHeld } from '../domain/access/escalation.ts';
+import type { PrincipalView } from '../domain/access/policy.ts';
+import { SYSTEM } from '../domain/access/system-principal.ts';
 import { KeyUses } from '../domain/keys/key-uses.ts';
+import { loadKeys } from '../domain/keys/load-keys.ts';
 import { FIRST_WORKSPACE } from '../domain/workspaces/names.ts';
 import { StrongroomError } from '../errors.ts';
-import { toBase64Url } from '../lib/base64.ts';
-import { tuple } from '../lib/bytes.ts';
 import { uuidv7, type Clock } from '../lib/ids.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { RowMac } from '../store/row-mac.ts';
 import { isStoreError, storageFailure } from '../store/sqlite-errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
-import type { SecretValue } from '../secret-value.ts';
 import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
-import type { CallOptions, Face, SecurityContext } from './context.ts';
+import type { CallOptions } from './context.ts';
 import { denied, principalUnknown } from './denials.ts';
 import { runOnce } from './idempotency.ts';
+import type { Caller, Cohort, Item, Progress } from './item.ts';
 import type { Call, Operation } from './operation.ts';
 import { requireIdempotencyKey } from './invalid-input.ts';
 import { readInput } from './read-input.ts';
+import { Recorder } from './recorder.ts';
 import { Refusals, type StagedRefusals } from './refusals.ts';
-import { Rights } from './rights.ts';
+import { Rights, type Calling } from './rights.ts';
 import { asStrongroomError } from './unforeseen.ts';
 
 /** Everything that the pipeline works with. */
@@ -35,51 +34,14 @@ export interface PipelineOptions {
   readonly now: Clock;
   /** The vault's directory. */
   readonly directory: string;
+  /** Where the newest checkpoint is kept outside the vault; verifier keys lie beside it. */
+  readonly checkpointPath: string;
+  /** The rights that an operation needs for what an entry of the log says. */
+  readonly requirementsOf: Call['requirementsOf'];
   /** Called after each durable cohort. */
   readonly committed: () => void;
-}
-
-/** Where calls of one caller begin: the principal is looked up once by name, then held by id. */
-export interface Caller {
-  readonly context: SecurityContext;
-  readonly face: Face;
-  principalId?: string;
-}
-
-interface Item {
-  readonly request: string;
-  readonly caller: Caller;
-  readonly operation: Operation<unknown, unknown>;
-  readonly mutates: boolean;
-  /** Parsed input, unless `fault` says why there is none. */
-  readonly input: unknown;
-  /** Values in the input that are the call's own. */
-  readonly copies: readonly SecretValue[];
-  readonly prepared: unknown;
-  readonly fault: unknown;
-  readonly idempotencyKey: string | undefined;
-}
-
-/** What the items of one transaction share. */
-interface Cohort {
-  readonly transaction: Transaction;
-  readonly staged: StagedEntries;
-  readonly keyUses: KeyUses;
-  /** Why the one item fails, if a transaction was lost to it: it is only put on record then. */
-  readonly lostTo: unknown;
-  readonly refusals: StagedRefusals;
-  /** Why nobody's rights can be told, if they can't. */
-  fault: StrongroomError | undefined;
-}
-
-/** What one item found out about itself on its way. */
-interface Progress {
-  view?: PrincipalView;
-  decision?: Decision;
-  changesRights?: boolean;
-  subject: EntrySubject;
-  readonly extra: { readonly action: string; readonly subject: EntrySubject }[];
-  readonly now: number;
+  /** Called after a durable cohort in which something was overwritten that must not be found any more. */
+  readonly scrub: () => void;
 }
 
 /**
@@ -89,13 +51,18 @@ interface Progress {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #rights: Rights;
+  /** What was read last beside the cohorts, for checks before long preparations. */
+  readonly #rightsBefore: Rights;
   readonly #refusals = new Refusals();
   readonly #recent = new RecentSecrets();
+  readonly #recorder: Recorder;
   readonly #committer: Committer<Item>;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#rights = new Rights(options.mac);
+    this.#rightsBefore = new Rights(options.mac);
+    this.#recorder = new Recorder(this.#rights, options);
     this.#committer = new Committer({
       store: options.store,
       process: (transaction, items, lostTo) => this.#cohort(transaction, items, lostTo),
@@ -121,6 +88,7 @@ export class Pipeline {
       return (await this.#committer.submit(item)) as O;
     } finally {
       for (const copy of item.copies) copy.wipe();
+      dispose(item.prepared);
     }
   }
 
@@ -173,7 +141,10 @@ export class Pipeline {
         return { ...item, input, copies, fault: undefined };
       }
       await this.#requireBefore(item, input);
-      const prepared = await operation.prepare(input, this.#options);
+      const prepared = await operation.prepare(input, {
+        ...this.#options,
+        run: (other, otherInput) => this.call(other, caller, otherInput),
+      });
       return { ...item, input, copies, prepared, fault: undefined };
     } catch (fault) {
       return { ...item, input, copies, fault };
@@ -188,16 +159,23 @@ export class Pipeline {
     { caller, operation, request }: Pick<Item, 'caller' | 'operation' | 'request'>,
     input: unknown,
   ): Promise<void> {
-    const rights = new Rights(this.#options.mac);
+    const now = this.#options.now();
     await this.#options.store.read(async (transaction) => {
-      await rights.refresh(transaction);
-      const view = rights.view(whoIs(caller));
+      const rights = await this.#rightsBeside(transaction);
+      const view = viewOf(rights, caller);
       if (view === undefined) throw principalUnknown();
       for (const requirement of operation.requires(input)) {
-        const { allowed } = rights.decide(view, caller.context, requirement);
+        const { allowed } = rights.decide(view, { ...caller.context, now }, requirement);
         if (!allowed) throw denied(requirement, request);
       }
     });
+  }
+
+  /** Rights as of a transaction beside the cohorts: theirs, if they are of the same epoch. */
+  async #rightsBeside(transaction: Transaction): Promise<Rights> {
+    if (await this.#rights.isOf(transaction)) return this.#rights;
+    await this.#rightsBefore.refresh(transaction);
+    return this.#rightsBefore;
   }
 
   async #cohort(
@@ -210,14 +188,24 @@ export class Pipeline {
     const refusals = this.#refusals.stage();
     const outcomes: ItemOutcome[] = [];
     const fault = await this.#refresh(transaction);
-    for (const fields of refusals.drain(this.#options.now())) this.#append(staged, fields);
-    const cohort: Cohort = { transaction, staged, keyUses, lostTo, refusals, fault };
+    for (const fields of refusals.drain(this.#options.now())) this.#recorder.append(staged, fields);
+    const cohort: Cohort = {
+      transaction,
+      staged,
+      keyUses,
+      lostTo,
+      refusals,
+      fault,
+      scrubs: false,
+    };
     for (const item of items) outcomes.push(await this.#one(cohort, item));
     await keyUses.flush();
     await staged.flush(transaction);
     const accept = (): void => {
       staged.accept();
       refusals.accept();
+      this.#options.keyring.settle();
+      if (cohort.scrubs) this.#options.scrub();
     };
     return { outcomes, accept };
   }
@@ -230,16 +218,17 @@ export class Pipeline {
       if (!this.#rights.isKnown) cohort.fault ??= await this.#refresh(transaction);
       const value = await this.#answer(cohort, item, progress);
       const state = progress.changesRights === true ? this.#rights.state : undefined;
-      this.#record(cohort, item, progress, { outcome: 'ok', state });
+      this.#recorder.record(cohort, item, progress, { outcome: 'ok', state });
       return { ok: true, value };
     } catch (error) {
+      if (item.mutates) this.#options.keyring.discard();
       if (endsTransaction(error)) throw error;
       const reason = error instanceof StrongroomError ? error.code : 'internal';
       const outcome = reason === 'denied' || reason === 'principal_unknown' ? 'denied' : 'failed';
       progress.extra.length = 0;
       // What was undone has no revision, and the log is what revisions are held against.
       progress.subject = { ...progress.subject, revision: undefined, commit: undefined };
-      this.#record(cohort, item, progress, { outcome, reason });
+      this.#recorder.record(cohort, item, progress, { outcome, reason });
       return { ok: false, error: asStrongroomError(error) };
     }
   }
@@ -247,7 +236,7 @@ export class Pipeline {
   /** Rows that decide who may do what may be found altered: then every item fails, on record. */
   async #refresh(transaction: Transaction): Promise<StrongroomError | undefined> {
     try {
-      await this.#rights.refresh(transaction);
+      await this.#follow(transaction, 'pause');
       return undefined;
     } catch (error) {
       if (error instanceof StrongroomError && error.code === 'integrity_error') return error;
@@ -255,28 +244,39 @@ export class Pipeline {
     }
   }
 
+  /** Brings rights and keys in line with the database. Resolves to whether anything changed. */
+  async #follow(transaction: Transaction, after: 'change' | 'pause'): Promise<boolean> {
+    const isChanged =
+      after === 'change'
+        ? await this.#rights.afterChange(transaction)
+        : await this.#rights.refresh(transaction);
+    if (isChanged) await loadKeys(transaction, this.#options.mac, this.#options.keyring);
+    return isChanged;
+  }
+
   /** Who? May they? Then the work itself. */
   async #answer(cohort: Cohort, item: Item, progress: Progress): Promise<unknown> {
     const { transaction, fault } = cohort;
     if (fault !== undefined) throw fault;
     const { caller, operation } = item;
-    const view = this.#rights.view(whoIs(caller));
+    const view = viewOf(this.#rights, caller);
     if (view === undefined) throw principalUnknown();
     caller.principalId = view.principal.id;
     progress.view = view;
     if (item.input === undefined) throw item.fault;
-    progress.subject = this.#resolve(operation.subject(item.input));
+    progress.subject = this.#recorder.resolve(operation.subject(item.input));
+    const calling = { ...caller.context, now: progress.now };
     for (const requirement of operation.requires(item.input)) {
-      progress.decision = this.#rights.decide(view, caller.context, requirement);
+      progress.decision = this.#rights.decide(view, calling, requirement);
       if (!progress.decision.allowed) throw denied(requirement, item.request);
     }
     if (item.fault !== undefined) throw item.fault;
     if (cohort.lostTo !== undefined) throw cohort.lostTo;
-    const call = this.#callOf(cohort, item, view, progress);
+    const call = this.#callOf(cohort, item, { view, progress, calling });
     if (!item.mutates) return operation.apply(item.input, call, item.prepared);
     return transaction.savepoint(async () => {
       const value = await this.#change(item, call);
-      progress.changesRights = await this.#rights.refresh(transaction);
+      progress.changesRights = await this.#follow(transaction, 'change');
       return value;
     });
   }
@@ -295,7 +295,12 @@ export class Pipeline {
     return runOnce(call, repeatable, apply);
   }
 
-  #callOf(cohort: Cohort, item: Item, view: PrincipalView, progress: Progress): Call {
+  #callOf(
+    cohort: Cohort,
+    item: Item,
+    who: { readonly view: PrincipalView; readonly progress: Progress; readonly calling: Calling },
+  ): Call {
+    const { view, progress, calling } = who;
     return {
       transaction: cohort.transaction,
       keyUses: cohort.keyUses,
@@ -304,94 +309,59 @@ export class Pipeline {
       keyring: this.#options.keyring,
       log: this.#options.log,
       directory: this.#rights.directory,
+      policy: this.#rights.policy,
+      circumstances: calling,
+      requirementsOf: this.#options.requirementsOf,
       now: progress.now,
       actor: view.principal.id,
       principal: view.principal,
       request: item.request,
       may: (capability, resource, reach = 'exact') =>
-        this.#rights.decide(view, item.caller.context, { capability, resource, reach }).allowed,
+        this.#rights.decide(view, calling, { capability, resource, reach }).allowed,
+      requireHeld: (rights) => {
+        // Owners decide about everything, also about what they are denied themselves.
+        const isOwner = this.#rights.policy.isOwner(view.principal.id);
+        if (!isOwner || calling.can !== undefined) requireHeld(view.grants, rights, calling.can);
+      },
       about: (subject) => {
         progress.subject = { ...progress.subject, ...subject };
       },
+      scrub: () => {
+        cohort.scrubs = true;
+      },
       record: (action, subject) => {
-        progress.extra.push({ action, subject: this.#resolve(subject) });
+        progress.extra.push({ action, subject: this.#recorder.resolve(subject) });
       },
     };
-  }
-
-  /** Adds the ids that belong to the names in a subject. */
-  #resolve(subject: EntrySubject): EntrySubject {
-    if (subject.workspace === undefined) return subject;
-    const workspace = this.#rights.directory.findWorkspace(subject.workspace);
-    if (workspace === undefined) return subject;
-    const environment = this.#rights.directory
-      .environments(workspace)
-      .find(({ name }) => name === subject.environment);
-    return { ...subject, workspaceId: workspace.id, environmentId: environment?.id };
-  }
-
-  #record(
-    { staged, refusals }: Cohort,
-    item: Item,
-    progress: Progress,
-    end: Pick<EntryFields, 'outcome' | 'reason' | 'state'>,
-  ): void {
-    const { context, face } = item.caller;
-    const { view, decision } = progress;
-    const common = {
-      request: item.request,
-      actor: view?.principal.id,
-      actorName: view?.principal.name,
-      actorKind: view?.principal.kind,
-      session: this.#sessionOf(context.sessionId),
-      ip: context.ip,
-      userAgent: context.userAgent,
-      face,
-      ...end,
-    };
-    const fields: EntryFields = {
-      ...progress.subject,
-      ...common,
-      action: item.operation.name,
-      decision: decision === undefined ? undefined : decision.allowed ? 'allow' : 'deny',
-      rule: decision?.rule,
-    };
-    if (view === undefined) {
-      for (const entry of refusals.take(fields, progress.now)) this.#append(staged, entry);
-      return;
-    }
-    this.#append(staged, fields, progress.now);
-    for (const { action, subject } of progress.extra) {
-      this.#append(staged, { ...subject, ...common, state: undefined, action }, progress.now);
-    }
-  }
-
-  #append(staged: StagedEntries, fields: EntryFields, now: number = this.#options.now()): void {
-    const isAnchor = staged.size % STATE_INTERVAL === 0;
-    staged.append(isAnchor ? { ...fields, state: this.#rights.state } : fields, now);
-  }
-
-  #sessionOf(sessionId: string | undefined): string | undefined {
-    if (sessionId === undefined) return undefined;
-    const { key } = this.#options.keyring.fingerprintKey();
-    const mac = hmacSha256(key, tuple(['strongroom/v1/session', sessionId]));
-    return toBase64Url(mac.subarray(0, 16));
   }
 
   /** After a commit whose outcome is unknown, nothing in memory is trusted until it was read again. */
   async #recover(): Promise<void> {
-    const { store, log } = this.#options;
+    const { store, log, mac, keyring } = this.#options;
+    this.#rights.forget();
     await store.reopen();
-    await store.read((transaction) => log.reload(transaction));
+    await store.read(async (transaction) => {
+      await log.reload(transaction);
+      await loadKeys(transaction, mac, keyring);
+    });
   }
 }
 
-/** A caller's principal: by id once it was found, so that a name given to somebody else later means nothing. */
-function whoIs({ principalId, context }: Caller): string {
-  return principalId ?? context.principal;
+/** Who a caller is: by id once it was found, so that a name given to somebody else later means nothing. */
+function viewOf(
+  rights: Rights,
+  { principalId, context, isSystem }: Caller,
+): PrincipalView | undefined {
+  return isSystem === true ? SYSTEM : rights.view(principalId ?? context.principal);
 }
 
 /** Whether a failure concerns the whole transaction. SQLite writes nothing more after it met damage. */
 function endsTransaction(error: unknown): boolean {
   return storageFailure(error)?.endsTransaction ?? isStoreError(error);
+}
+
+/** What was prepared may hold values, and is over with the call. */
+function dispose(prepared: unknown): void {
+  if (typeof prepared !== 'object' || prepared === null || !(Symbol.dispose in prepared)) return;
+  (prepared as Disposable)[Symbol.dispose]();
 }

@@ -20,6 +20,7 @@ const storeMethods = (store: Store): Store => ({
   size: () => store.size(),
   check: () => store.check(),
   copy: (path) => store.copy(path),
+  scrub: () => store.scrub(),
   reopen: () => store.reopen(),
   close: () => store.close(),
 });

@@ -1,3 +1,4 @@
+import { SYSTEM_NAME } from '../domain/access/system-principal.ts';
 import { CAPABILITIES, isCapability, type Capability } from '../domain/access/capability.ts';
 import { STATE_INTERVAL, type AuditLog } from '../domain/audit/audit-log.ts';
 import type { EntryFields } from '../domain/audit/entry.ts';
@@ -6,12 +7,14 @@ import { StrongroomError } from '../errors.ts';
 import { uuidv7, type Clock } from '../lib/ids.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { RowMac } from '../store/row-mac.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, Transaction } from '../store/store.ts';
 import type { VaultLock } from '../store/vault-lock.ts';
 import type { CallOptions, Face, SecurityContext } from './context.ts';
 import type { Operation } from './operation.ts';
 import { writeOutsideCheckpoint } from './outside-checkpoint.ts';
-import { Pipeline, type Caller } from './pipeline.ts';
+import { requirementsOf } from './operations/requirements-of.ts';
+import type { Caller } from './item.ts';
+import { Pipeline } from './pipeline.ts';
 import { asStrongroomError } from './unforeseen.ts';
 
 /** The parts of an unsealed vault. */
@@ -46,11 +49,22 @@ export class UnsealedVault {
   /** The log's size when the last checkpoint was signed. */
   #seenSize = 0;
   #underWay = 0;
+  /** Whether something was overwritten that must not be found any more. */
+  #isToScrub = false;
+  #scrubbing: Promise<void> = Promise.resolve();
   #whenQuiet: (() => void) | undefined;
 
   constructor(parts: VaultParts) {
     this.#parts = parts;
-    this.#pipeline = new Pipeline({ ...parts, committed: () => this.#scheduleCheckpoint() });
+    this.#pipeline = new Pipeline({
+      ...parts,
+      requirementsOf,
+      committed: () => this.#scheduleCheckpoint(),
+      scrub: () => {
+        this.#isToScrub = true;
+        this.#scrubbing = this.#scrub();
+      },
+    });
   }
 
   get id(): string {
@@ -81,11 +95,20 @@ export class UnsealedVault {
   /**
    * Begins calls of one caller. What it is given is copied.
    *
-   * @throws TypeError if no principal is named, something that goes on record is not text, or
-   * `can` is not a list of capabilities.
+   * @throws TypeError if no principal is named, something that goes on record is not text,
+   * `mfa` is neither true nor false, or `can` is not a list of capabilities.
    */
   caller(context: SecurityContext, face: Face): Caller {
     return { context: heldContext(context), face };
+  }
+
+  /** Begins calls of the system: for the scheduler alone. */
+  systemCaller(): Caller {
+    return {
+      context: Object.freeze({ principal: SYSTEM_NAME }),
+      face: 'scheduler',
+      isSystem: true,
+    };
   }
 
   /**
@@ -111,11 +134,16 @@ export class UnsealedVault {
     }
   }
 
-  /** Puts an event of the vault itself on record. */
-  async recordEvent(action: string, fields: Partial<EntryFields> = {}): Promise<void> {
+  /** Puts an event of the vault itself on record, with what it changes in the same transaction. */
+  async recordEvent(
+    action: string,
+    fields: Partial<EntryFields> = {},
+    change: (transaction: Transaction) => Promise<void> = async () => undefined,
+  ): Promise<void> {
     const { store, log, now } = this.#parts;
     const staged = await store.write(async (transaction) => {
       const entries = log.stage();
+      await change(transaction);
       const state = await this.#pipeline.state(transaction);
       const request = uuidv7(now);
       entries.append({ ...fields, request, action, outcome: 'ok', state }, now());
@@ -145,6 +173,7 @@ export class UnsealedVault {
     try {
       await this.#quiet();
       await this.#checkpointing;
+      await this.#scrubbing;
       clearTimeout(this.#checkpointTimer);
       if (!this.#pipeline.isBlocked) {
         await this.#recordRefusals();
@@ -195,10 +224,21 @@ export class UnsealedVault {
     this.#checkpointTimer.unref();
   }
 
+  /** What does not succeed, as while somebody reads, is tried again with the next checkpoint; closing does it too. */
+  async #scrub(): Promise<void> {
+    try {
+      if (await this.#parts.store.scrub()) this.#isToScrub = false;
+      else this.#scheduleCheckpoint();
+    } catch {
+      this.#scheduleCheckpoint();
+    }
+  }
+
   /** Signs a checkpoint, and uses a quiet moment for the index of entries by path. */
   async #tidy(): Promise<void> {
     const { store, log } = this.#parts;
     await this.checkpoint();
+    if (this.#isToScrub) await this.#scrub();
     const isBusy = this.#checkpointTimer !== undefined || log.size - this.#seenSize > QUIET_ENTRIES;
     this.#seenSize = log.size;
     if (isBusy || this.#closing !== undefined) return;
@@ -226,7 +266,7 @@ export class UnsealedVault {
  * other calls of its cohort along.
  */
 function heldContext(given: SecurityContext): SecurityContext {
-  const { principal, ip, userAgent, sessionId, can: some } = given ?? {};
+  const { principal, ip, userAgent, sessionId, mfa, can: some } = given ?? {};
   if (typeof principal !== 'string' || principal === '') {
     throw new TypeError('a security context names a principal');
   }
@@ -239,5 +279,8 @@ function heldContext(given: SecurityContext): SecurityContext {
       throw new TypeError(`${name} of a security context is text, not ${typeof member}`);
     }
   }
-  return Object.freeze({ principal, ip, userAgent, sessionId, can });
+  if (mfa !== undefined && typeof mfa !== 'boolean') {
+    throw new TypeError(`mfa of a security context is true or false, not ${typeof mfa}`);
+  }
+  return Object.freeze({ principal, ip, userAgent, sessionId, mfa, can });
 }

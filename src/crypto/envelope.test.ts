@@ -6,7 +6,13 @@ import { StrongroomError } from '../errors.ts';
 import { concat, tuple, u64 } from '../lib/bytes.ts';
 import { uuidBytes, uuidv7 } from '../lib/ids.ts';
 import { decrypt } from './aead.ts';
-import { envelopeCommitment, envelopeKeyId, openEnvelope, sealEnvelope } from './envelope.ts';
+import {
+  envelopeCommitment,
+  envelopeKeyId,
+  openEnvelope,
+  rewrapEnvelope,
+  sealEnvelope,
+} from './envelope.ts';
 import type { EnvelopeContext, WrappingKey } from './envelope.ts';
 import { randomBytes } from './random.ts';
 
@@ -147,7 +153,7 @@ function flipped(bytes: Uint8Array, bit: number): Uint8Array {
 
 describe('an envelope', () => {
   it('gives back any plaintext in its own place', () => {
-    const domain = fc.constantFrom('value', 'metadata', 'layout', 'idempotency');
+    const domain = fc.constantFrom('value', 'metadata', 'layout', 'idempotency', 'personal');
     const number = fc.maxSafeNat();
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), domain, number, (text, domain, number) => {
@@ -160,7 +166,7 @@ describe('an envelope', () => {
   });
 
   it('is sealed so that a program written from the specification opens it', () => {
-    const domain = fc.constantFrom('value', 'metadata', 'layout', 'idempotency');
+    const domain = fc.constantFrom('value', 'metadata', 'layout', 'idempotency', 'personal');
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 99 }), domain, fc.maxSafeNat(), (text, domain, n) => {
         const place = newContext({ domain, number: n });
@@ -473,5 +479,77 @@ describe('A72: an envelope opens under one data key only', () => {
       const run = (): unknown => openEnvelope(flipped(envelope, bit), context, onlyKey);
       expect(codeOf(run)).toBe('decryption_failed');
     }
+  });
+});
+
+describe('an envelope whose data key is wrapped anew', () => {
+  const next = newKey();
+  const sealed = sealEnvelope(wrapping, context, plaintext);
+  const keyById = (id: string): KeyObject => (id === next.id ? next.key : wrapping.key);
+
+  it('opens under the new key, and all but the wrap are the bytes of before', () => {
+    const before = Buffer.from(sealed).toString('hex');
+    const rewrapped = rewrapEnvelope(sealed, context, keyById, next);
+    expect(Buffer.from(sealed).toString('hex')).toBe(before);
+    expect(envelopeKeyId(rewrapped)).toBe(next.id);
+    expect(rewrapped.subarray(0, 6)).toEqual(sealed.subarray(0, 6));
+    expect(rewrapped.subarray(...PARTS.wrapNonce)).not.toEqual(sealed.subarray(...PARTS.wrapNonce));
+    expect(rewrapped.subarray(...PARTS.wrapped)).not.toEqual(sealed.subarray(...PARTS.wrapped));
+    expect(rewrapped.subarray(PARTS.salt[0])).toEqual(sealed.subarray(PARTS.salt[0]));
+    expect(envelopeCommitment(rewrapped)).toEqual(envelopeCommitment(sealed));
+    expect(Buffer.from(openEnvelope(rewrapped, context, keyById)).equals(plaintext)).toBe(true);
+    expect(codeOf(() => openEnvelope(rewrapped, context, onlyKey))).toBe('decryption_failed');
+  });
+
+  it('A73 is refused in any other place, and with any byte of the wrap flipped', () => {
+    for (const changes of [
+      { domain: 'metadata' as const },
+      { vaultId: uuidv7() },
+      { workspaceId: uuidv7() },
+      { environmentId: uuidv7() },
+      { subjectId: uuidv7() },
+      { number: 8 },
+    ]) {
+      const elsewhere = { ...context, ...changes };
+      expect(codeOf(() => rewrapEnvelope(sealed, elsewhere, keyById, next))).toBe(
+        'decryption_failed',
+      );
+    }
+    for (let at = 0; at < PARTS.salt[0]; at += 1) {
+      const flipped = sealed.slice();
+      flipped[at] = (flipped[at] ?? 0) ^ 1;
+      expect(codeOf(() => rewrapEnvelope(flipped, context, keyById, next))).toBe(
+        'decryption_failed',
+      );
+    }
+  });
+
+  it('A72 is refused when it does not hold the commitment to its data key', () => {
+    for (let at: number = PARTS.salt[0]; at < PARTS.nonce[0]; at += 1) {
+      const flipped = sealed.slice();
+      flipped[at] = (flipped[at] ?? 0) ^ 1;
+      expect(codeOf(() => rewrapEnvelope(flipped, context, keyById, next))).toBe(
+        'decryption_failed',
+      );
+    }
+  });
+
+  it('A71 is refused when it is shorter than an envelope', () => {
+    for (const length of [0, 5, 22, 34, 82, 173]) {
+      expect(codeOf(() => rewrapEnvelope(sealed.subarray(0, length), context, keyById, next))).toBe(
+        'decryption_failed',
+      );
+    }
+  });
+
+  it('A70 has a nonce of its own in each of 100,000 wraps, which nobody can choose', () => {
+    expect(rewrapEnvelope.length).toBe(4);
+    expect(sealEnvelope.length).toBe(3);
+    const nonces = new Set<string>();
+    for (let count = 0; count < 100_000; count += 1) {
+      const rewrapped = rewrapEnvelope(sealed, context, keyById, next);
+      nonces.add(Buffer.from(rewrapped.subarray(...PARTS.wrapNonce)).toString('latin1'));
+    }
+    expect(nonces.size).toBe(100_000);
   });
 });

@@ -8,7 +8,7 @@ import { hkdfSha512 } from './hkdf.ts';
 import { randomBytes } from './random.ts';
 
 /** What an envelope holds. */
-export type EnvelopeDomain = 'value' | 'metadata' | 'layout' | 'idempotency';
+export type EnvelopeDomain = 'value' | 'metadata' | 'layout' | 'idempotency' | 'personal';
 
 /**
  * Where an envelope belongs. All of it is authenticated and none of it is
@@ -20,7 +20,7 @@ export interface EnvelopeContext {
   readonly vaultId: string;
   readonly workspaceId: string;
   readonly environmentId: string;
-  /** The secret, the environment or the principal, by domain. */
+  /** The secret, the environment, the principal or the row, by domain. */
   readonly subjectId: string;
   /** The version or revision; 0 for `idempotency`. */
   readonly number: number;
@@ -71,7 +71,6 @@ export function sealEnvelope(
   const envelope = new Uint8Array(LENGTH_MIN + plaintext.length);
   envelope.set(HEADER);
   writeUuid(envelope, KEY_ID_AT, wrapping.id);
-  envelope.set(randomBytes(NONCE_BYTES), WRAP_NONCE_AT);
   envelope.set(randomBytes(SALT_BYTES), SALT_AT);
   envelope.set(randomBytes(NONCE_BYTES), NONCE_AT);
   const dataKey = randomBytes(KEY_BYTES);
@@ -85,13 +84,23 @@ export function sealEnvelope(
     } finally {
       wipe(keys);
     }
-    const nonce = envelope.subarray(WRAP_NONCE_AT, WRAPPED_AT);
-    const additionalData = wrapData(bound, envelope);
-    envelope.set(encrypt(wrapping.key, nonce, dataKey, additionalData), WRAPPED_AT);
+    wrapDataKey(envelope, wrapping.key, dataKey, bound);
   } finally {
     wipe(dataKey);
   }
   return envelope;
+}
+
+/** Writes the wrapped data key, under a new nonce, into an envelope that names its workspace key. */
+function wrapDataKey(
+  envelope: Uint8Array,
+  key: KeyObject,
+  dataKey: Uint8Array,
+  bound: BoundContext,
+): void {
+  envelope.set(randomBytes(NONCE_BYTES), WRAP_NONCE_AT);
+  const nonce = envelope.subarray(WRAP_NONCE_AT, WRAPPED_AT);
+  envelope.set(encrypt(key, nonce, dataKey, wrapData(bound, envelope)), WRAPPED_AT);
 }
 
 /**
@@ -141,12 +150,50 @@ export function openUnlocked({ envelope, key, additionalData }: UnlockedEnvelope
   return decryptBody(envelope, key, additionalData);
 }
 
+/**
+ * Wraps an envelope's data key under another workspace key. Salt, commitment,
+ * nonce and ciphertext stay the same bytes, so whatever holds the commitment
+ * still holds.
+ *
+ * @param context - Where the envelope was found.
+ * @param keyById - As for {@link openEnvelope}.
+ * @param wrapping - The active workspace key. The caller counts one more use of it.
+ * @returns A new envelope; the one that was given stays as it is.
+ * @throws {@link StrongroomError} `decryption_failed`.
+ * @throws RangeError as {@link sealEnvelope}.
+ */
+export function rewrapEnvelope(
+  envelope: Uint8Array,
+  context: EnvelopeContext,
+  keyById: (id: string) => KeyObject,
+  wrapping: WrappingKey,
+): Uint8Array {
+  return withDataKey(envelope, context, keyById, (dataKey, _keys, bound) => {
+    const rewrapped = envelope.slice();
+    writeUuid(rewrapped, KEY_ID_AT, wrapping.id);
+    wrapDataKey(rewrapped, wrapping.key, dataKey, bound);
+    return rewrapped;
+  });
+}
+
 /** Runs `use` with the encryption key of an envelope, which is wiped afterwards. */
 function withKey<T>(
   envelope: Uint8Array,
   context: EnvelopeContext,
   keyById: (id: string) => KeyObject,
   use: (key: Uint8Array, additionalData: Uint8Array) => T,
+): T {
+  return withDataKey(envelope, context, keyById, (_dataKey, keys, bound) =>
+    use(keys.subarray(0, KEY_BYTES), bound.value),
+  );
+}
+
+/** Runs `use` with the data key of an envelope and what is derived from it; both are wiped afterwards. */
+function withDataKey<T>(
+  envelope: Uint8Array,
+  context: EnvelopeContext,
+  keyById: (id: string) => KeyObject,
+  use: (dataKey: Uint8Array, keys: Uint8Array, bound: BoundContext) => T,
 ): T {
   const bound = bind(context);
   const wrappingKey = findKey(envelopeKeyId(envelope), keyById);
@@ -159,7 +206,7 @@ function withKey<T>(
       // Before anything is decrypted: GCM alone lets one ciphertext open under two keys.
       const commitment = keys.subarray(KEY_BYTES);
       if (!equalBytes(commitment, envelopeCommitment(envelope))) throw decryptionFailed();
-      return use(keys.subarray(0, KEY_BYTES), bound.value);
+      return use(dataKey, keys, bound);
     } finally {
       wipe(keys);
     }
@@ -240,6 +287,7 @@ const TEMPLATES: Readonly<Record<EnvelopeDomain, BoundContext>> = {
   metadata: template('metadata'),
   layout: template('layout'),
   idempotency: template('idempotency'),
+  personal: template('personal'),
 };
 
 function template(domain: EnvelopeDomain): BoundContext {

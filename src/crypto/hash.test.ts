@@ -1,7 +1,7 @@
 import { createHash, createHmac, createSecretKey } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sha256 } from './hash.ts';
+import { Sha256, sha256 } from './hash.ts';
 import { hkdfSha512 } from './hkdf.ts';
 import { hmacSha256 } from './mac.ts';
 
@@ -26,6 +26,19 @@ describe('sha256', () => {
         const digest = sha256(bytes);
         expect(Buffer.isBuffer(digest)).toBe(false);
         expect(hex(digest)).toBe(createHash('sha256').update(bytes).digest('hex'));
+      }),
+    );
+  });
+});
+
+describe('Sha256', () => {
+  it('gives of pieces the hash of the whole, and goes on from a copy', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.uint8Array(), (a, b) => {
+        const begun = new Sha256().update(a);
+        const copy = begun.copy().update(b);
+        expect(begun.digest()).toEqual(sha256(a));
+        expect(copy.digest()).toEqual(sha256(Uint8Array.of(...a, ...b)));
       }),
     );
   });

@@ -183,6 +183,72 @@ describe('the keys of a workspace', () => {
   });
 });
 
+describe('a keyring that follows the database', () => {
+  const active = (keyring: Keyring): string => keyring.activeWorkspaceKey(workspace).id;
+  const key = (keyring: Keyring, number: number): Row =>
+    keyring.create({ purpose: 'workspace', workspaceId: workspace, number });
+
+  it('drops what was added since it was loaded, and only that', () => {
+    const keyring = make();
+    const first = key(keyring, 1);
+    const second = key(keyring, 2);
+    keyring.load([first]);
+    keyring.add({ ...first, state: 'decrypt-only' });
+    keyring.add(second);
+    expect(active(keyring)).toBe(second.id);
+    keyring.discard();
+    expect(active(keyring)).toBe(first.id);
+    expect(codeOf(() => keyring.workspaceKey(second.id))).toBe('key_not_found');
+    keyring.load([{ ...first, state: 'decrypt-only' }, second]);
+    keyring.discard();
+    expect(active(keyring)).toBe(second.id);
+    expect(codeOf(() => keyring.workspaceKey(first.id))).toBe('nothing');
+  });
+
+  it('forgets keys that were unwrapped before and are destroyed or gone', () => {
+    const keyring = make();
+    const [first, second] = [key(keyring, 1), key(keyring, 2)];
+    keyring.load([first, second]);
+    for (const { id } of [first, second]) keyring.workspaceKey(id);
+    keyring.load([{ ...first, state: 'destroyed', wrapped: new Uint8Array() }]);
+    expect(codeOf(() => keyring.workspaceKey(first.id))).toBe('integrity_error');
+    expect(codeOf(() => keyring.workspaceKey(second.id))).toBe('key_not_found');
+  });
+
+  it('A77 works under either root key until the new one is settled', () => {
+    const keyring = make();
+    const first = key(keyring, 1);
+    const gone = { ...key(keyring, 2), state: 'destroyed', wrapped: new Uint8Array() };
+    keyring.load([first, gone]);
+    const bytes = hex(keyring.unwrap(first.id));
+    const moved = keyring.rewrapUnder(other);
+    expect(moved.map(({ root_key_id: id }) => id)).toEqual([other.id, other.id]);
+    expect(moved[1]?.wrapped.length).toBe(0);
+    for (const row of moved) keyring.add(row);
+    expect([keyring.rootKeyId, hex(keyring.unwrap(first.id))]).toEqual([other.id, bytes]);
+    keyring.discard();
+    expect([keyring.rootKeyId, hex(keyring.unwrap(first.id))]).toEqual([root.id, bytes]);
+    keyring.load(moved);
+    keyring.settle();
+    expect([keyring.rootKeyId, hex(keyring.unwrap(first.id))]).toEqual([other.id, bytes]);
+    expect(key(keyring, 3).root_key_id).toBe(other.id);
+    keyring.load([first]);
+    expect(codeOf(() => keyring.unwrap(first.id))).toBe('integrity_error');
+  });
+
+  it('gives out the bytes of the root key once, and wipes them', async () => {
+    const keyring = make();
+    let held: Uint8Array = new Uint8Array();
+    const id = await keyring.withRoot(async (given) => {
+      held = given.bytes;
+      expect(hex(given.bytes)).toBe(hex(rootBytes));
+      return given.id;
+    });
+    expect(id).toBe(root.id);
+    expect([...held]).toEqual(Array.from({ length: 32 }, () => 0));
+  });
+});
+
 describe('numbered keys', () => {
   it('are found by number, and the newest without one', () => {
     const keyring = make();

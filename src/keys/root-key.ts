@@ -1,6 +1,7 @@
-import type { KeyObject } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 
 import { hkdfSha512 } from '../crypto/hkdf.ts';
+import { wipe } from '../lib/bytes.ts';
 import { uuidBytes, uuidText } from '../lib/ids.ts';
 
 /**
@@ -9,4 +10,14 @@ import { uuidBytes, uuidText } from '../lib/ids.ts';
  */
 export function rootKeyId(root: Uint8Array | KeyObject, vaultId: string): string {
   return uuidText(hkdfSha512(root, uuidBytes(vaultId), 'strongroom/v1/root-id', 16));
+}
+
+/** The key that protects the file keys of backups, derived from the root key (`docs/spec/backup.md`). */
+export function backupKeyOf(root: KeyObject, vaultId: string): KeyObject {
+  const bytes = hkdfSha512(root, uuidBytes(vaultId), 'strongroom/v1/backup', 32);
+  try {
+    return createSecretKey(bytes);
+  } finally {
+    wipe(bytes);
+  }
 }

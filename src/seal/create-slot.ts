@@ -7,7 +7,8 @@ import type { Unprotected } from '../store/row-mac.ts';
 import type { SlotRow } from '../store/tables.ts';
 import { ROOT_KEY_BYTES, wrapRootKey, type SlotHeader } from './slot-cipher.ts';
 import { SALT_BYTES, slotRules, type SlotHandover } from './slot-kinds.ts';
-import type { NewSlot, RootKey } from './slot.ts';
+import { parseSlotParams, type SlotParams } from './slot-params.ts';
+import type { NewSlot, RootKey, SlotKey, SlotKind } from './slot.ts';
 
 /** A slot that was made, and what is given to people and kept nowhere. */
 export interface CreatedSlot extends SlotHandover {
@@ -37,26 +38,62 @@ export async function createSlot(
   spec: NewSlot,
   now: Clock,
 ): Promise<CreatedSlot> {
-  if (root.bytes.length !== ROOT_KEY_BYTES) throw new RangeError('a key of 32 bytes was expected');
   const seed = await slotRules(spec.kind).seed(spec);
   try {
-    const header: SlotHeader = {
-      id: uuidv7(now),
-      kind: spec.kind,
-      root_key_id: root.id,
-      params: canonicalJson({ ...seed.params, salt: toBase64(randomBytes(SALT_BYTES)) }),
-    };
-    const wrapped = await wrapRootKey(vaultId, header, seed.input, root.bytes);
-    const row = {
-      ...header,
-      wrapped,
-      created_at: now(),
-      proven_at: null,
-      pending_since: null,
-      replaces: null,
-    };
+    const row = await wrapIn(vaultId, root, { kind: spec.kind, ...seed }, now);
     return { row, ...seed.handOver(vaultId) };
   } finally {
     wipe(seed.input);
   }
+}
+
+/**
+ * Makes a slot that protects another root key and opens with what opens this one.
+ *
+ * @param slot - As stored, under the root key of now.
+ * @param key - What opens it; whether it does has been found out before.
+ * @param root - The other root key; its bytes stay the caller's.
+ * @throws {@link StrongroomError} `integrity_error` if the row cannot be a slot; codes of keys that cannot be read.
+ */
+export async function resealSlot(
+  vaultId: string,
+  { slot, key }: { readonly slot: SlotRow; readonly key: SlotKey },
+  root: RootKey,
+  now: Clock,
+): Promise<Unprotected<SlotRow>> {
+  const { salt: _salt, ...params } = parseSlotParams(slot.params);
+  const input = await slotRules(key.kind).readInput(key);
+  try {
+    return await wrapIn(vaultId, root, { kind: key.kind, input, params }, now);
+  } finally {
+    wipe(input);
+  }
+}
+
+/** The row of a slot with a new id and salt. */
+async function wrapIn(
+  vaultId: string,
+  root: RootKey,
+  {
+    kind,
+    input,
+    params,
+  }: { readonly kind: SlotKind; readonly input: Uint8Array; readonly params: SlotParams },
+  now: Clock,
+): Promise<Unprotected<SlotRow>> {
+  if (root.bytes.length !== ROOT_KEY_BYTES) throw new RangeError('a key of 32 bytes was expected');
+  const header: SlotHeader = {
+    id: uuidv7(now),
+    kind,
+    root_key_id: root.id,
+    params: canonicalJson({ ...params, salt: toBase64(randomBytes(SALT_BYTES)) }),
+  };
+  return {
+    ...header,
+    wrapped: await wrapRootKey(vaultId, header, input, root.bytes),
+    created_at: now(),
+    proven_at: null,
+    pending_since: null,
+    replaces: null,
+  };
 }

@@ -56,6 +56,7 @@ describe('the files of a vault', () => {
       masterKey: join(directory, 'master.key'),
       auditKey: join(directory, 'audit.pub'),
       checkpoint: join(directory, 'checkpoint'),
+      backupKey: join(directory, 'backup.pub'),
     });
   });
 

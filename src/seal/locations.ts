@@ -10,6 +10,8 @@ export interface VaultConfigFiles {
   readonly auditKey: string;
   /** The newest checkpoint of the audit log. */
   readonly checkpoint: string;
+  /** The verifier keys of backups. */
+  readonly backupKey: string;
 }
 
 /** The name of the key file, in either place. */
@@ -63,6 +65,7 @@ export function vaultConfigFiles(vaultId: string, config?: string): VaultConfigF
     masterKey: join(directory, MASTER_KEY),
     auditKey: join(directory, 'audit.pub'),
     checkpoint: join(directory, 'checkpoint'),
+    backupKey: join(directory, 'backup.pub'),
   };
 }
 

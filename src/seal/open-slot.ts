@@ -19,12 +19,12 @@ type Slot = SlotHeader & Pick<SlotRow, 'wrapped'>;
 /**
  * Opens the vault with the first key that opens a slot. Each key is tried on
  * each slot of its kind; keys of kinds that the vault has no slot for are not
- * looked at. If none opens, the most telling failure is thrown: a damaged slot
+ * looked at, nor are slots that wait to be confirmed. If none opens, the most telling failure is thrown: a damaged slot
  * before a malformed key, before a wrong one, before a missing one. A key file
  * that others can read ends the attempt at once.
  *
  * @param vaultId - A UUID.
- * @param slots - As stored; their row MACs cannot be checked before the root key is known, so nothing in them is trusted.
+ * @param stored - As stored; their row MACs cannot be checked before the root key is known, so nothing in them is trusted.
  * @param keys - In the order in which to try them.
  * @throws {@link StrongroomError} `key_not_found` if no key is of a kind that the vault has, or a key file is not there.
  * @throws {@link StrongroomError} `key_file_exposed` if others than the owner have rights to a key file.
@@ -36,9 +36,10 @@ type Slot = SlotHeader & Pick<SlotRow, 'wrapped'>;
  */
 export async function openSlots(
   vaultId: string,
-  slots: readonly SlotRow[],
+  stored: readonly SlotRow[],
   keys: readonly SlotKey[],
 ): Promise<OpenedSlot> {
+  const slots = stored.filter(({ pending_since: since }) => since === null);
   if (slots.length === 0) {
     throw new StrongroomError('integrity_error', 'the vault has no slots, so nothing opens it', {
       details: { table: 'slots' },
@@ -54,6 +55,48 @@ export async function openSlots(
     if (opened !== undefined) return opened;
   }
   throw mostTelling(failures, slots);
+}
+
+/** What came of holding keys against slots. */
+export interface ProvenSlots {
+  /** Ids of the slots that a key opened. */
+  readonly opened: readonly string[];
+  /** For each key that opened none: its kind, and why. */
+  readonly failures: readonly { readonly kind: SlotKind; readonly error: StrongroomError }[];
+}
+
+/**
+ * Finds every slot that one of some keys opens. A slot is opened only by a key
+ * that gives this root key.
+ *
+ * @param vaultId - A UUID.
+ * @param slots - Also those that wait to be confirmed, if they are meant.
+ * @param isRoot - Whether a key that a slot gives is the root key that it has to give.
+ * @throws {@link StrongroomError} `key_file_exposed`; every other failure is in the answer.
+ */
+export async function proveSlots(
+  vaultId: string,
+  slots: readonly SlotRow[],
+  keys: readonly SlotKey[],
+  isRoot: (key: KeyObject) => boolean,
+): Promise<ProvenSlots> {
+  const known = slots.filter((slot): slot is SlotRow & Slot => isSlotKind(slot.kind));
+  const opened = new Set<string>();
+  const failures: { kind: SlotKind; error: StrongroomError }[] = [];
+  for (const key of keys) {
+    const fitting = known.filter((slot) => slot.kind === key.kind);
+    const found: StrongroomError[] = [];
+    let isOpener = false;
+    for (const slot of fitting) {
+      const result = await tryKey(vaultId, [slot], key, found);
+      if (result === undefined || !isRoot(result.rootKey)) continue;
+      isOpener = true;
+      opened.add(slot.id);
+    }
+    if (isOpener) continue;
+    failures.push({ kind: key.kind, error: mostTelling(found, slots) });
+  }
+  return { opened: [...opened], failures };
 }
 
 async function tryKey(

@@ -3,11 +3,11 @@ import { randomBytes } from '../crypto/random.ts';
 import { toBase64Url } from '../lib/base64.ts';
 import { u64 } from '../lib/bytes.ts';
 import { equalBytes } from '../lib/compare.ts';
-import { COUNTED_TABLES } from './protected-tables.ts';
+import { COUNTED_TABLES, type CountedTable } from './protected-tables.ts';
 import type { ProtectedTable, RowMac } from './row-mac.ts';
 import { query, statement, type Parameters } from './statement.ts';
 import type { Transaction } from './store.ts';
-import type { IntegrityRow, ProtectedColumns, TableName } from './tables.ts';
+import type { IntegrityRow, ProtectedColumns, TableName, Tables } from './tables.ts';
 
 const SUM_BYTES = 32;
 const NONCE_BYTES = 32;
@@ -102,13 +102,50 @@ export async function recount(
   });
 }
 
+const removeScopeRow = statement((db, p: Parameters<{ scope: string }>) =>
+  db.deleteFrom('integrity').where('scope', '=', p('scope')),
+);
+
+/**
+ * Takes the integrity row of a scope away that counts no row any more. Its
+ * epoch is added to the vault's own, so that the sum of epochs never falls back
+ * to one that was there before.
+ *
+ * @throws {@link StrongroomError} `integrity_error`, also if a row is still counted.
+ */
+export async function dropScope(
+  transaction: Transaction,
+  mac: RowMac,
+  scope: string,
+): Promise<void> {
+  const row = await transaction.get(byScope, { scope });
+  const vault = await transaction.get(byScope, { scope: VAULT_SCOPE });
+  if (row === undefined || vault === undefined || row.row_count !== 0) throw rowsMissing(scope);
+  checkRow(mac, row);
+  checkRow(mac, vault);
+  await transaction.run(removeScopeRow, { scope });
+  const next = { ...vault, epoch: vault.epoch + row.epoch, mac_key: mac.currentNumber };
+  const sum = toNumber(vault.mac_sum) - mask(mac, vault) + mask(mac, next);
+  const macSum = fromNumber(sum);
+  await transaction.run(put, {
+    ...next,
+    mac_sum: macSum,
+    mac: computeMac(mac, { ...next, mac_sum: macSum }),
+  });
+}
+
+/** The rows of every counted table, checked. */
+export type CheckedRows = { readonly [T in CountedTable]: readonly Tables[T][] };
+
 /**
  * Reads every counted table, checks each row's MAC and each scope's count and
- * sum, so that a row that was removed, added or put back is noticed.
+ * sum, so that a row that was removed, added or put back is noticed. What is
+ * known in memory is made from these very rows.
  *
  * @throws {@link StrongroomError} `integrity_error`.
  */
-export async function checkIntegrity(transaction: Transaction, mac: RowMac): Promise<void> {
+export async function checkIntegrity(transaction: Transaction, mac: RowMac): Promise<CheckedRows> {
+  const checked: Partial<Record<CountedTable, readonly ProtectedColumns[]>> = {};
   const found = new Map<string, { count: number; sum: bigint }>();
   const recorded = await transaction.all(allScopes, {});
   for (const table of COUNTED_TABLES) {
@@ -116,6 +153,7 @@ export async function checkIntegrity(transaction: Transaction, mac: RowMac): Pro
       query((db) => db.selectFrom(table.table).selectAll()),
       {},
     );
+    checked[table.table] = rows;
     for (const row of rows as readonly ProtectedColumns[]) {
       mac.check(table, row);
       const scope = integrityScope(table, row);
@@ -134,6 +172,7 @@ export async function checkIntegrity(transaction: Transaction, mac: RowMac): Pro
     found.delete(row.scope);
   }
   for (const scope of found.keys()) throw rowsMissing(scope);
+  return checked as unknown as CheckedRows;
 }
 
 /** The state of all integrity rows in one text, for the audit log to anchor. */

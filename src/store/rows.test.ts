@@ -11,7 +11,7 @@ import {
 } from '../testing/temporary-vault.ts';
 import { checkIntegrity, readEpoch } from './integrity.ts';
 import { KEY_USES, PRINCIPALS } from './protected-tables.ts';
-import { insertRow, updateRow } from './rows.ts';
+import { insertRow, removeRow, updateRow } from './rows.ts';
 import type { PrincipalRow } from './tables.ts';
 
 let place: TemporaryVault;
@@ -41,7 +41,7 @@ const stored = (id: string): PrincipalRow =>
     (row) => row['id'] === id,
   ) as unknown as PrincipalRow;
 
-const check = (): Promise<void> =>
+const check = (): Promise<unknown> =>
   parts.store.read((transaction) => checkIntegrity(transaction, parts.mac));
 
 describe('a protected row', () => {
@@ -113,6 +113,33 @@ describe('a protected row', () => {
       throw new RangeError('on purpose');
     });
     await expect(failing).rejects.toThrow(RangeError);
+    await check();
+  });
+
+  it('leaves word of each counted change in its transaction, but of none that was undone', async () => {
+    await parts.write(async ({ transaction, mac }) => {
+      const epoch = await readEpoch(transaction);
+      const added = await insertRow(transaction, mac, PRINCIPALS, principal('grace'));
+      const failing = transaction.savepoint(async () => {
+        await insertRow(transaction, mac, PRINCIPALS, principal('linus'));
+        await transaction.savepoint(() =>
+          insertRow(transaction, mac, PRINCIPALS, principal('alan')),
+        );
+        throw new RangeError('on purpose');
+      });
+      await expect(failing).rejects.toThrow(RangeError);
+      const changed = await updateRow(transaction, mac, PRINCIPALS, {
+        from: added,
+        set: { disabled_at: 8 },
+      });
+      await removeRow(transaction, mac, PRINCIPALS, changed);
+      expect(transaction.changes).toEqual([
+        { table: 'principals', added },
+        { table: 'principals', added: changed, removed: added },
+        { table: 'principals', removed: changed },
+      ]);
+      expect(await readEpoch(transaction)).toBe(epoch + 3);
+    });
     await check();
   });
 });

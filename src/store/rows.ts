@@ -1,5 +1,6 @@
 import { StrongroomError } from '../errors.ts';
 import { integrityScope, recount } from './integrity.ts';
+import type { CountedTable } from './protected-tables.ts';
 import type { ProtectedTable, RowMac, Unprotected } from './row-mac.ts';
 import { statement, type Statement } from './statement.ts';
 import type { Transaction } from './store.ts';
@@ -22,7 +23,7 @@ export async function insertRow<T extends ProtectedTableName>(
 ): Promise<Tables[T]> {
   const added = mac.protect(table, row);
   await transaction.run(insertStatement(table), added);
-  if (table.counted) await recount(transaction, mac, integrityScope(table, row), { added });
+  if (table.counted) await count(transaction, mac, table, { added });
   return added as unknown as Tables[T];
 }
 
@@ -41,9 +42,7 @@ export async function updateRow<T extends ProtectedTableName>(
   const added = mac.protect(table, { ...columns, ...change.set }, revision);
   const changed = await transaction.run(updateStatement(table), { ...added, was: revision });
   if (changed !== 1) throw changedByItself(table);
-  if (table.counted) {
-    await recount(transaction, mac, integrityScope(table, added), { added, removed });
-  }
+  if (table.counted) await count(transaction, mac, table, { added, removed });
   return added as unknown as Tables[T];
 }
 
@@ -57,7 +56,19 @@ export async function removeRow<T extends ProtectedTableName>(
   const removed = row as ProtectedColumns;
   const was = { ...row, was: removed.row_revision };
   if ((await transaction.run(removeStatement(table), was)) !== 1) throw changedByItself(table);
-  if (table.counted) await recount(transaction, mac, integrityScope(table, row), { removed });
+  if (table.counted) await count(transaction, mac, table, { removed });
+}
+
+/** Counts a change, and leaves word of it for what is known in memory. */
+async function count<T extends ProtectedTableName>(
+  transaction: Transaction,
+  mac: RowMac,
+  table: ProtectedTable<T>,
+  change: { readonly added?: ProtectedColumns; readonly removed?: ProtectedColumns },
+): Promise<void> {
+  const row = change.added ?? change.removed ?? {};
+  await recount(transaction, mac, integrityScope(table, row), change);
+  transaction.changes.push({ table: table.table as CountedTable, ...change });
 }
 
 /** Every column of a table in the order of its declaration. */

@@ -11,7 +11,7 @@ import {
   type SqliteConnectionOptions,
 } from './sqlite-connection.ts';
 import { translateSqliteError } from './sqlite-errors.ts';
-import type { Store, Transaction } from './store.ts';
+import type { RowChange, Store, Transaction } from './store.ts';
 
 const READERS_MAX = 4;
 
@@ -108,6 +108,17 @@ class SqliteStore implements Store {
       } catch (error) {
         rmSync(partial, { force: true });
         throw translateFileError(translateSqliteError(error));
+      }
+    });
+  }
+
+  scrub(): Promise<boolean> {
+    return this.#writing.run(async () => {
+      try {
+        // 0: all of the log is in the database, and the log is empty (sqlite.org/pragma.html#pragma_wal_checkpoint).
+        return this.#writer.scalar('PRAGMA wal_checkpoint(TRUNCATE)') === 0;
+      } catch (error) {
+        throw translateSqliteError(error);
       }
     });
   }
@@ -265,7 +276,9 @@ function requireTransaction(connection: SqliteConnection): void {
 }
 
 function transactionOn(connection: SqliteConnection): Transaction {
+  const changes: RowChange[] = [];
   return {
+    changes,
     get: async (statement, parameters) => connection.get(statement, parameters),
     all: async (statement, parameters) => connection.all(statement, parameters),
     run: async (statement, parameters) => {
@@ -279,6 +292,7 @@ function transactionOn(connection: SqliteConnection): Transaction {
     savepoint: async (work) => {
       requireTransaction(connection);
       connection.exec('SAVEPOINT item');
+      const before = changes.length;
       try {
         const result = await work();
         connection.exec('RELEASE item');
@@ -287,6 +301,7 @@ function transactionOn(connection: SqliteConnection): Transaction {
         // A full disk or a failed read may have ended the whole transaction.
         if (!connection.isTransaction) throw error;
         connection.exec('ROLLBACK TO item');
+        changes.length = before;
         connection.exec('RELEASE item');
         throw error;
       }

@@ -1,4 +1,13 @@
 import type { Statement } from './statement.ts';
+import type { CountedTable } from './protected-tables.ts';
+import type { ProtectedColumns } from './tables.ts';
+
+/** One counted row that a transaction put in, took out, or (both) changed. */
+export interface RowChange {
+  readonly table: CountedTable;
+  readonly added?: ProtectedColumns | undefined;
+  readonly removed?: ProtectedColumns | undefined;
+}
 
 /**
  * Runs statements inside one transaction. Asynchronous on every database,
@@ -15,6 +24,11 @@ export interface Transaction {
   runMany<P extends object, R>(statement: Statement<P, R>, many: readonly P[]): Promise<void>;
   /** Runs `work` so that its changes, and only those, are undone if it throws. */
   savepoint<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * The counted rows that were changed in this transaction so far, in order;
+   * what a savepoint undoes is taken off its end. Each stands for one step of the epoch.
+   */
+  readonly changes: RowChange[];
 }
 
 /** A database that holds one vault. Its failures are {@link StrongroomError}s with storage codes. */
@@ -38,6 +52,13 @@ export interface Store {
    * @throws `storage_full`, `read_only`.
    */
   copy(path: string): Promise<void>;
+  /**
+   * Leaves nothing of what was overwritten in the files beside the database,
+   * once nobody reads a state of before.
+   *
+   * @returns Whether it was done; if not, it is to be tried again.
+   */
+  scrub(): Promise<boolean>;
   /** Drops every connection and opens new ones, after a failure that left their state unknown. */
   reopen(): Promise<void>;
   close(): Promise<void>;

@@ -5,8 +5,9 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 
 import type { SecurityContext } from '../core/context.ts';
 import { initVault, type NewVault } from '../core/init-vault.ts';
-import { openVault, rowMacOf } from '../core/open-vault.ts';
+import { openVault } from '../core/open-vault.ts';
 import { createSession, type Session } from '../core/session.ts';
+import { rowMacOf } from '../core/unseal-rows.ts';
 import { UnsealedVault } from '../core/vault.ts';
 import { AuditLog } from '../domain/audit/audit-log.ts';
 import { allLogs } from '../domain/audit/log-queries.ts';
@@ -179,7 +180,7 @@ async function unseal(
   const opened = await openSlots(place.made.id, slots, [{ kind: 'keyfile', path: place.keyFile }]);
   const root = { id: opened.rootKeyId, key: opened.rootKey };
   const keyring = new Keyring(place.made.id, root, now);
-  for (const row of keys) keyring.add(row);
+  keyring.load(keys);
   return { keyring, ownerId: owner?.id ?? '' };
 }
 

@@ -4,10 +4,20 @@ import { parseArgs } from 'node:util';
 
 import { openVault } from '../../src/core/open-vault.ts';
 import { createSession, type Session } from '../../src/core/session.ts';
+import type { UnsealedVault } from '../../src/core/vault.ts';
 import type { AuditEntry } from '../../src/domain/audit/entry.ts';
 import { verifyExport } from '../../src/domain/audit/verify-export.ts';
 import { StrongroomError } from '../../src/errors.ts';
-import { IMPORTED, readLedger, REFUSED, sha256, valueOf, type LedgerLine } from './ledger.ts';
+import {
+  IMPORTED,
+  isLifeStep,
+  readLedger,
+  REFUSED,
+  sha256,
+  valueOf,
+  type LedgerLine,
+} from './ledger.ts';
+import { checkLives, type LivesInput, type LivesReport } from './lives.ts';
 
 /** What a check found. */
 export interface CheckReport {
@@ -64,20 +74,37 @@ export async function checkVault(
   }
   const readyMs = performance.now() - began;
   try {
-    const session = createSession(vault, { principal: 'ada', userAgent: 'check' }, 'library');
-    const entries = await allEntries(session);
-    await checkStructure(session, problems);
-    const checkpoint = await checkHistory(session, known, problems);
-    const found = await allVersions(session, problems);
+    const { entries, checkpoint, found } = await lookInto(vault, known, problems);
+    const lives = await checkLives({ path, config, acks, entries });
+    problems.push(...lives.problems);
     checkGroups(found, problems);
-    checkEntries(found, entries, problems);
-    const lost = checkAcks(found, entries, acks, problems);
+    checkEntries(found, entries, { deleted: lives.deleted, problems });
+    const lost = lives.lost + checkAcks(found, { entries, acks, ...lives }, problems);
     const versions = [...found.values()].reduce((sum, { versions: all }) => sum + all.size, 0);
     return { problems, lost, acked, versions, readyMs, checkpoint };
   } catch (error) {
     if (!(error instanceof StrongroomError)) throw error;
     problems.push(`the check failed with ${error.code}: ${error.message}`);
     return { problems, lost: 0, acked, versions: 0, readyMs, checkpoint: known };
+  }
+}
+
+/** Asks an open vault for everything, and closes it. */
+async function lookInto(
+  vault: UnsealedVault,
+  known: string | undefined,
+  problems: string[],
+): Promise<{
+  readonly entries: readonly AuditEntry[];
+  readonly checkpoint: string;
+  readonly found: ReadonlyMap<string, Found>;
+}> {
+  try {
+    const session = createSession(vault, { principal: 'ada', userAgent: 'check' }, 'library');
+    const entries = await allEntries(session);
+    await checkStructure(session, problems);
+    const checkpoint = await checkHistory(session, known, problems);
+    return { entries, checkpoint, found: await allVersions(session, problems) };
   } finally {
     await vault.close();
   }
@@ -85,7 +112,7 @@ export async function checkVault(
 
 /** I5 and I6: the log verifies, and the database's structure is sound. */
 async function checkStructure(session: Session, problems: string[]): Promise<void> {
-  const health = await session.health.read();
+  const health = await session.health.read({ deep: true });
   for (const damage of health.damage) problems.push(`I6 structure: ${damage}`);
   try {
     await session.audit.verify();
@@ -164,7 +191,7 @@ function checkGroups(found: ReadonlyMap<string, Found>, problems: string[]): voi
 function checkEntries(
   found: ReadonlyMap<string, Found>,
   entries: readonly AuditEntry[],
-  problems: string[],
+  { deleted, problems }: { readonly deleted: readonly string[]; readonly problems: string[] },
 ): void {
   const recorded = new Map<string, number>();
   for (const { secret_id: id, version, commit, outcome, path } of entries) {
@@ -172,13 +199,13 @@ function checkEntries(
     const key = `${path}@${version} ${id}`;
     recorded.set(key, (recorded.get(key) ?? 0) + 1);
   }
-  for (const [path, { id, versions }] of found) {
-    for (const version of versions.keys()) {
-      const key = `${path}@${version} ${id}`;
-      const count = recorded.get(key) ?? 0;
-      if (count !== 1) problems.push(`I4 ${key}: ${count} entries`);
-      recorded.delete(key);
-    }
+  const live = [...found].flatMap(([path, { id, versions }]) =>
+    [...versions.keys()].map((version) => `${path}@${version} ${id}`),
+  );
+  for (const key of [...live, ...deleted]) {
+    const count = recorded.get(key) ?? 0;
+    if (count !== 1) problems.push(`I4 ${key}: ${count} entries`);
+    recorded.delete(key);
   }
   for (const key of recorded.keys()) problems.push(`I4 ${key}: an entry without its version`);
 }
@@ -186,11 +213,11 @@ function checkEntries(
 /** I1: what was acknowledged is there. What was given out is on record. */
 function checkAcks(
   found: ReadonlyMap<string, Found>,
-  entries: readonly AuditEntry[],
-  acks: readonly LedgerLine[],
+  { entries, acks, deleted }: Pick<LivesInput, 'entries' | 'acks'> & Pick<LivesReport, 'deleted'>,
   problems: string[],
 ): number {
   let lost = 0;
+  const inTrash = new Set(deleted.map((key) => key.slice(0, key.indexOf(' '))));
   const reads = new Map<string, number>();
   for (const ack of acks) {
     if (ack.outcome !== 'ok' || ack.op === 'init') continue;
@@ -200,6 +227,7 @@ function checkAcks(
       reads.set(key, (reads.get(key) ?? 0) + 1);
       continue;
     }
+    if (isLifeStep(ack.op) || inTrash.has(`${ack.path}@${ack.version}`)) continue;
     if (isThere(found, ack)) continue;
     lost += 1;
     problems.push(`I1 ${ack.op} ${ack.path}@${ack.version}: acknowledged and lost`);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /** What a client wrote down about one answer, after it had it. */
 export interface LedgerLine {
-  readonly op: 'init' | 'create' | 'update' | 'stale' | 'import' | 'read';
+  readonly op: 'init' | 'create' | 'update' | 'stale' | 'import' | 'read' | LifeStep;
   readonly path: string;
   readonly version: number;
   /** Hash of the value that was written or read. */
@@ -11,6 +11,22 @@ export interface LedgerLine {
   readonly outcome: 'ok' | 'failed' | 'unknown';
   /** The error's code, if there was one. */
   readonly code?: string;
+}
+
+/** A change of a secret that makes no version. */
+export type LifeStep = 'describe' | 'delete' | 'undelete';
+
+/** What some secrets go through after their last version, in this order. */
+export const LIFE: readonly LifeStep[] = ['describe', 'delete', 'undelete', 'describe'];
+
+/** Whether a line is about a change that makes no version. */
+export function isLifeStep(op: LedgerLine['op']): op is LifeStep {
+  return (LIFE as readonly string[]).includes(op);
+}
+
+/** The tags that step `index` of a life gives, if it gives any. */
+export function tagsOfStep(index: number): readonly string[] {
+  return [`step-${index + 1}`];
 }
 
 /** Members of a group that was imported at once: all of them are there, or none. */

@@ -1,5 +1,6 @@
 // Kills one operation at each of its system calls that change something on
-// disk, and looks at what is left: `node test/faults/syscalls.ts [points|all]`.
+// disk, and looks at what is left: `node test/faults/syscalls.ts [points|all]`,
+// where the points are shared out among the operations.
 // Rows F2 and A96 of the fault tests. Needs strace.
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -7,61 +8,43 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { init, open } from '../../src/index.ts';
-import { checkVault } from './check.ts';
-import { sha256, valueOf, type LedgerLine } from './ledger.ts';
+import { FAULT_OPERATIONS, type Aftermath, type FaultOperation } from './operations.ts';
+import type { Place } from './places.ts';
 import { requireTool } from './tools.ts';
 
-const OPERATIONS = ['init', 'create', 'cas', 'import'] as const;
 const SYSCALLS = ['fsync', 'pwrite64', 'write', 'rename', 'unlink', 'ftruncate', 'mkdir'] as const;
-const POINTS_DEFAULT = 50;
-
-type OperationName = (typeof OPERATIONS)[number];
+const POINTS_DEFAULT = 200;
 
 /** The `when`-th call of `syscall` in the main thread. */
 interface Point {
-  readonly operation: OperationName;
+  readonly operation: string;
   readonly syscall: string;
   readonly when: number;
 }
 
-/** Where a vault and its keys are. */
-interface Place {
-  readonly path: string;
-  readonly config: string;
-}
-
 const program = fileURLToPath(new URL('one-operation.ts', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'strongroom-syscalls-'));
-const template = join(scratch, 'template');
 
-/** What the operation promised by saying `done`. */
-const PROMISES: Readonly<Record<OperationName, LedgerLine>> = {
-  init: ack('init', '', 0),
-  create: ack('create', 'new/a', 1),
-  cas: ack('update', 'old/a', 2),
-  import: ack('import', 'new/at-once/group', 1),
-};
-
-function ack(op: LedgerLine['op'], path: string, version: number): LedgerLine {
-  return { op, path, version, sha256: sha256(valueOf(path, version)), outcome: 'ok' };
+function placeOf(name: string): Place {
+  const base = join(scratch, name);
+  return { path: join(base, 'vault'), configDirectory: join(base, 'config') };
 }
 
-/** A place for one run: empty for `init`, otherwise with a vault that has `old/a`. */
-function prepare(operation: OperationName, name: string): Place {
-  const base = join(scratch, name);
-  if (operation !== 'init') cpSync(template, base, { recursive: true });
-  return { path: join(base, 'vault'), config: join(base, 'config') };
+/** A place for one run, as the operation wants it. */
+function prepare(operation: string, name: string): Place {
+  const template = join(scratch, `${operation}-template`);
+  if (existsSync(template)) cpSync(template, join(scratch, name), { recursive: true });
+  return placeOf(name);
 }
 
 /** Runs the operation under strace; resolves to its output and whether it was killed. */
 function trace(
-  operation: OperationName,
+  operation: string,
   place: Place,
   options: readonly string[],
 ): Promise<{ readonly output: string; readonly isKilled: boolean }> {
   return new Promise((resolve) => {
-    const command = [process.execPath, program, operation, place.path, place.config];
+    const command = [process.execPath, program, operation, place.path, place.configDirectory];
     const child = spawn('strace', ['-f', '-qq', ...options, ...command], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -73,7 +56,7 @@ function trace(
 }
 
 /** The points of an operation: the calls of its main thread once everything is loaded. */
-async function pointsOf(operation: OperationName): Promise<Point[]> {
+async function pointsOf(operation: string): Promise<Point[]> {
   const log = join(scratch, `${operation}.trace`);
   const options = ['-o', log, '-e', `trace=${SYSCALLS.join(',')}`];
   const { output } = await trace(operation, prepare(operation, `${operation}-count`), options);
@@ -104,14 +87,14 @@ function choose(points: readonly Point[], max: number): Point[] {
 function spread(points: readonly Point[], max: number): Point[] {
   if (points.length <= max) return [...points];
   return Array.from({ length: max }, (_, index) => {
-    const point = points[Math.floor((index * points.length) / max)];
+    const point = points[Math.round((index * (points.length - 1)) / Math.max(1, max - 1))];
     if (point === undefined) throw new RangeError('there is no such point');
     return point;
   });
 }
 
 /** Kills the operation at a point. Resolves to what is wrong then, and whether it was done. */
-async function killAt(point: Point): Promise<{ problems: readonly string[]; isDone: boolean }> {
+async function killAt(point: Point, { look }: FaultOperation): Promise<Aftermath> {
   const { operation, syscall, when } = point;
   const name = `${operation}-${syscall}-${when}`;
   const place = prepare(operation, name);
@@ -120,40 +103,25 @@ async function killAt(point: Point): Promise<{ problems: readonly string[]; isDo
   const { output, isKilled } = await trace(operation, place, options);
   if (!isKilled) missed += 1;
   try {
-    const acks = output.includes('done') ? [PROMISES[operation]] : [];
-    if (operation !== 'init') acks.push(ack('create', 'old/a', 1));
-    else if (!existsSync(join(place.path, 'vault.db'))) {
-      if (acks.length > 0) return { problems: ['the vault is not there'], isDone: false };
-      await init({ path: place.path, owner: 'ada', configDirectory: place.config });
-      return { problems: (await check(place, [])).problems, isDone: false };
-    }
-    const { problems, versions } = await check(place, acks);
-    return { problems, isDone: operation === 'init' || versions > 1 };
+    return await look(place, output.includes('done'));
   } finally {
     rmSync(join(scratch, name), { recursive: true, force: true });
   }
 }
 
-function check(place: Place, acks: readonly LedgerLine[]): ReturnType<typeof checkVault> {
-  return checkVault(place.path, place.config, acks);
-}
-
-async function makeTemplate(): Promise<void> {
-  const [path, configDirectory] = [join(template, 'vault'), join(template, 'config')];
-  await init({ path, owner: 'ada', configDirectory });
-  await using vault = await open({ path, configDirectory });
-  const secret = { environment: 'development', path: 'old/a', value: valueOf('old/a', 1) };
-  await vault.as({ principal: 'ada' }).secrets.create(secret);
-}
-
-async function runOperation(operation: OperationName, max: number): Promise<void> {
+async function runOperation(
+  operation: string,
+  subject: FaultOperation,
+  max: number,
+): Promise<void> {
+  await subject.setUp(placeOf(`${operation}-template`));
   const all = await pointsOf(operation);
   const waiting = choose(all, max);
   const total = waiting.length;
   let done = 0;
   const work = async (): Promise<void> => {
     for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
-      const result = await killAt(point).catch((error: unknown) => ({
+      const result = await killAt(point, subject).catch((error: unknown) => ({
         problems: [String(error)],
         isDone: false,
       }));
@@ -174,13 +142,18 @@ async function runOperation(operation: OperationName, max: number): Promise<void
 }
 
 requireTool('strace', 'strace');
-const max = process.argv[2] === 'all' ? Infinity : Number(process.argv[2] ?? POINTS_DEFAULT);
+const names = Object.keys(FAULT_OPERATIONS);
+const max =
+  process.argv[2] === 'all'
+    ? Infinity
+    : Math.ceil(Number(process.argv[2] ?? POINTS_DEFAULT) / names.length);
 let passed = 0;
 let failed = 0;
 let missed = 0;
 try {
-  await makeTemplate();
-  for (const operation of OPERATIONS) await runOperation(operation, max);
+  for (const [name, operation] of Object.entries(FAULT_OPERATIONS)) {
+    await runOperation(name, operation, max);
+  }
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

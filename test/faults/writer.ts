@@ -8,7 +8,7 @@ import { initVault } from '../../src/core/init-vault.ts';
 import { openVault } from '../../src/core/open-vault.ts';
 import { createSession, type Session } from '../../src/core/session.ts';
 import { StrongroomError } from '../../src/errors.ts';
-import { IMPORTED, REFUSED, sha256, valueOf, type LedgerLine } from './ledger.ts';
+import { IMPORTED, LIFE, REFUSED, sha256, tagsOfStep, valueOf, type LedgerLine } from './ledger.ts';
 
 const { values: args } = parseArgs({
   options: {
@@ -65,13 +65,26 @@ async function write(session: Session, client: number): Promise<void> {
   for (let step = 0; step < steps; step += 1) {
     const place = `${run}/w${client}/${step}`;
     if (step % 5 === 4) await importGroup(session, place);
-    else await writeVersions(session, place, 1 + (step % 3));
+    else await writeSecret(session, place, step);
     await pause();
   }
   atWork.writers -= 1;
 }
 
-async function writeVersions(session: Session, path: string, count: number): Promise<void> {
+/** Up to three versions of a secret. Of five secrets one goes on to live; the readers leave it alone. */
+async function writeSecret(session: Session, path: string, step: number): Promise<void> {
+  const count = 1 + (step % 3);
+  const isLiving = step % 5 === 1;
+  const isDone = await writeVersions(session, path, { count, isRead: !isLiving });
+  if (isDone && isLiving) await live(session, path, count);
+}
+
+/** Resolves to whether all of it was done. */
+async function writeVersions(
+  session: Session,
+  path: string,
+  { count, isRead }: { readonly count: number; readonly isRead: boolean },
+): Promise<boolean> {
   for (let version = 1; version <= count; version += 1) {
     const value = valueOf(path, version);
     const op = version === 1 ? 'create' : 'update';
@@ -79,14 +92,30 @@ async function writeVersions(session: Session, path: string, count: number): Pro
       session.secrets.write({ environment, path, value, cas: version - 1 }),
     );
     // What became of it is not known here, so nothing is built on it.
-    if (!isDone) return;
-    written.push({ path, version });
+    if (!isDone) return false;
+    if (isRead) written.push({ path, version });
     await pause();
   }
   const stale = { op: 'stale', path, version: count + 1, value: REFUSED } as const;
   await attempt(stale, () =>
     session.secrets.write({ environment, path, value: REFUSED, cas: count + 7 }),
   );
+  return true;
+}
+
+/** Changes a secret without a new version, deletes it, and takes it back. */
+async function live(session: Session, path: string, version: number): Promise<void> {
+  const { secrets } = session;
+  const at = { environment, path };
+  for (const [index, op] of LIFE.entries()) {
+    const isDone = await attempt({ op, path, version, value: '' }, () => {
+      if (op === 'delete') return secrets.delete(at);
+      if (op === 'undelete') return secrets.undelete(at);
+      return secrets.update({ ...at, tags: [...tagsOfStep(index)] });
+    });
+    if (!isDone) return;
+    await pause();
+  }
 }
 
 async function importGroup(session: Session, path: string): Promise<void> {

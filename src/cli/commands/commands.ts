@@ -1,20 +1,42 @@
 import type { Command } from 'commander';
 
 import type { Terminal } from '../terminal.ts';
+import { registerAccess } from './access.ts';
 import { registerAudit } from './audit.ts';
+import { registerBackup } from './backup.ts';
 import { registerCompletion } from './completion.ts';
 import { registerConfig } from './config.ts';
 import { registerDelete, registerUndelete } from './delete.ts';
 import { registerDescribe } from './describe.ts';
+import { registerDiff } from './diff.ts';
+import { registerDue } from './due.ts';
+import { registerDestroy } from './destroy.ts';
 import { registerExport } from './export.ts';
+import { registerGenerate } from './generate.ts';
 import { registerGet } from './get.ts';
 import { registerHealth } from './health.ts';
 import { registerHistory } from './history.ts';
 import { registerImport } from './import.ts';
+import { registerInherit } from './inherit.ts';
 import { registerInit } from './init.ts';
+import { registerJobs } from './jobs.ts';
+import { registerKeys } from './keys.ts';
 import { registerList } from './list.ts';
+import { registerCopy, registerMove, registerRename } from './move.ts';
+import { registerPromote } from './promote.ts';
+import { registerMachines, registerUsers } from './principals.ts';
+import { registerRetire, registerRollback } from './rollback.ts';
+import { registerRotate } from './rotate.ts';
 import { registerRun } from './run.ts';
+import { registerExpiring, registerSearch } from './search.ts';
 import { registerSet } from './set.ts';
+import { registerGroups, registerRoles } from './sets.ts';
+import { registerSettings } from './settings.ts';
+import { registerStatistics } from './statistics.ts';
+import { registerTrash } from './trash.ts';
+import { registerUndo } from './undo.ts';
+import { registerUpdate } from './update.ts';
+import { registerVerify } from './verify.ts';
 import { registerEnvironments, registerWorkspaces } from './workspaces.ts';
 
 /** Adds a command to the program. */
@@ -40,10 +62,49 @@ export const COMMANDS: readonly {
       set: registerSet,
       get: registerGet,
       list: registerList,
+      search: registerSearch,
+      expiring: registerExpiring,
+      statistics: registerStatistics,
+      update: registerUpdate,
+      verify: registerVerify,
       history: registerHistory,
       describe: registerDescribe,
       delete: registerDelete,
       undelete: registerUndelete,
+      destroy: registerDestroy,
+      trash: registerTrash,
+    },
+  },
+  {
+    heading: 'Changes:',
+    commands: {
+      rename: registerRename,
+      move: registerMove,
+      copy: registerCopy,
+      promote: registerPromote,
+      diff: registerDiff,
+      undo: registerUndo,
+    },
+  },
+  {
+    heading: 'Rotation:',
+    commands: {
+      generate: registerGenerate,
+      rotate: registerRotate,
+      rollback: registerRollback,
+      retire: registerRetire,
+      due: registerDue,
+      jobs: registerJobs,
+    },
+  },
+  {
+    heading: 'Access:',
+    commands: {
+      access: registerAccess,
+      user: registerUsers,
+      machine: registerMachines,
+      group: registerGroups,
+      role: registerRoles,
     },
   },
   { heading: 'Record:', commands: { audit: registerAudit } },
@@ -52,8 +113,12 @@ export const COMMANDS: readonly {
     commands: {
       workspace: registerWorkspaces,
       environment: registerEnvironments,
+      inherit: registerInherit,
+      backup: registerBackup,
+      keys: registerKeys,
       health: registerHealth,
       config: registerConfig,
+      settings: registerSettings,
       completion: registerCompletion,
     },
   },

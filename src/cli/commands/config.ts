@@ -8,6 +8,9 @@ import type { Terminal } from '../terminal.ts';
 import { principalOf, settledEnvironment, type GlobalOptions } from '../vault-access.ts';
 import { settledKey } from '../vault-keys.ts';
 
+/** Names the days of policy `auto`. */
+const ROTATION_DAYS = 'SECRET_ROTATION_DAYS';
+
 interface ConfigOptions extends GlobalOptions {
   readonly environment?: string;
 }
@@ -54,6 +57,9 @@ function settingsOf(command: Command): Settings {
       value: configDirectory(),
       source: ['STRONGROOM_CONFIG_HOME', 'XDG_CONFIG_HOME'].find(isSet) ?? 'default',
     },
+    rotationDays: isSet(ROTATION_DAYS)
+      ? { value: process.env[ROTATION_DAYS] ?? '', source: ROTATION_DAYS }
+      : { value: '90', source: 'default' },
   };
 }
 

@@ -1,5 +1,6 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
+import type { SecretAddress } from '../../core/operations/secret-address.ts';
 import { StrongroomError } from '../../errors.ts';
 import { environmentOption, wholeNumber } from '../option-values.ts';
 import { withSuggestion } from '../suggest.ts';
@@ -10,6 +11,8 @@ import { environmentOf, withSession, type GlobalOptions } from '../vault-access.
 interface DeleteOptions extends GlobalOptions {
   readonly environment?: string;
   readonly cas?: number;
+  readonly version?: number;
+  readonly personal?: boolean;
 }
 
 /** `strongroom delete NAME`. It asks nothing, because it can be undone. */
@@ -17,25 +20,50 @@ export function registerDelete(program: Command, terminal: Terminal): void {
   const command = program
     .command('delete')
     .alias('rm')
-    .description('delete a secret; it can be restored')
+    .description('delete a secret, or one version of it; it can be restored')
     .argument('<secret>', 'its name')
     .addOption(environmentOption())
+    .option('--version <version>', 'only this version', wholeNumber('--version', 1))
     .option('--cas <version>', 'only if this is the current version', wholeNumber('--cas', 1))
+    .addOption(
+      new Option('--personal', 'your own value, which nobody else has').conflicts([
+        'cas',
+        'version',
+      ]),
+    )
     .action(async (path: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<DeleteOptions>();
       const environment = environmentOf(options.environment, options, terminal);
-      const { workspace, cas } = options;
+      const { workspace, cas, version } = options;
+      if (options.personal === true) {
+        await deletePersonal({ workspace, environment, path }, options, terminal);
+        return;
+      }
       const deleted = await withSession(options, terminal, (session) =>
         withSuggestion(session, { workspace, environment, path }, () =>
-          session.secrets.delete({ workspace, environment, path, cas }).catch(sayAlready),
+          session.secrets.delete({ workspace, environment, path, version, cas }).catch(sayAlready),
         ),
       );
       terminal.result(deleted, '');
       if (terminal.isJson) return;
-      terminal.note(`deleted ${path} from ${environment}`);
-      terminal.note(`to have it back: strongroom undelete ${path} -e ${environment}`);
+      const of = version === undefined ? '' : ` --version ${version}`;
+      const what = version === undefined ? path : `version ${version} of ${path}`;
+      terminal.note(`deleted ${what} from ${environment}`);
+      terminal.note(`to have it back: strongroom undelete ${path}${of} -e ${environment}`);
     });
   addExamples(command, 'strongroom delete STRIPE_KEY -e staging');
+}
+
+async function deletePersonal(
+  at: SecretAddress,
+  options: DeleteOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const removed = await withSession(options, terminal, (session) =>
+    session.secrets.removeOverride(at),
+  );
+  terminal.result(removed, '');
+  if (!terminal.isJson) terminal.note(`deleted your own ${at.path} from ${at.environment}`);
 }
 
 /** What it says of a read would be puzzling here. */
@@ -54,19 +82,20 @@ function sayAlready(error: unknown): never {
 export function registerUndelete(program: Command, terminal: Terminal): void {
   const command = program
     .command('undelete')
-    .description('restore the secret that was deleted last under a name')
+    .description('restore the secret that was deleted last under a name, or one version')
     .argument('<secret>', 'its name')
     .addOption(environmentOption())
+    .option('--version <version>', 'only this version', wholeNumber('--version', 1))
     .action(async (path: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<DeleteOptions>();
       const environment = environmentOf(options.environment, options, terminal);
-      const { workspace } = options;
+      const { workspace, version } = options;
       const restored = await withSession(options, terminal, (session) =>
-        session.secrets.undelete({ workspace, environment, path }),
+        session.secrets.undelete({ workspace, environment, path, version }),
       );
       terminal.result(restored, '');
       if (!terminal.isJson) {
-        terminal.note(`restored ${path} in ${environment}, version ${restored.version}`);
+        terminal.note(`restored ${path} in ${environment}, version ${version ?? restored.version}`);
       }
     });
   addExamples(command, 'strongroom undelete STRIPE_KEY -e staging');

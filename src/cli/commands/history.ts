@@ -40,7 +40,15 @@ function table({ versions }: SecretHistory): string {
     String(each.version),
     formatAge(each.createdAt, now),
     each.createdByName,
-    each.deletedAt !== null ? 'deleted' : each.isCurrent ? 'current' : '',
+    each.destroyedAt !== null
+      ? 'destroyed'
+      : each.deletedAt !== null
+        ? 'deleted'
+        : each.isCurrent
+          ? 'current'
+          : each.isPrevious
+            ? 'previous'
+            : '',
   ]);
   return formatTable(['environment', 'version', 'when', 'who', ''], rows);
 }

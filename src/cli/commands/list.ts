@@ -1,10 +1,13 @@
 import { Option, type Command } from 'commander';
 
+import type { EffectiveSecret } from '../../core/operations/resolve-secret.ts';
 import type { SecretSummary } from '../../core/operations/secret-view.ts';
 import { SECRET_TYPES, type SecretType } from '../../formats/secret-type.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption, wholeNumber } from '../option-values.ts';
+import { pastMoment } from '../past-moment.ts';
 import { listSecrets, type Listed } from '../read-environment.ts';
+import { listEffective, sourceNote } from '../list-effective.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -17,6 +20,8 @@ interface ListOptions extends GlobalOptions {
   readonly type?: SecretType;
   readonly tag?: string;
   readonly limit?: number;
+  readonly at?: string;
+  readonly effective?: boolean;
 }
 
 /** `strongroom list`: names and what is known of them, without values. */
@@ -31,16 +36,26 @@ export function registerList(program: Command, terminal: Terminal): void {
     .addOption(new Option('--type <type>', 'of this type').choices(SECRET_TYPES))
     .option('--tag <tag>', 'with this tag')
     .option('--limit <number>', 'at most so many; without it, all', wholeNumber('--limit', 1))
+    .option('--at <time>', 'what was there then, such as yesterday', pastMoment('--at'))
+    .addOption(
+      new Option('--effective', 'with what it inherits and what you have of your own').conflicts([
+        'allEnvironments',
+        'limit',
+        'at',
+      ]),
+    )
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<ListOptions>();
-      const { workspace, prefix, type, tag, limit } = options;
+      const { workspace, prefix, type, tag, limit, at } = options;
       const environment =
         options.allEnvironments === true
           ? undefined
           : environmentOf(options.environment, options, terminal);
       const filter = { workspace, environment, prefix, type, tag };
-      const listed = await withSession(options, terminal, (session) =>
-        listSecrets(session, filter, limit),
+      const listed = await withSession(options, terminal, async (session) =>
+        environment !== undefined && options.effective === true
+          ? { secrets: await listEffective(session, { ...filter, environment }), hasMore: false }
+          : listSecrets(session, { ...filter, at }, limit),
       );
       const isNarrowed = [prefix, type, tag].some((each) => each !== undefined);
       show(listed, { environment, isNarrowed }, terminal);
@@ -49,6 +64,7 @@ export function registerList(program: Command, terminal: Terminal): void {
     command,
     'strongroom list --all-environments',
     'strongroom list -e production --prefix payments/',
+    'strongroom list -e production --at yesterday',
   );
 }
 
@@ -82,9 +98,17 @@ function table(secrets: readonly SecretSummary[], isAcross: boolean): string {
   return formatTable(isAcross ? ['environment', ...headings] : headings, rows);
 }
 
-/** What is not so for most: tags, and an expiry. */
-function notes({ tags, expiresAt, isExpired }: SecretSummary): string {
+/** What is not so for most: that it is not given out, tags, and an expiry. */
+function notes(secret: SecretSummary | EffectiveSecret): string {
+  const { tags, expiresAt, isExpired } = secret;
+  const state = 'isActive' in secret && !secret.isActive ? ['inactive'] : [];
+  const source = 'from' in secret ? sourceNote(secret) : undefined;
   const expiry =
     expiresAt === null ? [] : [isExpired ? 'expired' : `until ${expiresAt.slice(0, 10)}`];
-  return [...expiry, ...tags.map((tag) => `#${tag}`)].join(' ');
+  return [
+    ...(source === undefined ? [] : [source]),
+    ...state,
+    ...expiry,
+    ...tags.map((tag) => `#${tag}`),
+  ].join(' ');
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { SecretRead } from '../../core/operations/read-secret.ts';
+import type { SecretResolved } from '../../core/operations/resolve-secret.ts';
 import { StrongroomError } from '../../errors.ts';
 import { toVariables } from '../../formats/variables.ts';
 import { childEnvironment } from '../child-environment.ts';
@@ -94,7 +94,7 @@ async function readSecrets(
   options: RunOptions,
   environment: string,
   terminal: Terminal,
-): Promise<readonly SecretRead[]> {
+): Promise<readonly SecretResolved[]> {
   const { workspace, only, except } = options;
   const read = await withSession(options, terminal, (session) =>
     readEnvironment(session, { workspace, environment, only, except }),

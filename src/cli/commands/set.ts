@@ -1,5 +1,7 @@
 import { Option, type Command } from 'commander';
 
+import type { Override, OverrideSecretInput } from '../../core/operations/overrides.ts';
+import type { WriteSecretInput } from '../../core/operations/write-secret.ts';
 import type { Session } from '../../core/session.ts';
 import { pathFault } from '../../domain/secrets/path.ts';
 import type { ValueInput } from '../../domain/secrets/value.ts';
@@ -12,22 +14,50 @@ import { collect } from '../global-options.ts';
 import { environmentOption, moment, wholeNumber } from '../option-values.ts';
 import { textOf } from '../read-secret.ts';
 import { readFile } from '../read-text-file.ts';
+import { noteReferences } from '../reference-note.ts';
+import { setGenerated } from '../set-generated.ts';
 import { similarName } from '../suggest.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { environmentOf, settleKeys, withSession, type GlobalOptions } from '../vault-access.ts';
 
-interface SetOptions extends GlobalOptions {
-  readonly environment?: string;
+type Keys = Awaited<ReturnType<typeof settleKeys>>;
+
+/** Where a value comes from. */
+interface ValueOptions {
   readonly file?: string;
-  readonly field?: string;
   readonly binary?: boolean;
+}
+
+interface SetOptions extends GlobalOptions, ValueOptions {
+  readonly environment?: string;
+  readonly generate?: string | true;
+  readonly rotation?: string;
+  readonly generator?: string;
+  readonly field?: string;
+  readonly removeField?: readonly string[];
   readonly type?: SecretType;
   readonly tag?: readonly string[];
   readonly description?: string;
   readonly expires?: string;
   readonly cas?: number;
+  readonly references?: boolean;
+  readonly personal?: boolean;
 }
+
+/** What is said of a secret, and not of a value that is somebody's own. */
+const NOT_PERSONAL: string[] = [
+  'field',
+  'removeField',
+  'type',
+  'tag',
+  'description',
+  'expires',
+  'cas',
+  'references',
+  'rotation',
+  'generator',
+];
 
 /** `strongroom set NAME`: makes a secret or gives it a new version; the value comes from a prompt, standard input or a file. */
 export function registerSet(program: Command, terminal: Terminal): void {
@@ -39,6 +69,7 @@ export function registerSet(program: Command, terminal: Terminal): void {
     .addOption(environmentOption())
     .option('-f, --file <file>', 'take the value from a file')
     .option('--field <name>', 'set one field')
+    .option('--remove-field <name>', 'leave a field out from now on; once for each', collect)
     .option('--binary', 'keep the input as bytes, not as text')
     .addOption(
       new Option('--type <type>', 'its type; a new one is guessed from the name').choices(
@@ -56,6 +87,20 @@ export function registerSet(program: Command, terminal: Terminal): void {
       '--cas <version>',
       'only if this is the current version (0: none)',
       wholeNumber('--cas', 0),
+    )
+    .addOption(
+      new Option(
+        '--generate [generator]',
+        'generate the value, such as password:24, and show it to nobody; alone, as its type has it',
+      ).conflicts(['file', 'binary', 'references', 'personal']),
+    )
+    .option('--generator <generator>', 'how `rotate` generates new values')
+    .option('--rotation <policy>', "when to rotate: auto_90_days, 'every 45d', manual")
+    .option('--references', 'let ${db/PASSWORD} in it stand for another secret')
+    .addOption(
+      new Option('--personal', 'for you alone, instead of what all others have').conflicts(
+        NOT_PERSONAL,
+      ),
     )
     .action(async (path: string, argument: string | undefined, _: object, command: Command) => {
       await set(path, argument, command.optsWithGlobals<SetOptions>(), terminal);
@@ -76,23 +121,32 @@ async function set(
 ): Promise<void> {
   requireName(path);
   const environment = environmentOf(options.environment, options, terminal);
+  const attributes = attributesOf(path, environment, options);
+  if (options.generate !== undefined) {
+    if (argument !== undefined) throw valueAndGenerator(path);
+    const { generate: generator, field } = options;
+    await setGenerated({ input: attributes, generator, field }, options, terminal);
+    return;
+  }
   // A value that was typed or pasted must not be lost to a wrong key.
   const isAsked = argument === undefined && options.file === undefined && terminal.canAsk;
   const keys = isAsked ? await settleKeys(options, terminal) : undefined;
   using value = await readValue(path, argument, options, terminal);
   await requireWillingness(value, terminal);
+  if (options.personal === true) {
+    await setPersonal(
+      { workspace: options.workspace, environment, path, value },
+      options,
+      terminal,
+      keys,
+    );
+    return;
+  }
   const write = async (session: Session): Promise<Written> => {
     const written = await session.secrets.write({
-      workspace: options.workspace,
-      environment,
-      path,
+      ...attributes,
       value: asInput(value, options.field),
-      type: options.type,
-      typeIfNew: guessType(path.split('/').at(-1) ?? path),
-      tags: options.tag,
-      description: options.description,
-      expiresAt: options.expires,
-      cas: options.cas,
+      references: options.references,
     });
     if (!written.created || terminal.isJson) return { written, near: undefined };
     const at = { workspace: options.workspace, environment, path };
@@ -103,10 +157,55 @@ async function set(
   terminal.result(written, '');
   if (!terminal.isJson)
     terminal.note(`${verb} ${path} in ${environment}, version ${written.version}`);
+  for (const warning of written.warnings) terminal.warn(warning);
   if (near !== undefined) terminal.note(`it is new; there is ${near} too`);
+  if (options.references === undefined) noteReferences(value, terminal);
   if (options.expires !== undefined && Date.parse(options.expires) <= Date.now()) {
     terminal.warn(`${path} has expired already, by what --expires says`);
   }
+}
+
+/** What is said besides the value. */
+function attributesOf(
+  path: string,
+  environment: string,
+  options: SetOptions,
+): Omit<WriteSecretInput, 'value'> {
+  return {
+    workspace: options.workspace,
+    environment,
+    path,
+    type: options.type,
+    typeIfNew: guessType(path.split('/').at(-1) ?? path),
+    tags: options.tag,
+    removeFields: options.removeField,
+    description: options.description,
+    expiresAt: options.expires,
+    rotation: options.rotation,
+    generator: options.generator,
+    cas: options.cas,
+  };
+}
+
+async function setPersonal(
+  input: OverrideSecretInput,
+  options: SetOptions,
+  terminal: Terminal,
+  keys: Keys,
+): Promise<void> {
+  const set = (session: Session): Promise<Override> => session.secrets.override(input);
+  const override = await withSession(options, terminal, set, { keys });
+  terminal.result(override, '');
+  if (terminal.isJson) return;
+  terminal.note(
+    `${input.path} in ${input.environment} is your own now: nobody else has this value`,
+  );
+}
+
+function valueAndGenerator(path: string): StrongroomError {
+  return new StrongroomError('usage', '--generate takes no value beside it', {
+    hint: `strongroom set ${path} --generate`,
+  });
 }
 
 interface Written {
@@ -135,10 +234,11 @@ async function requireWillingness(value: SecretValue, terminal: Terminal): Promi
   });
 }
 
-async function readValue(
+/** Reads a value from the argument, a file, a prompt or standard input. The caller wipes it. */
+export async function readValue(
   path: string,
   argument: string | undefined,
-  options: SetOptions,
+  options: ValueOptions,
   terminal: Terminal,
 ): Promise<SecretValue> {
   if (argument !== undefined) {
@@ -151,7 +251,7 @@ async function readValue(
 }
 
 /** Makes a value of what came from a pipe or a file, and wipes that. */
-function fromBytes(bytes: Uint8Array, { binary }: SetOptions): SecretValue {
+function fromBytes(bytes: Uint8Array, { binary }: ValueOptions): SecretValue {
   try {
     return binary === true ? SecretValue.bytes(bytes) : textOf(bytes);
   } catch (error) {

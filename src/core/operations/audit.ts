@@ -8,6 +8,7 @@ import { queryEntries } from '../../domain/audit/query.ts';
 import { verifyLog, type LogVerified } from '../../domain/audit/verify-log.ts';
 import { StrongroomError } from '../../errors.ts';
 import { verifyCheckpoint } from '../../merkle/verify-checkpoint.ts';
+import { checkIntegrity } from '../../store/integrity.ts';
 import type { Call, Operation } from '../operation.ts';
 import { maySeeEntry, READS_AUDIT } from './audit-access.ts';
 import * as schema from './schema.ts';
@@ -122,7 +123,10 @@ export const verifyAudit: Operation<Record<string, never>, LogVerified, LogVerif
   mutates: false,
   requires: () => READS_AUDIT,
   subject: () => ({}),
-  prepare: (_input, { store, log, mac }) => verifyLog(store, log, mac),
+  prepare: async (_input, { store, log, mac }) => {
+    await store.read((transaction) => checkIntegrity(transaction, mac));
+    return verifyLog(store, log, mac);
+  },
   apply: async (_input, _call, verified) => verified,
 };
 

@@ -2,12 +2,14 @@ import { z } from 'zod';
 
 import { principalNames } from '../../domain/access/principals.ts';
 import { findDeleted, findSecret, requireSecret } from '../../domain/secrets/find.ts';
-import { openMetadata } from '../../domain/secrets/metadata.ts';
+import { openMetadata, type JsonValue } from '../../domain/secrets/metadata.ts';
 import { listVersions } from '../../domain/secrets/versions.ts';
 import { secretDeleted, secretNotFound } from '../../domain/secrets/secret-errors.ts';
 import type { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
+import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { requirePast } from './past-secret.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -24,6 +26,19 @@ export interface SecretDescription extends SecretSummary {
   /** The present name of the principal who changed it last. */
   readonly updatedByName: string;
   readonly description: string | undefined;
+  /** What it is for, and where it is used. */
+  readonly usage: string | undefined;
+  /** Members of the callers' own. */
+  readonly metadata: Readonly<Record<string, JsonValue>>;
+  /** The present name of who answers for it. */
+  readonly ownerName: string | null;
+  /** Since when it is not given out. */
+  readonly inactiveAt: string | null;
+}
+
+export interface DescribeSecretInput extends SecretAddress {
+  /** RFC 3339: what it was at this moment, whatever became of it since. */
+  readonly at?: string | undefined;
 }
 
 export interface SecretHistoryInput {
@@ -38,12 +53,16 @@ export interface SecretVersion {
   readonly environment: string;
   readonly version: number;
   readonly isCurrent: boolean;
+  /** Whether it is the one before the last rotation, until that is retired. */
+  readonly isPrevious: boolean;
   readonly createdAt: string;
   /** Principal id. */
   readonly createdBy: string;
   /** The principal's present name. */
   readonly createdByName: string;
   readonly deletedAt: string | null;
+  /** Since when it has no value any more. */
+  readonly destroyedAt: string | null;
 }
 
 /** Versions by environment, newest first. */
@@ -53,28 +72,42 @@ export interface SecretHistory {
 }
 
 /** Errors: `secret_not_found`, `secret_deleted`. */
-export const describeSecret: Operation<SecretAddress, SecretDescription> = {
+export const describeSecret: Operation<DescribeSecretInput, SecretDescription> = {
   name: 'secrets.describe',
   summary: 'Says everything about a secret but its value.',
-  input: z.strictObject(schema.address),
-  secretMembers: ['description'],
+  input: z.strictObject({ ...schema.address, at: schema.time.optional() }),
+  secretMembers: ['description', 'usage', 'metadata'],
   mutates: false,
   requires: requiresOnSecret('list'),
   subject: secretSubject,
   apply: async (input, call) => {
     const environment = environmentOf(call, input);
-    const row = await requireSecret(call, environment, input.path);
+    const { row, at = call.now } = await described(call, environment, input);
     call.about({ secretId: row.id });
-    const { description } = openMetadata(call, row);
+    const { description, usage, custom = {} } = openMetadata(call, row);
     const names = await principalNames(call.transaction, call.mac);
     return {
-      ...toSummary(call, environment, row),
+      ...toSummary({ ...call, now: at }, environment, row),
       createdByName: names.get(row.created_by) ?? row.created_by,
       updatedByName: names.get(row.updated_by) ?? row.updated_by,
       description,
+      usage,
+      metadata: custom,
+      ownerName: row.owner === null ? null : (names.get(row.owner) ?? row.owner),
+      inactiveAt: row.inactive_at === null ? null : toIso(row.inactive_at),
     };
   },
 };
+
+async function described(
+  call: Call,
+  environment: Environment,
+  { path, at }: DescribeSecretInput,
+): Promise<{ readonly row: SecretRow; readonly at?: number }> {
+  if (at === undefined) return { row: await requireSecret(call, environment, path) };
+  const past = await requirePast(call, environment, { path, at, capability: 'list' });
+  return { row: past.former, at: past.at };
+}
 
 /** Errors: `secret_not_found`, `secret_deleted`, `environment_not_found`. */
 export const secretHistory: Operation<SecretHistoryInput, SecretHistory> = {
@@ -138,10 +171,12 @@ async function versionsIn(
     environment: environment.name,
     version: row.version,
     isCurrent: row.version === secret.current_version,
+    isPrevious: row.version === secret.previous_version,
     createdAt: toIso(row.created_at),
     createdBy: row.created_by,
     createdByName: names.get(row.created_by) ?? row.created_by,
     deletedAt: row.deleted_at === null ? null : toIso(row.deleted_at),
+    destroyedAt: row.destroyed_at === null ? null : toIso(row.destroyed_at),
   }));
 }
 

@@ -6,6 +6,7 @@ import { IMPORT_SECRETS_MAX } from '../../domain/secrets/limits.ts';
 import { equalRecords, toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
 import { readVersion } from '../../domain/secrets/versions.ts';
 import { writeSecret } from '../../domain/secrets/write.ts';
+import type { SettingValues } from '../../domain/settings/known-settings.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { parseLayout, serializeLayout } from '../../formats/dotenv-layout.ts';
@@ -13,6 +14,7 @@ import { mergeLayouts } from '../../formats/merge-layouts.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { complexityOf } from './complexity.ts';
 import * as schema from './schema.ts';
 import { environmentOf } from './secret-address.ts';
 
@@ -88,12 +90,14 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
   }),
   apply: async (input, call) => {
     const environment = environmentOf(call, input);
+    const complexity = await complexityOf(call, environment.workspace.id);
     const result = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
     for (const secret of input.secrets) {
       const outcome = await outcomeOf(call, environment, secret);
       result[outcome].push(secret.path);
       if (outcome === 'unchanged' || input.dryRun === true) continue;
-      await importOne(call, environment, { ...secret, isNew: outcome === 'created' });
+      const isNew = outcome === 'created';
+      await importOne(call, environment, { ...secret, isNew, complexity });
     }
     if (input.dryRun !== true) await keepLayout(call, environment, input);
     return result;
@@ -143,7 +147,14 @@ async function outcomeOf(
 async function importOne(
   call: Call,
   environment: Environment,
-  { type, isNew, ...change }: ImportedSecret & { readonly isNew: boolean },
+  {
+    type,
+    isNew,
+    ...change
+  }: ImportedSecret & {
+    readonly isNew: boolean;
+    readonly complexity: SettingValues['complexity'];
+  },
 ): Promise<void> {
   const written = await writeSecret(call, environment, {
     ...change,
@@ -185,6 +196,7 @@ function mergedLayout(kept: string, added: string): string {
 
 /** Whether a secret's current version is a value already. */
 async function isValueOf(call: Call, secret: SecretRow, value: ValueInput): Promise<boolean> {
+  if (secret.current_commit === null) return false;
   const before = await readVersion(call, secret, secret.current_version);
   try {
     const after = toRecord(value);

@@ -6,6 +6,7 @@ import { listSecrets as list } from '../../domain/secrets/list.ts';
 import { Directory } from '../../domain/workspaces/directory.ts';
 import { uuidBytes, uuidv7 } from '../../lib/ids.ts';
 import { toBase64Url } from '../../lib/base64.ts';
+import { checkIntegrity } from '../../store/integrity.ts';
 import { GRANTS } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
 import {
@@ -222,6 +223,13 @@ describe('a list', () => {
       tags: [],
       expiresAt: null,
       isExpired: false,
+      isActive: true,
+      owner: null,
+      rotation: 'manual',
+      rotationDueAt: null,
+      rotatedAt: null,
+      previousVersion: null,
+      generator: null,
       createdAt: expect.any(String) as string,
       createdBy: expect.any(String) as string,
       updatedAt: expect.any(String) as string,
@@ -273,7 +281,7 @@ describe('a page', () => {
       let after: string | undefined;
       do {
         const { rows, next } = await parts.write(async (work) => {
-          const directory = await Directory.load(work.transaction, work.mac);
+          const directory = Directory.from(await checkIntegrity(work.transaction, work.mac));
           const environments = directory.environments(directory.workspace('default'));
           const filter = { tag: 'one' };
           const mayList = (): boolean => true;

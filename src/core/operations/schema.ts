@@ -1,13 +1,15 @@
 import { z } from 'zod';
 
-import { DESCRIPTION_MAX } from '../../domain/secrets/limits.ts';
+import { DESCRIPTION_MAX, TAGS_MAX } from '../../domain/secrets/limits.ts';
+import type { JsonValue } from '../../domain/secrets/metadata.ts';
 import { pathFault } from '../../domain/secrets/path.ts';
 import { isSingleValue, type ValueInput } from '../../domain/secrets/value.ts';
 import { FIRST_WORKSPACE, isName } from '../../domain/workspaces/names.ts';
 import { StrongroomError } from '../../errors.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
 import { SECRET_TYPES, type SecretType } from '../../formats/secret-type.ts';
+import { generator, rotation } from './rotation-input.ts';
 
-const TAGS_MAX = 128;
 const TIME_MAX = 8_640_000_000_000_000;
 
 /** The name of a workspace; without one, the first. */
@@ -39,6 +41,15 @@ export const tags: z.ZodType<readonly string[]> = z
   .array(z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._:/@+-]{0,63}$/u))
   .max(TAGS_MAX);
 
+/** One tag. */
+export const tag: z.ZodType<string> = z.string().max(64);
+
+const METADATA_KEY = /^[\p{L}\p{N}][\p{L}\p{N} ._:/@+-]{0,127}$/u;
+
+/** Members of custom metadata: JSON values by names of 1 to 128 letters, digits, spaces and `._:/@+-`. */
+export const metadata: z.ZodType<Readonly<Record<string, JsonValue>>> =
+  z.custom<Readonly<Record<string, JsonValue>>>(isMetadata);
+
 /** A version to compare with: 0 means that there must be no secret. */
 export const cas: z.ZodType<number> = z.int().min(0);
 
@@ -50,10 +61,29 @@ export interface AttributesInput {
   readonly type?: SecretType | undefined;
   /** Up to 128, each 1 to 64 letters, digits, spaces and `._:/@+-`. */
   readonly tags?: readonly string[] | undefined;
+  /** Added to the tags that it has. */
+  readonly addTags?: readonly string[] | undefined;
+  /** Taken from the tags that it has. */
+  readonly removeTags?: readonly string[] | undefined;
   /** Up to 4,096 characters; kept encrypted. */
   readonly description?: string | undefined;
+  /** What it is for and where it is used: up to 4,096 characters; kept encrypted. */
+  readonly usage?: string | undefined;
+  /**
+   * Members of your own, up to 64 with 16 KiB together; kept encrypted. They are merged into
+   * those that are there, and `null` takes one away.
+   */
+  readonly metadata?: Readonly<Record<string, JsonValue>> | undefined;
+  /** Whether it is given out. An inactive secret is still listed, but not read. Default yes. */
+  readonly active?: boolean | undefined;
+  /** Name or id of the principal who answers for it, or `null` for nobody. */
+  readonly owner?: string | null | undefined;
   /** RFC 3339, or `null` for never. An expired secret can still be read, and says so. */
   readonly expiresAt?: string | null | undefined;
+  /** When it is to be rotated: `manual`, `auto_90_days`, `every 45d`, `cron 0 3 * * 1` … */
+  readonly rotation?: string | undefined;
+  /** How new values are generated, such as `password:24`; `null`: somebody gives them. */
+  readonly generator?: string | null | undefined;
 }
 
 /** The schema of {@link AttributesInput}, to be spread into an input's. */
@@ -62,8 +92,16 @@ export const attributes: {
 } = {
   type: secretType.optional(),
   tags: tags.optional(),
+  addTags: tags.optional(),
+  removeTags: tags.optional(),
   description: z.string().max(DESCRIPTION_MAX).optional(),
+  usage: z.string().max(DESCRIPTION_MAX).optional(),
+  metadata: metadata.optional(),
+  active: z.boolean().optional(),
+  owner: z.string().min(1).max(128).nullable().optional(),
   expiresAt: time.nullable().optional(),
+  rotation: rotation.optional(),
+  generator: generator.nullable().optional(),
 };
 
 /** The time of an input in milliseconds; `null` and `undefined` stay. */
@@ -102,4 +140,15 @@ function isValueInput(input: unknown): boolean {
   if (isSingleValue(input)) return true;
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return false;
   return Object.values(input).every(isSingleValue);
+}
+
+/** What is nested too deep, or is no JSON, `canonicalJson` refuses. */
+function isMetadata(input: unknown): boolean {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return false;
+  try {
+    canonicalJson({ custom: input });
+    return Object.keys(input).every((key) => METADATA_KEY.test(key));
+  } catch {
+    return false;
+  }
 }

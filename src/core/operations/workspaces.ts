@@ -4,12 +4,25 @@ import {
   createEnvironment as makeEnvironment,
   createWorkspace as makeWorkspace,
 } from '../../domain/workspaces/create.ts';
+import { removeWorkspace } from '../../domain/workspaces/remove.ts';
 import type { Operation } from '../operation.ts';
 import * as schema from './schema.ts';
 
 export interface CreateWorkspaceInput {
   /** 1 to 63 lower-case letters, digits and hyphens. */
   readonly name: string;
+}
+
+export interface DeleteWorkspaceInput {
+  readonly name: string;
+}
+
+/** A workspace that is gone. */
+export interface WorkspaceDeleted {
+  readonly id: string;
+  readonly name: string;
+  /** How many secrets it had, those in the trash too. */
+  readonly secrets: number;
 }
 
 export interface CreateEnvironmentInput {
@@ -49,6 +62,25 @@ export const createWorkspace: Operation<CreateWorkspaceInput, WorkspaceSummary> 
     const workspace = await makeWorkspace(call, call.directory, input.name);
     call.about({ workspace: workspace.name, workspaceId: workspace.id });
     return workspace;
+  },
+};
+
+/** Errors: `workspace_not_found`, `reserved_name` for the first workspace. */
+export const deleteWorkspace: Operation<DeleteWorkspaceInput, WorkspaceDeleted> = {
+  name: 'workspaces.delete',
+  summary: 'Destroys a workspace: its keys, and everything in it.',
+  input: z.strictObject({ name: z.string().max(255) }),
+  secretMembers: [],
+  mutates: true,
+  requires: () => [{ capability: 'admin', resource: ['sys', 'workspaces'] }],
+  subject: ({ name }) => ({ workspace: name }),
+  apply: async ({ name }, call) => {
+    const workspace = call.directory.workspace(name);
+    const secrets = await removeWorkspace(call, workspace);
+    call.recent?.forgetWorkspace(workspace.id);
+    call.scrub();
+    call.about({ workspaceId: workspace.id, detail: `${secrets} secrets` });
+    return { ...workspace, secrets };
   },
 };
 

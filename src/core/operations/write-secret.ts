@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
 import { writeSecret as write, type SecretChange } from '../../domain/secrets/write.ts';
-import type { ValueInput } from '../../domain/secrets/value.ts';
+import type { SecretAccess } from '../../domain/access/secret-grants.ts';
+import { FIELDS_MAX } from '../../domain/secrets/limits.ts';
+import { isSingleValue, type ValueInput } from '../../domain/secrets/value.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import type { Call, Operation } from '../operation.ts';
@@ -12,18 +14,38 @@ import {
   secretSubject,
   type SecretAddress,
 } from './secret-address.ts';
-import { toSummary, type SecretSummary } from './secret-view.ts';
+import { access, giveAccess, requiresForAccess } from './secret-access.ts';
+import { complexityOf } from './complexity.ts';
+import { ownerId } from './owner.ts';
+import { toSummaryAfter, type SecretSummaryAfter } from './secret-view.ts';
+import { warningsOf } from './value-warnings.ts';
 
 export interface CreateSecretInput extends SecretAddress, schema.AttributesInput {
   /** Text, bytes, a `SecretValue`, or named fields; up to 1 MiB. */
   readonly value: ValueInput;
+  /**
+   * Whether `${db/PASSWORD}` in the value stands for another secret where it is resolved. Default
+   * no: it is text like any other. Fields that are kept stay what they were.
+   */
+  readonly references?: boolean | undefined;
+  /** Rights of others on this one secret, in place of those given on it before. Takes `admin`. */
+  readonly access?: readonly SecretAccess[] | undefined;
 }
 
 export interface UpdateSecretInput extends SecretAddress, schema.AttributesInput {
   /** A new version, if there is one. Fields merge into fields. */
   readonly value?: ValueInput | undefined;
+  /**
+   * Whether `${db/PASSWORD}` in the value stands for another secret where it is resolved. Default
+   * no: it is text like any other. Fields that are kept stay what they were.
+   */
+  readonly references?: boolean | undefined;
+  /** Rights of others on this one secret, in place of those given on it before. Takes `admin`. */
+  readonly access?: readonly SecretAccess[] | undefined;
   /** Replaces all fields instead. */
   readonly replace?: boolean | undefined;
+  /** Fields that the new version does not have any more. */
+  readonly removeFields?: readonly string[] | undefined;
   /** Fails with `cas_mismatch` unless the current version is this one. */
   readonly cas?: number | undefined;
 }
@@ -32,32 +54,48 @@ export interface WriteSecretInput extends CreateSecretInput {
   /** The type if there is no such secret yet and `type` says none; one that is there keeps its own. */
   readonly typeIfNew?: SecretType | undefined;
   readonly replace?: boolean | undefined;
+  /** Fields that the new version does not have any more. */
+  readonly removeFields?: readonly string[] | undefined;
   /** Fails with `cas_mismatch` unless the current version is this one; 0: there must be none. */
   readonly cas?: number | undefined;
 }
 
 /** A secret after a change, without its value. */
-export interface SecretChanged extends SecretSummary {
+export type SecretChanged = SecretSummaryAfter & {
   readonly created: boolean;
-}
+  /** What is strange about the value for the secret's type. */
+  readonly warnings: readonly string[];
+};
+
+const FIELD_NAME_MAX = 128;
+const removeFields = z.array(z.string().max(FIELD_NAME_MAX)).min(1).max(FIELDS_MAX);
 
 const common = {
-  secretMembers: ['value', 'description'],
+  secretMembers: ['value', 'description', 'usage', 'metadata'],
   mutates: true,
-  requires: requiresOnSecret('write'),
+  requires: (input: UpdateSecretInput) => [
+    ...requiresOnSecret('write')(input),
+    ...requiresForAccess(input),
+  ],
   subject: secretSubject,
 } as const;
 
-/** Errors: `secret_exists`, `value_too_large`, `invalid_name`, `environment_not_found`. */
+/** Errors: `secret_exists`, `value_too_large`, `invalid_reference`, `invalid_name`, `environment_not_found`. */
 export const createSecret: Operation<CreateSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.create',
   summary: 'Makes a secret that is not there yet.',
-  input: z.strictObject({ ...schema.address, ...schema.attributes, value: schema.value }),
+  input: z.strictObject({
+    ...schema.address,
+    ...schema.attributes,
+    value: schema.value,
+    references: z.boolean().optional(),
+    access: access.optional(),
+  }),
   apply: (input, call) => change(call, 'create', input),
 };
 
-/** Errors: `secret_not_found`, `cas_mismatch`, `value_too_large`, `invalid_input` if nothing is to change. */
+/** Errors: `secret_not_found`, `cas_mismatch`, `value_too_large`, `too_weak`, `field_not_found`, `subject_not_found`, `invalid_input` if nothing is to change. */
 export const updateSecret: Operation<UpdateSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.update',
@@ -66,7 +104,10 @@ export const updateSecret: Operation<UpdateSecretInput, SecretChanged> = {
     ...schema.address,
     ...schema.attributes,
     value: schema.value.optional(),
+    references: z.boolean().optional(),
+    access: access.optional(),
     replace: z.boolean().optional(),
+    removeFields: removeFields.optional(),
     cas: schema.cas.optional(),
   }),
   apply: async (input, call) => {
@@ -75,7 +116,7 @@ export const updateSecret: Operation<UpdateSecretInput, SecretChanged> = {
   },
 };
 
-/** Errors: `cas_mismatch`, `value_too_large`, `environment_not_found`. */
+/** Errors: `cas_mismatch`, `value_too_large`, `invalid_reference`, `environment_not_found`. */
 export const writeSecret: Operation<WriteSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.write',
@@ -84,18 +125,25 @@ export const writeSecret: Operation<WriteSecretInput, SecretChanged> = {
     ...schema.address,
     ...schema.attributes,
     value: schema.value,
+    references: z.boolean().optional(),
+    access: access.optional(),
     typeIfNew: schema.secretType.optional(),
     replace: z.boolean().optional(),
+    removeFields: removeFields.optional(),
     cas: schema.cas.optional(),
   }),
   apply: (input, call) => change(call, 'write', input),
 };
 
 /** An update of nothing would only tell what is there, to someone who may perhaps not see it. */
-function requireChange({ value, type, tags, description, expiresAt }: UpdateSecretInput): void {
-  if ([value, type, tags, description, expiresAt].some((member) => member !== undefined)) return;
+function requireChange(input: UpdateSecretInput): void {
+  if (input.references !== undefined && input.value === undefined) {
+    throw new StrongroomError('invalid_input', 'there is no value that could have references');
+  }
+  const { workspace: _w, environment: _e, path: _p, replace: _r, cas: _c, ...changes } = input;
+  if (Object.values(changes).some((member) => member !== undefined)) return;
   throw new StrongroomError('invalid_input', 'nothing to change', {
-    hint: 'say a value, a type, tags, a description or an expiry',
+    hint: 'say a value, or what else is to change: a type, tags, a description, an expiry, an owner',
   });
 }
 
@@ -109,12 +157,17 @@ async function change(
     ...input,
     mode,
     expiresAt: schema.toMs(input.expiresAt),
+    owner: await ownerId(call, input.owner),
+    complexity: await complexityOf(call, environment.workspace.id),
   });
+  await giveAccess(call, { id: row.id, environment, path: row.path }, input.access);
   call.about({
     secretId: row.id,
     version: commit === undefined ? undefined : row.current_version,
     revision: row.row_revision,
     commit,
   });
-  return { ...toSummary(call, environment, row), created };
+  const isWhole = created || input.replace === true || isSingleValue(input.value);
+  const warnings = isWhole && input.value !== undefined ? warningsOf(row.type, input.value) : [];
+  return { ...toSummaryAfter(call, environment, row), created, warnings };
 }

@@ -1,5 +1,7 @@
 import type { Capability } from './capability.ts';
+import type { Circumstances, Condition } from './conditions.ts';
 import { matchesPattern, reachesUnder } from './pattern.ts';
+import { compileRules, type CompiledRules } from './compiled-rules.ts';
 
 /** One rule: what it covers, and whether it allows or denies. */
 export interface Grant {
@@ -9,8 +11,8 @@ export interface Grant {
   readonly pattern: readonly string[];
   /** Set if the rule only counts in one workspace. */
   readonly workspaceId: string | null;
-  /** Set if the rule carries conditions that this version does not know. */
-  readonly isConditional: boolean;
+  /** When it counts; without one, always. */
+  readonly condition?: Condition | undefined;
 }
 
 /** What is asked. */
@@ -20,6 +22,7 @@ export interface AccessRequest {
   readonly resource: readonly string[];
   /** The workspace that the resource belongs to, if any. */
   readonly workspaceId: string | null;
+  readonly circumstances: Circumstances;
 }
 
 /** The answer, and the id of the grant that gave it; without one, no rule allowed it. */
@@ -28,18 +31,33 @@ export interface Decision {
   readonly rule: string | undefined;
 }
 
+/** Grants in the form in which they are decided by, made once for a principal and an epoch. */
+export interface Rules {
+  readonly grants: readonly Grant[];
+  readonly compiled: CompiledRules;
+}
+
+/** Makes grants ready to decide by. */
+export function toRules(grants: readonly Grant[]): Rules {
+  return { grants, compiled: compileRules(grants) };
+}
+
 /**
  * Decides whether a request is allowed. A deny that matches anywhere wins; the
  * order of the grants does not matter; what no grant allows is denied. A
- * condition that is not understood makes an allow not count, and a deny count.
+ * condition that is not known to be met makes an allow not count; one that is
+ * not known to be unmet makes a deny count.
  */
-export function decide(request: AccessRequest, grants: readonly Grant[]): Decision {
+export function decide(request: AccessRequest, { compiled }: Rules): Decision {
   let allowedBy: string | undefined;
   let deniedBy: string | undefined;
-  for (const grant of grants) {
-    if (!covers(grant, request)) continue;
-    if (grant.effect === 'deny') deniedBy = earlier(deniedBy, grant.id);
-    else if (!grant.isConditional) allowedBy = earlier(allowedBy, grant.id);
+  for (const rules of compiled.matching(request.resource)) {
+    for (const rule of rules.get(request.capability) ?? []) {
+      if (rule.workspaceId !== null && rule.workspaceId !== request.workspaceId) continue;
+      if (!counts(rule, request.circumstances)) continue;
+      if (rule.effect === 'deny') deniedBy = earlier(deniedBy, rule.id);
+      else allowedBy = earlier(allowedBy, rule.id);
+    }
   }
   if (deniedBy !== undefined) return { allowed: false, rule: deniedBy };
   return { allowed: allowedBy !== undefined, rule: allowedBy };
@@ -49,30 +67,46 @@ export function decide(request: AccessRequest, grants: readonly Grant[]): Decisi
  * Whether any grant allows a capability on something at or under a resource.
  * Denials of a part are left to the decision about each thing; one of the whole counts here.
  */
-export function mayReachUnder(request: AccessRequest, grants: readonly Grant[]): boolean {
+export function mayReachUnder(request: AccessRequest, { grants }: Rules): boolean {
   if (grants.some((grant) => deniesAllUnder(grant, request))) return false;
   return grants.some(
     (grant) =>
       grant.effect === 'allow' &&
-      !grant.isConditional &&
       grant.capabilities.has(request.capability) &&
       (request.workspaceId === null ||
         grant.workspaceId === null ||
         grant.workspaceId === request.workspaceId) &&
-      reachesUnder(grant.pattern, request.resource),
+      reachesUnder(grant.pattern, request.resource) &&
+      counts(grant, request.circumstances),
   );
 }
 
-/** A pattern that ends with `**` and covers a resource covers all that is under it. */
-function deniesAllUnder(grant: Grant, request: AccessRequest): boolean {
-  return grant.effect === 'deny' && grant.pattern.at(-1) === '**' && covers(grant, request);
-}
-
-function covers(grant: Grant, request: AccessRequest): boolean {
+/** Whether a grant covers what is asked, its conditions aside. */
+export function covers(grant: Grant, request: Omit<AccessRequest, 'circumstances'>): boolean {
   return (
     grant.capabilities.has(request.capability) &&
     (grant.workspaceId === null || grant.workspaceId === request.workspaceId) &&
     matchesPattern(grant.pattern, request.resource)
+  );
+}
+
+/** Whether a rule counts as things are: what is not known never widens. */
+export function counts(
+  { effect, condition }: Pick<Grant, 'effect' | 'condition'>,
+  circumstances: Circumstances,
+): boolean {
+  if (condition === undefined) return true;
+  const standing = condition(circumstances);
+  return effect === 'deny' ? standing !== 'unmet' : standing === 'met';
+}
+
+/** A pattern that ends with `**` and covers a resource covers all that is under it. */
+function deniesAllUnder(grant: Grant, request: AccessRequest): boolean {
+  return (
+    grant.effect === 'deny' &&
+    grant.pattern.at(-1) === '**' &&
+    covers(grant, request) &&
+    counts(grant, request.circumstances)
   );
 }
 

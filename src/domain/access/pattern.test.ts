@@ -1,6 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { matchesPattern, reachesUnder } from './pattern.ts';
+import { compileRules } from './compiled-rules.ts';
+import type { Grant } from './decide.ts';
+import { containsPattern, matchesPattern, overlapsPattern, reachesUnder } from './pattern.ts';
 
 const split = (text: string): string[] => (text === '' ? [] : text.split('/'));
 const matches = (pattern: string, resource: string): boolean =>
@@ -89,5 +92,110 @@ describe('a pattern', () => {
     const pattern = Array.from({ length: 8 }, () => ['**', 'a']).flat();
     expect(matchesPattern([...pattern, 'b'], resource)).toBe(false);
     expect(matchesPattern(pattern, resource)).toBe(true);
+  });
+});
+
+describe('patterns held against each other', () => {
+  const part = fc.constantFrom('*', '**', 'a', 'b', 'sys');
+  const pattern = fc.array(part, { minLength: 1, maxLength: 4 });
+  const resources = fc.array(
+    fc.array(fc.constantFrom('a', 'b', 'c', 'sys'), { minLength: 1, maxLength: 5 }),
+    { minLength: 20, maxLength: 40 },
+  );
+
+  it('contain only what they cover, and miss no overlap', () => {
+    let contained = 0;
+    let overlapping = 0;
+    fc.assert(
+      fc.property(pattern, pattern, resources, (one, other, each) => {
+        const both = each.filter(
+          (resource) => matchesPattern(one, resource) && matchesPattern(other, resource),
+        );
+        if (both.length > 0) {
+          overlapping += 1;
+          expect(overlapsPattern(one, other)).toBe(true);
+          expect(overlapsPattern(other, one)).toBe(true);
+        }
+        if (containsPattern(one, other)) {
+          contained += 1;
+          for (const resource of each) {
+            if (matchesPattern(other, resource)) expect(matchesPattern(one, resource)).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 5000 },
+    );
+    expect(contained).toBeGreaterThan(300);
+    expect(overlapping).toBeGreaterThan(300);
+  });
+
+  it.each([
+    ['**', 'default/**', true],
+    ['**', 'sys/**', false],
+    ['sys/**', 'sys/audit', true],
+    ['default/**', '**', false],
+    ['default/*/db', 'default/*/db', true],
+    ['default/*/db', 'default/**/db', false],
+    ['default/production/**', 'default/production', true],
+    ['default/production/*', 'default/production/**', false],
+    ['*/**', '**', false],
+  ])('%s contains %s: %s', (outer, inner, expected) => {
+    expect(containsPattern(split(outer), split(inner))).toBe(expected);
+  });
+});
+
+describe('a compiled pattern', () => {
+  const segment = fc.constantFrom('sys', 'default', 'production', 'a', 'b', 'a/b', 'a b', '', '*');
+  const grantOf = (pattern: readonly string[], id: string): Grant => ({
+    id,
+    effect: 'allow',
+    capabilities: new Set(['read']),
+    pattern,
+    workspaceId: null,
+  });
+  const compiledMatches = (
+    patterns: readonly (readonly string[])[],
+    resource: string[],
+  ): string[] =>
+    compileRules(patterns.map((pattern, index) => grantOf(pattern, String(index))))
+      .matching(resource)
+      .flatMap((rules) => (rules.get('read') ?? []).map(({ id }) => id));
+
+  it('A28 covers what it covers alone, among any others, with list forms too', () => {
+    const part = fc.oneof(segment, fc.constantFrom('*', '**', '**'));
+    const patterns = fc.uniqueArray(fc.array(part, { minLength: 1, maxLength: 5 }), {
+      minLength: 1,
+      maxLength: 12,
+      selector: (each) => each.join('\n'),
+    });
+    const resource = fc.array(segment, { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(patterns, resource, (each, asked) => {
+        const expected = each.flatMap((pattern, index) =>
+          pattern.join('') !== '' && matchesPattern(pattern, asked) ? [String(index)] : [],
+        );
+        const usable = each.filter((pattern) => pattern.join('') !== '');
+        if (usable.length !== each.length) return;
+        expect(compiledMatches(each, asked).toSorted()).toEqual(expected.toSorted());
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
+  it('A42 is found by its segments, so that no two resources are taken for each other', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          segment.filter((each) => each !== '*' && each !== ''),
+          { minLength: 1, maxLength: 5 },
+        ),
+        fc.array(segment, { minLength: 1, maxLength: 5 }),
+        (literal, asked) => {
+          const isSame = JSON.stringify(literal) === JSON.stringify(asked);
+          expect(compiledMatches([literal], asked).length > 0).toBe(isSame);
+        },
+      ),
+      { numRuns: 100_000 },
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { uuidv7 } from '../../lib/ids.ts';
+import { checkIntegrity } from '../../store/integrity.ts';
 import { GRANTS, PRINCIPALS } from '../../store/protected-tables.ts';
 import { insertRow, updateRow } from '../../store/rows.ts';
 import { query } from '../../store/statement.ts';
@@ -15,7 +16,7 @@ import {
 import type { Directory } from '../workspaces/directory.ts';
 import { createWorkspace } from '../workspaces/create.ts';
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
-import { PrincipalDirectory, type PrincipalView } from './principal-directory.ts';
+import { Policy, type PrincipalView } from './policy.ts';
 import { assignRole, createUser, principalNames } from './principals.ts';
 
 let place: TemporaryVault;
@@ -39,7 +40,7 @@ afterAll(async () => {
 
 const load = (who: string): Promise<PrincipalView | undefined> =>
   parts.store.read(async (transaction) =>
-    (await PrincipalDirectory.load(transaction, parts.mac)).view(who),
+    new Policy(await checkIntegrity(transaction, parts.mac)).view(who),
   );
 
 async function user(name: string): Promise<string> {
@@ -139,7 +140,7 @@ describe('a principal', () => {
     });
     const grants = (await load('rules'))?.grants ?? [];
     expect(
-      grants.map((grant) => [grant.effect, [...grant.capabilities], grant.isConditional]),
+      grants.map((grant) => [grant.effect, [...grant.capabilities], grant.condition !== undefined]),
     ).toEqual([
       ['allow', ['read', 'list'], false],
       ['deny', ['write'], false],

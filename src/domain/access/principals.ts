@@ -1,13 +1,22 @@
 import { StrongroomError } from '../../errors.ts';
 import { uuidv7 } from '../../lib/ids.ts';
-import { insertRow } from '../../store/rows.ts';
-import { GRANTS, MEMBERSHIPS, PRINCIPALS, ROLES } from '../../store/protected-tables.ts';
+import { insertRow, removeRow, updateRow } from '../../store/rows.ts';
+import {
+  GRANTS,
+  MEMBERSHIPS,
+  PERSONAL_VALUES,
+  PRINCIPALS,
+  ROLES,
+} from '../../store/protected-tables.ts';
 import type { RowMac } from '../../store/row-mac.ts';
-import { statement } from '../../store/statement.ts';
+import { statement, type Parameters } from '../../store/statement.ts';
 import type { Transaction } from '../../store/store.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
+import { SYSTEM_ID, SYSTEM_NAME } from './system-principal.ts';
+import type { Policy } from './policy.ts';
+import { foldName, requireSubjectName, subjectExists } from './subject-names.ts';
 
 /** Who acts. */
 export interface Principal {
@@ -18,6 +27,10 @@ export interface Principal {
 
 const allPrincipals = statement((db) => db.selectFrom('principals').selectAll());
 
+const personalOf = statement((db, p: Parameters<{ principalId: string }>) =>
+  db.selectFrom('personal_values').selectAll().where('principal_id', '=', p('principalId')),
+);
+
 /** Every principal's name by id, for showing who did something. */
 export async function principalNames(
   transaction: Transaction,
@@ -25,11 +38,16 @@ export async function principalNames(
 ): Promise<ReadonlyMap<string, string>> {
   const rows = await transaction.all(allPrincipals, {});
   for (const row of rows) mac.check(PRINCIPALS, row);
-  return new Map(rows.map((row) => [row.id, row.name]));
+  return new Map([[SYSTEM_ID, SYSTEM_NAME], ...rows.map((row) => [row.id, row.name] as const)]);
 }
 
 /** Makes a user. */
 export async function createUser(work: Work, id: string, name: string): Promise<Principal> {
+  if (name.toLowerCase() === SYSTEM_NAME) {
+    throw new StrongroomError('reserved_name', 'system is who does the work that is due', {
+      hint: 'take another name',
+    });
+  }
   if (!/^[\p{L}\p{N}._@+-]{1,128}$/u.test(name)) {
     throw new StrongroomError(
       'invalid_name',
@@ -44,6 +62,83 @@ export async function createUser(work: Work, id: string, name: string): Promise<
     disabled_at: null,
   });
   return toPrincipal(row);
+}
+
+/**
+ * Makes a user or a machine. It has no rights, whatever its name was given to before.
+ *
+ * @throws {@link StrongroomError} `invalid_name`, `reserved_name`, `subject_exists`.
+ */
+export async function createPrincipal(
+  work: Work,
+  policy: Policy,
+  { kind, name }: { readonly kind: 'user' | 'machine'; readonly name: string },
+): Promise<PrincipalRow> {
+  requireFree(policy, kind, name);
+  return insertRow(work.transaction, work.mac, PRINCIPALS, {
+    id: uuidv7(),
+    kind,
+    name,
+    created_at: work.now,
+    disabled_at: null,
+  });
+}
+
+/**
+ * Gives a principal another name. It stays who it is.
+ *
+ * @throws {@link StrongroomError} `invalid_name`, `reserved_name`, `subject_exists`.
+ */
+export async function renamePrincipal(
+  work: Work,
+  policy: Policy,
+  { from, name }: { readonly from: PrincipalRow; readonly name: string },
+): Promise<PrincipalRow> {
+  requireFree(policy, from.kind === 'machine' ? 'machine' : 'user', name, from.id);
+  return updateRow(work.transaction, work.mac, PRINCIPALS, { from, set: { name } });
+}
+
+/** Lets a principal act no more, or again. */
+export async function setDisabled(
+  work: Work,
+  from: PrincipalRow,
+  isDisabled: boolean,
+): Promise<PrincipalRow> {
+  if ((from.disabled_at !== null) === isDisabled) return from;
+  const set = { disabled_at: isDisabled ? work.now : null };
+  return updateRow(work.transaction, work.mac, PRINCIPALS, { from, set });
+}
+
+/** Takes a principal away, with its rights, its memberships and its personal values. */
+export async function removePrincipal(
+  work: Work,
+  policy: Policy,
+  row: PrincipalRow,
+): Promise<void> {
+  const { transaction, mac } = work;
+  await removeSubjectRows(work, policy, row.id);
+  for (const own of await transaction.all(personalOf, { principalId: row.id })) {
+    mac.check(PERSONAL_VALUES, own);
+    await removeRow(transaction, mac, PERSONAL_VALUES, own);
+  }
+  await removeRow(transaction, mac, PRINCIPALS, row);
+}
+
+/** Takes away the rules about a principal, group or role, and what it is in or has in it. */
+export async function removeSubjectRows(work: Work, policy: Policy, id: string): Promise<void> {
+  const { transaction, mac } = work;
+  for (const row of policy.grants.by('subject', id)) await removeRow(transaction, mac, GRANTS, row);
+  const memberships = [
+    ...policy.memberships.by('member', id),
+    ...policy.memberships.by('parent', id),
+  ];
+  for (const row of memberships) await removeRow(transaction, mac, MEMBERSHIPS, row);
+}
+
+function requireFree(policy: Policy, kind: 'user' | 'machine', name: string, ownId?: string): void {
+  requireSubjectName(kind, name);
+  const taken = policy.principals.by('folded', foldName(name)).find(({ id }) => id !== ownId);
+  if (taken !== undefined) throw subjectExists(taken.kind, taken.name);
 }
 
 /** Makes the built-in roles of a new vault; resolves to their ids by name. */

@@ -5,6 +5,7 @@ import type { Store, Transaction } from '../../store/store.ts';
 import type { AuditIndexRow } from '../../store/tables.ts';
 import type { AuditLog } from './audit-log.ts';
 import { bodiesFrom } from './log-queries.ts';
+import { addReads, emptyReads, ReadCounts } from './secret-reads.ts';
 
 /** How many entries one transaction indexes: some 50 ms of work. */
 export const INDEX_STEP = 8192;
@@ -44,7 +45,8 @@ export function pathOf(body: string): string | undefined {
 }
 
 /**
- * Brings the index of entries by path nearer to the log. It is filled late and
+ * Brings the index of entries by path, and the count of reads by secret,
+ * nearer to the log. It is filled late and
  * in the order of paths, because an index kept with each entry would dirty a
  * page for every access; it can always be made again from the entries.
  *
@@ -65,12 +67,15 @@ export async function indexEntries(
   if (limit <= 0) return 0;
   const bodies = await transaction.all(bodiesFrom, { log: log.number, from, limit });
   const rows: AuditIndexRow[] = [];
+  const reads = new ReadCounts();
   for (const { seq, body } of bodies) {
+    reads.count(body);
     const path = pathOf(body);
     if (path !== undefined) rows.push({ path, log: log.number, seq });
   }
   rows.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.seq - b.seq));
   await transaction.runMany(insertIndex, rows);
+  await addReads(transaction, reads);
   const size = from + bodies.length;
   await transaction.run(setIndexedSize, { log: log.number, size });
   return log.size - size;
@@ -79,6 +84,7 @@ export async function indexEntries(
 /** Empties an index that was found to be altered, so that it is made again. */
 export async function rebuildIndex(transaction: Transaction, log: AuditLog): Promise<void> {
   await transaction.run(emptyIndex, { log: log.number });
+  await emptyReads(transaction);
   await transaction.run(setIndexedSize, { log: log.number, size: 0 });
 }
 

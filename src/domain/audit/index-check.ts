@@ -64,6 +64,8 @@ export class IndexCheck {
       }
       const last = rows.at(-1);
       if (last === undefined) break;
+      // Damaged text is not what it is read as, and the next page might begin before it again.
+      if (!isBehind(last, after)) return false;
       after = last;
       await nextTurn();
     }
@@ -74,4 +76,10 @@ export class IndexCheck {
     const hash = sha256(`${this.#salt} ${seq} ${path}`);
     return new DataView(hash.buffer, hash.byteOffset).getBigUint64(0);
   }
+}
+
+/** Whether a row comes behind another one in the order of the index. */
+function isBehind(row: AuditIndexRow, other: AuditIndexRow): boolean {
+  const paths = Buffer.compare(Buffer.from(row.path), Buffer.from(other.path));
+  return (paths || row.log - other.log || row.seq - other.seq) > 0;
 }

@@ -10,10 +10,11 @@ import type { RowMac } from '../../store/row-mac.ts';
 import type { Store, Transaction } from '../../store/store.ts';
 import type { AuditLog } from './audit-log.ts';
 import { rebuildIndex } from './entry-index.ts';
-import { parseEntry } from './entry.ts';
+import { parseEntry, type AuditEntry } from './entry.ts';
 import { IndexCheck } from './index-check.ts';
 import { bodiesFrom, newestCheckpoint, storedTile, type StoredBody } from './log-queries.ts';
 import { openStoredCheckpoint } from './stored-checkpoint.ts';
+import { verifySeldomRead } from './verify-rows.ts';
 import { verifySecrets } from './verify-secrets.ts';
 
 /** What a verification of a vault's own log found to be in order. */
@@ -33,6 +34,13 @@ interface Known {
   readonly log: number;
   readonly edge: AuditLog['edge'];
   readonly checkpoint: Checkpoint | undefined;
+}
+
+/** What the log last said of each secret, by its id. */
+interface Revisions {
+  readonly revisions: Map<string, number>;
+  /** Id of the workspace that it is in. */
+  readonly workspaces: Map<string, string>;
 }
 
 /** A log as its stored entries have it. */
@@ -59,6 +67,7 @@ export async function verifyLog(store: Store, log: AuditLog, mac: RowMac): Promi
     const row = await transaction.get(newestCheckpoint, { log: log.number });
     const checkpoint = row && openStoredCheckpoint(row, log.keys);
     const found = await recompute(transaction, { log: log.number, edge, checkpoint });
+    await verifySeldomRead(transaction, mac);
     const secrets = await verifySecrets(transaction, mac, found.revisions);
     const { size, isIndexRight } = found;
     return { verified: { checkpointSize: checkpoint?.size ?? 0, size, secrets }, isIndexRight };
@@ -76,7 +85,7 @@ async function recompute(
   { log, edge, checkpoint }: Known,
 ): Promise<Recomputed> {
   const tree = MerkleTree.empty();
-  const revisions = new Map<string, number>();
+  const known: Revisions = { revisions: new Map(), workspaces: new Map() };
   const index = await IndexCheck.begin(transaction, log);
   for await (const page of pagesOf(transaction, log)) {
     for (const row of page) {
@@ -87,7 +96,7 @@ async function recompute(
       const tiles = tree.append(hash);
       if (tiles.length > 0) await requireStoredTiles(transaction, log, tiles);
       if (tree.size === checkpoint?.size) requireRoot(checkpoint, tree);
-      noteRevision(revisions, row);
+      noteRevision(known, row);
       index.note(row);
     }
   }
@@ -95,7 +104,11 @@ async function recompute(
   if (tree.size < Math.max(sizeKnown, checkpoint?.size ?? 0)) {
     throw tampered('entries are missing', { index: tree.size });
   }
-  return { size: tree.size, revisions, isIndexRight: await index.isRight(transaction) };
+  return {
+    size: tree.size,
+    revisions: known.revisions,
+    isIndexRight: await index.isRight(transaction),
+  };
 }
 
 async function* pagesOf(
@@ -143,10 +156,23 @@ function differenceIn(a: Uint8Array, b: Uint8Array): number {
   return Math.floor(a.findIndex((byte, at) => byte !== b[at]) / HASH_BYTES);
 }
 
-function noteRevision(revisions: Map<string, number>, { seq, body }: StoredBody): void {
+function noteRevision(known: Revisions, { seq, body }: StoredBody): void {
+  if (body.startsWith('{"action":"workspaces.delete"')) noteDeletion(known, parseEntry(body, seq));
   if (!body.includes('"revision":')) return;
-  const { secret_id: id, revision } = parseEntry(body, seq);
-  if (id !== undefined && revision !== undefined) revisions.set(id, revision);
+  const { secret_id: id, revision, workspace_id: workspace } = parseEntry(body, seq);
+  if (id === undefined || revision === undefined) return;
+  known.revisions.set(id, revision);
+  if (workspace !== undefined) known.workspaces.set(id, workspace);
+}
+
+/** With a workspace its secrets are gone, and nothing of them is to be found any more. */
+function noteDeletion(known: Revisions, { outcome, workspace_id: gone }: AuditEntry): void {
+  if (outcome !== 'ok' || gone === undefined) return;
+  for (const [id, workspace] of known.workspaces) {
+    if (workspace !== gone) continue;
+    known.revisions.delete(id);
+    known.workspaces.delete(id);
+  }
 }
 
 function requireRoot(checkpoint: Checkpoint, tree: MerkleTree): void {

@@ -3,7 +3,7 @@ import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
-import { secretDeleted, secretNotFound } from './secret-errors.ts';
+import { secretDeleted, secretInactive, secretNotFound } from './secret-errors.ts';
 
 const live = statement((db, p: Parameters<{ environmentId: string; path: string }>) =>
   db
@@ -21,10 +21,22 @@ const trash = statement((db, p: Parameters<{ environmentId: string; path: string
     .where('environment_id', '=', p('environmentId'))
     .where('path', '=', p('path'))
     .where('deleted_at', 'is not', null)
+    .where('destroyed_at', 'is', null)
     .orderBy('deleted_at', 'desc')
     .orderBy('id', 'desc')
     .limit(1),
 );
+
+const byId = statement((db, p: Parameters<{ id: string }>) =>
+  db.selectFrom('secrets').selectAll().where('id', '=', p('id')),
+);
+
+/** A secret by its id, wherever it is, also in the trash and destroyed; or `undefined`. */
+export async function findSecretById(work: Work, id: string): Promise<SecretRow | undefined> {
+  const row = await work.transaction.get(byId, { id });
+  if (row !== undefined) work.mac.check(SECRETS, row);
+  return row;
+}
 
 /** The secret at a path, or `undefined`. */
 export async function findSecret(
@@ -37,7 +49,7 @@ export async function findSecret(
   return row;
 }
 
-/** The secret that was deleted last from a path, or `undefined`. */
+/** The secret that was deleted last from a path and can be restored, or `undefined`. */
 export async function findDeleted(
   work: Work,
   environment: Environment,
@@ -64,4 +76,31 @@ export async function requireSecret(
   throw deleted === undefined
     ? secretNotFound(path, environment.name)
     : secretDeleted(path, environment.name);
+}
+
+/**
+ * Refuses to go on to the value of a secret that is not to be given out.
+ *
+ * @throws {@link StrongroomError} `secret_inactive`.
+ */
+export function requireActive(row: SecretRow, environment: Environment): void {
+  if (row.inactive_at !== null) throw secretInactive(row.path, environment.name);
+}
+
+/**
+ * The secret at a path, or else the one that was deleted last from there.
+ *
+ * @param isLive - Only one that is there will do.
+ * @throws {@link StrongroomError} `secret_not_found`; `secret_deleted` if it is in the trash and must not be.
+ */
+export async function requireSecretOrTrash(
+  work: Work,
+  environment: Environment,
+  { path, isLive }: { readonly path: string; readonly isLive: boolean },
+): Promise<SecretRow> {
+  if (isLive) return requireSecret(work, environment, path);
+  const row =
+    (await findSecret(work, environment, path)) ?? (await findDeleted(work, environment, path));
+  if (row === undefined) throw secretNotFound(path, environment.name);
+  return row;
 }

@@ -2,7 +2,7 @@ import { openEnvelope, sealEnvelope, type EnvelopeContext } from '../../crypto/e
 import { StrongroomError } from '../../errors.ts';
 import { utf8, utf8Decode, wipe } from '../../lib/bytes.ts';
 import { LAYOUTS } from '../../store/protected-tables.ts';
-import { insertRow, updateRow } from '../../store/rows.ts';
+import { insertRow, removeRow, updateRow } from '../../store/rows.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { LayoutRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
@@ -62,6 +62,22 @@ export async function readLayout(
   } finally {
     wipe(plaintext);
   }
+}
+
+/**
+ * Drops the layout if it has one of some names in it: the file's text has the
+ * values too, and one that is destroyed must not live on there.
+ */
+export async function removeLayoutNaming(
+  work: Work,
+  environment: Environment,
+  names: readonly string[],
+): Promise<boolean> {
+  const text = await readLayout(work, environment);
+  if (text === undefined || !names.some((name) => text.includes(name))) return false;
+  const row = await find(work, environment);
+  if (row !== undefined) await removeRow(work.transaction, work.mac, LAYOUTS, row);
+  return true;
 }
 
 async function find(work: Work, environment: Environment): Promise<LayoutRow | undefined> {

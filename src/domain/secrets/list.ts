@@ -11,10 +11,32 @@ export interface ListFilter {
   readonly prefix?: string | undefined;
   readonly type?: string | undefined;
   readonly tag?: string | undefined;
+  /** A part of the path, upper or lower case. */
+  readonly text?: string | undefined;
+  /** Principal id; `null`: those without an owner. */
+  readonly owner?: string | null | undefined;
+  /** Last changed before this, in milliseconds since 1970. */
+  readonly changedBefore?: number | undefined;
+  /** Last changed then or later, in milliseconds since 1970. */
+  readonly changedAfter?: number | undefined;
+  readonly active?: boolean | undefined;
+  /** Whether it has expired by now. */
+  readonly expired?: boolean | undefined;
 }
 
+const NARROWING: readonly (keyof ListFilter)[] = [
+  'type',
+  'tag',
+  'text',
+  'owner',
+  'changedBefore',
+  'changedAfter',
+  'active',
+  'expired',
+];
+
 /** What a list looks at: a row, and the environment that it is in. */
-interface Candidate {
+export interface Candidate {
   readonly row: SecretRow;
   readonly environment: Environment;
 }
@@ -80,6 +102,7 @@ export async function listSecrets(
   options: ListOptions,
 ): Promise<SecretPage> {
   const { limit, mayList, filter, looksMax } = options;
+  const fits = fitting(filter, work.now);
   const rows: Candidate[] = [];
   let looks = 0;
   let previous: string | undefined;
@@ -89,7 +112,7 @@ export async function listSecrets(
     looks += 1;
     // First: what was altered must not decide whether it is shown.
     work.mac.check(SECRETS, row);
-    if (fits(row, filter) && mayList(environment, row.path)) {
+    if (fits(row) && mayList(environment, row.path)) {
       if (rows.length === limit) return { rows, next: previous };
       rows.push(found);
     }
@@ -105,7 +128,7 @@ async function* candidates(
   { filter, limit, after }: ListOptions,
 ): AsyncGenerator<Candidate> {
   const prefix = filter.prefix ?? '';
-  const isNarrow = filter.type !== undefined || filter.tag !== undefined;
+  const isNarrow = NARROWING.some((name) => filter[name] !== undefined);
   const batchSize = isNarrow ? BATCH : Math.min(limit + 1, BATCH);
   const from = after === undefined ? undefined : await position(work, after);
   const start =
@@ -134,7 +157,8 @@ async function position(
   return { environmentId: row.environment_id, path: row.path };
 }
 
-function strangeCursor(): StrongroomError {
+/** A cursor that this list never gave. */
+export function strangeCursor(): StrongroomError {
   return new StrongroomError('invalid_input', 'the cursor is not one of this list', {
     hint: 'pass `next` of the page before, with the same filter',
   });
@@ -145,11 +169,21 @@ export function tagsOf(row: SecretRow): readonly string[] {
   return JSON.parse(row.tags) as readonly string[];
 }
 
-function fits(row: SecretRow, filter: ListFilter): boolean {
-  return (
-    (filter.type === undefined || row.type === filter.type) &&
-    (filter.tag === undefined || tagsOf(row).includes(filter.tag))
-  );
+/** What decides whether a row fits, made once for a list. */
+function fitting(filter: ListFilter, now: number): (row: SecretRow) => boolean {
+  const { type, tag, owner, active, expired } = filter;
+  const text = filter.text?.toLowerCase();
+  const { changedBefore = Number.POSITIVE_INFINITY, changedAfter = Number.NEGATIVE_INFINITY } =
+    filter;
+  return (row) =>
+    (type === undefined || row.type === type) &&
+    (text === undefined || row.path.toLowerCase().includes(text)) &&
+    (owner === undefined || row.owner === owner) &&
+    row.updated_at < changedBefore &&
+    row.updated_at >= changedAfter &&
+    (active === undefined || active === (row.inactive_at === null)) &&
+    (expired === undefined || expired === (row.expires_at !== null && row.expires_at <= now)) &&
+    (tag === undefined || tagsOf(row).includes(tag));
 }
 
 /** A text just before every path that begins with the prefix. */

@@ -8,9 +8,15 @@ import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
-import { requireSecret } from './find.ts';
+import { requireActive, requireSecret } from './find.ts';
 import type { RecentSecret } from './recent-secrets.ts';
-import { openVersion, unlockVersion, versionDeleted } from './versions.ts';
+import {
+  openVersion,
+  requireVersion,
+  unlockVersion,
+  versionDeleted,
+  versionDestroyed,
+} from './versions.ts';
 
 const current = statement((db, p: Parameters<{ environmentId: string; path: string }>) =>
   db
@@ -41,7 +47,7 @@ const presentMac = statement((db, p: Parameters<{ environmentId: string; path: s
  * vouches for it: its MAC covers the commitment of the current envelope, so
  * that the version's row need not be checked besides.
  *
- * @throws {@link StrongroomError} `secret_not_found`, `secret_deleted`, `decryption_failed`, `integrity_error`.
+ * @throws {@link StrongroomError} `secret_not_found`, `secret_deleted`, `secret_inactive`, `decryption_failed`, `integrity_error`.
  */
 export async function readCurrent(
   work: Work,
@@ -62,7 +68,8 @@ export async function readCurrent(
     });
   }
   work.mac.check(SECRETS, found);
-  if (found.current_commit === null) throw versionDeleted(found.current_version);
+  requireActive(found, environment);
+  if (found.current_commit === null) throw await whyNoValue(work, found);
   if (!equalBytes(envelopeCommitment(found.envelope), found.current_commit)) {
     throw new StrongroomError('integrity_error', 'a value is not the current one', {
       details: { secret: found.id },
@@ -89,4 +96,11 @@ function reopen({ row, unlocked }: RecentSecret): {
   } finally {
     wipe(encoded);
   }
+}
+
+/** Why the current version has no value: it was deleted, or destroyed, for which nothing helps. */
+export async function whyNoValue(work: Work, secret: SecretRow): Promise<StrongroomError> {
+  const { id, current_version: version } = secret;
+  const { destroyed_at: destroyedAt } = await requireVersion(work, id, version);
+  return destroyedAt === null ? versionDeleted(version) : versionDestroyed(version);
 }

@@ -27,6 +27,18 @@ export class RecentSecrets {
     return known !== undefined && known.until > now ? known : undefined;
   }
 
+  /** Drops what was kept of the secret at a path. */
+  forget(environmentId: string, path: string): void {
+    this.#secrets.delete(environmentId + path);
+  }
+
+  /** Drops what was kept of a workspace, with the keys that decrypt it. */
+  forgetWorkspace(workspaceId: string): void {
+    for (const [key, { row }] of this.#secrets) {
+      if (row.workspace_id === workspaceId) this.#secrets.delete(key);
+    }
+  }
+
   /** Keeps a secret in place of the one that was kept longest. Large values are not kept. */
   keep(secret: RecentSecret, now: number): void {
     if (secret.unlocked.envelope.length > ENVELOPE_BYTES_MAX) return;

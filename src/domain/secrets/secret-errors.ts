@@ -17,6 +17,14 @@ export function secretDeleted(path: string, environment: string): StrongroomErro
   });
 }
 
+/** The secret at a path is not to be given out. */
+export function secretInactive(path: string, environment: string): StrongroomError {
+  return new StrongroomError('secret_inactive', `${path} in ${environment} is inactive`, {
+    details: { environment, path },
+    hint: `if it is to be given out again: strongroom update ${path} -e ${environment} --activate`,
+  });
+}
+
 /** A path is taken. */
 export function secretExists(
   path: string,

@@ -4,6 +4,7 @@ import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { findDeleted, findSecret, requireSecret } from './find.ts';
 import { casMismatch, secretExists } from './secret-errors.ts';
+import { forgetReads } from './reads.ts';
 import { changeState } from './states.ts';
 
 /**
@@ -20,6 +21,7 @@ export async function deleteSecret(
   if (cas !== undefined && cas !== row.current_version) {
     throw casMismatch(row.current_version, cas);
   }
+  await forgetReads(work, row.id);
   return changeState(work, row, { deleted_at: work.now, deleted_by: work.actor });
 }
 

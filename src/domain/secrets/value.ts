@@ -69,6 +69,23 @@ export function mergeFields(current: VersionRecord, change: VersionRecord): Vers
   return { kind: 'fields', fields };
 }
 
+/**
+ * The record without some fields, whose bytes are wiped; the others' too if this fails.
+ *
+ * @throws {@link StrongroomError} `field_not_found`; `invalid_input` if none would be left.
+ */
+export function withoutFields(record: VersionRecord, names: readonly string[]): VersionRecord {
+  if (names.length === 0) return record;
+  const removed = new Set(names);
+  const fields = record.fields.filter(({ name }) => !removed.has(name));
+  wipeFields(record.fields.filter(({ name }) => removed.has(name)));
+  const isKnown = record.kind === 'fields' && record.fields.length - fields.length === removed.size;
+  if (isKnown && fields.length > 0) return { kind: 'fields', fields };
+  wipeFields(fields);
+  if (isKnown) throw wrongFieldCount();
+  throw new StrongroomError('field_not_found', 'the secret does not have the fields to remove');
+}
+
 /** Whether two records hold the same, in time that depends on names and lengths alone. */
 export function equalRecords(a: VersionRecord, b: VersionRecord): boolean {
   if (a.kind !== b.kind || a.fields.length !== b.fields.length) return false;
@@ -79,6 +96,19 @@ export function equalRecords(a: VersionRecord, b: VersionRecord): boolean {
       other.kind === field.kind &&
       equalBytes(other.bytes, field.bytes)
     );
+  });
+  return !isSame.includes(false);
+}
+
+/**
+ * Whether two records have the same fields with the same bytes, whether these
+ * count as text or not, in time that depends on names and lengths alone.
+ */
+export function hasSameBytes(a: VersionRecord, b: VersionRecord): boolean {
+  if (a.fields.length !== b.fields.length) return false;
+  const isSame = a.fields.map((field, index) => {
+    const other = b.fields[index];
+    return other?.name === field.name && equalBytes(other.bytes, field.bytes);
   });
   return !isSame.includes(false);
 }

@@ -29,6 +29,9 @@ export interface SecretPlace {
 /** What a version's row holds of its value. */
 export type SealedVersion = Pick<VersionRow, 'envelope' | 'checksum' | 'checksum_key'>;
 
+/** A version to be stored. It has references only if it says so. */
+export type NewVersion = SealedVersion & Partial<Pick<VersionRow, 'has_references'>>;
+
 const oneVersion = statement((db, p: Parameters<{ secretId: string; version: number }>) =>
   db
     .selectFrom('versions')
@@ -37,7 +40,7 @@ const oneVersion = statement((db, p: Parameters<{ secretId: string; version: num
     .where('version', '=', p('version')),
 );
 
-const allVersions = statement((db, p: Parameters<{ secretId: string }>) =>
+const versionsOf = statement((db, p: Parameters<{ secretId: string }>) =>
   db
     .selectFrom('versions')
     .selectAll()
@@ -73,12 +76,24 @@ export async function sealVersion(
   }
 }
 
-/** Stores a sealed version. */
+const momentsBefore = statement((db, p: Parameters<{ secretId: string; version: number }>) =>
+  db
+    .selectFrom('secrets')
+    .innerJoin('versions', 'versions.secret_id', 'secrets.id')
+    .select(['secrets.state_since', 'versions.created_at'])
+    .where('secrets.id', '=', p('secretId'))
+    .where('versions.version', '=', p('version')),
+);
+
+/**
+ * Stores a sealed version. A clock that was set back does not make it older
+ * than the version before it, or than what its secret's row says.
+ */
 export async function insertVersion(
   work: Work,
   secretId: string,
   version: number,
-  { envelope, checksum: sum, checksum_key: keyNumber }: SealedVersion,
+  { envelope, checksum: sum, checksum_key: keyNumber, has_references }: NewVersion,
 ): Promise<void> {
   await insertRow(work.transaction, work.mac, VERSIONS, {
     secret_id: secretId,
@@ -86,12 +101,17 @@ export async function insertVersion(
     checksum_key: keyNumber,
     checksum: sum,
     envelope,
-    created_at: work.now,
+    created_at: version === 1 ? work.now : await notBefore(work, secretId, version - 1),
     created_by: work.actor,
     deleted_at: null,
     destroyed_at: null,
-    has_references: null,
+    has_references: has_references ?? null,
   });
+}
+
+async function notBefore(work: Work, secretId: string, version: number): Promise<number> {
+  const before = await work.transaction.get(momentsBefore, { secretId, version });
+  return Math.max(work.now, before?.created_at ?? 0, before?.state_since ?? 0);
 }
 
 /**
@@ -104,7 +124,36 @@ export async function readVersion(
   secret: SecretPlace,
   version: number,
 ): Promise<VersionRecord> {
-  const row = await work.transaction.get(oneVersion, { secretId: secret.id, version });
+  return openVersion(work, secret, version, await readVersionRow(work, secret.id, version));
+}
+
+/**
+ * Reads the row of a version whose value is there.
+ *
+ * @throws {@link StrongroomError} `version_not_found`, `secret_deleted`, `integrity_error`.
+ */
+export async function readVersionRow(
+  work: Work,
+  secretId: string,
+  version: number,
+): Promise<VersionRow> {
+  const row = await requireVersion(work, secretId, version);
+  if (row.destroyed_at !== null) throw versionDestroyed(version);
+  if (row.deleted_at !== null) throw versionDeleted(version);
+  return row;
+}
+
+/**
+ * The row of a version, also of one that was deleted or destroyed.
+ *
+ * @throws {@link StrongroomError} `version_not_found`, `integrity_error`.
+ */
+export async function requireVersion(
+  work: Work,
+  secretId: string,
+  version: number,
+): Promise<VersionRow> {
+  const row = await work.transaction.get(oneVersion, { secretId, version });
   if (row === undefined) {
     throw new StrongroomError('version_not_found', `there is no version ${version}`, {
       details: { version },
@@ -112,8 +161,7 @@ export async function readVersion(
     });
   }
   work.mac.check(VERSIONS, row);
-  if (row.deleted_at !== null || row.destroyed_at !== null) throw versionDeleted(version);
-  return openVersion(work, secret, version, row);
+  return row;
 }
 
 /**
@@ -171,7 +219,7 @@ function checkedRecord(
  * @throws {@link StrongroomError} `integrity_error` if not each of them is there, and no other.
  */
 export async function listVersions(work: Work, secret: SecretRow): Promise<VersionRow[]> {
-  const rows = await work.transaction.all(allVersions, { secretId: secret.id });
+  const rows = await work.transaction.all(versionsOf, { secretId: secret.id });
   for (const row of rows) work.mac.check(VERSIONS, row);
   const { current_version: current } = secret;
   if (rows.length !== current || rows.some(({ version }, at) => version !== current - at)) {
@@ -186,6 +234,15 @@ export async function listVersions(work: Work, secret: SecretRow): Promise<Versi
 export function versionDeleted(version: number): StrongroomError {
   return new StrongroomError('secret_deleted', `version ${version} was deleted`, {
     details: { version },
+    hint: `restore it with \`strongroom undelete NAME --version ${version}\`, or get another version`,
+  });
+}
+
+/** The error for a version that has no value any more. */
+export function versionDestroyed(version: number): StrongroomError {
+  return new StrongroomError('secret_deleted', `version ${version} was destroyed`, {
+    details: { version, destroyed: true },
+    hint: 'nothing brings it back; see `strongroom history` for the versions that are left',
   });
 }
 

@@ -7,23 +7,15 @@ import { insertRow, updateRow } from '../../store/rows.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
+import type { ComplexityRules } from '../settings/known-settings.ts';
+import { firstAttributes, nextAttributes, type SecretAttributes } from './attributes.ts';
+import { requireComplexity, rulesFor } from './complexity.ts';
 import { findSecret } from './find.ts';
-import { openMetadata, sealMetadata } from './metadata.ts';
 import { casMismatch, secretExists, secretNotFound } from './secret-errors.ts';
 import { changeState } from './states.ts';
-import { mergeFields, toRecord, wipeRecord, type ValueInput } from './value.ts';
+import { mergeFields, toRecord, wipeRecord, withoutFields, type ValueInput } from './value.ts';
+import { settleReferences } from './version-references.ts';
 import { insertVersion, readVersion, sealVersion } from './versions.ts';
-
-/** What may be said about a secret besides its value. Absent members stay as they are. */
-export interface SecretAttributes {
-  readonly type?: SecretType | undefined;
-  /** Up to 128 tags of 1 to 64 characters. */
-  readonly tags?: readonly string[] | undefined;
-  /** An empty text takes the description away. */
-  readonly description?: string | undefined;
-  /** Milliseconds since 1970; `null` takes the expiry away. */
-  readonly expiresAt?: number | null | undefined;
-}
 
 /** A change of one secret. */
 export interface SecretChange extends SecretAttributes {
@@ -31,6 +23,12 @@ export interface SecretChange extends SecretAttributes {
   readonly mode: 'create' | 'update' | 'write';
   readonly path: string;
   readonly value?: ValueInput | undefined;
+  /** Whether `${…}` in the value stands for other secrets. */
+  readonly references?: boolean | undefined;
+  /** Fields that the new version does not have any more. */
+  readonly removeFields?: readonly string[] | undefined;
+  /** What new values of some types must have. */
+  readonly complexity?: ComplexityRules | 'strong' | null | undefined;
   /** The type of a secret that is not there yet, if `type` says none. Default `generic`. */
   readonly typeIfNew?: SecretType | undefined;
   /** Replaces all fields instead of merging them. */
@@ -52,7 +50,7 @@ export interface SecretWritten {
  * and its attributes.
  *
  * @throws {@link StrongroomError} `secret_exists`, `secret_not_found` (also for a change without a
- * value), `cas_mismatch`, `value_too_large`, `invalid_input`.
+ * value), `cas_mismatch`, `value_too_large`, `too_weak`, `field_not_found`, `invalid_input`.
  */
 export async function writeSecret(
   work: Work,
@@ -73,12 +71,7 @@ export async function writeSecret(
 /** What no secret has from the beginning. */
 const NEW_SECRET = {
   previous_version: null,
-  inactive_at: null,
-  owner: null,
-  rotation_policy: null,
-  rotation_due_at: null,
   rotated_at: null,
-  generator: null,
   destroyed_at: null,
   state_since: null,
   states: null,
@@ -94,19 +87,16 @@ async function createSecret(
     workspace_id: environment.workspace.id,
     environment_id: environment.id,
   };
-  const description = change.description ?? '';
-  const record = toRecord(change.value);
+  const attributes = await firstAttributes(work, place, change);
+  const record = checked(toRecord(change.value), change, attributes.type);
+  const references = await settleReferences(work, record, change);
   const sealed = await sealVersion(work, place, 1, record).finally(() => wipeRecord(record));
   const row = await insertRow(work.transaction, work.mac, SECRETS, {
     ...place,
     path: change.path,
-    type: change.type ?? change.typeIfNew ?? 'generic',
+    ...attributes,
     current_version: 1,
     current_commit: sealed.commit,
-    tags: encodeTags(change.tags ?? []),
-    metadata_revision: description === '' ? 0 : 1,
-    metadata: description === '' ? null : await sealMetadata(work, place, 1, { description }),
-    expires_at: change.expiresAt ?? null,
     created_at: work.now,
     created_by: work.actor,
     updated_at: work.now,
@@ -115,7 +105,7 @@ async function createSecret(
     deleted_by: null,
     ...NEW_SECRET,
   });
-  await insertVersion(work, place.id, 1, sealed);
+  await insertVersion(work, place.id, 1, { ...sealed, has_references: references });
   return { row, commit: toBase64Url(sealed.commit), created: true };
 }
 
@@ -124,24 +114,17 @@ async function changeSecret(
   current: SecretRow,
   change: SecretChange,
 ): Promise<SecretWritten> {
+  await requireStrongEnough(work, current, change);
   const next = await nextVersion(work, current, change);
-  const attributes = {
-    type: change.type ?? current.type,
-    tags: change.tags === undefined ? current.tags : encodeTags(change.tags),
-    ...(await nextMetadata(work, current, change.description)),
-    expires_at: change.expiresAt === undefined ? current.expires_at : change.expiresAt,
-  };
+  const { columns, isNew } = await nextAttributes(work, current, change);
   const set = {
-    ...attributes,
+    ...columns,
     current_version: next?.version ?? current.current_version,
     current_commit: next?.commit ?? current.current_commit,
     updated_at: work.now,
     updated_by: work.actor,
   };
-  const isNewState = Object.entries(attributes).some(
-    ([name, value]) => current[name as keyof typeof attributes] !== value,
-  );
-  const row = isNewState
+  const row = isNew
     ? await changeState(work, current, set)
     : await updateRow(work.transaction, work.mac, SECRETS, { from: current, set });
   return {
@@ -151,35 +134,29 @@ async function changeSecret(
   };
 }
 
-/** Stores the next version if there is a value for one. */
-async function nextVersion(
+/** A type under rules is not given to a value that does not meet them. */
+async function requireStrongEnough(
   work: Work,
   current: SecretRow,
-  { value, replace }: SecretChange,
-): Promise<{ readonly version: number; readonly commit: Uint8Array } | undefined> {
-  if (value === undefined) return undefined;
-  const version = current.current_version + 1;
-  const record = await nextRecord(work, current, value, replace ?? false);
-  const sealed = await sealVersion(work, current, version, record).finally(() =>
-    wipeRecord(record),
-  );
-  await insertVersion(work, current.id, version, sealed);
-  return { version, commit: sealed.commit };
+  { type, value, complexity }: SecretChange,
+): Promise<void> {
+  const isOther = type !== undefined && type !== current.type && value === undefined;
+  if (!isOther || current.current_commit === null) return;
+  const rules = rulesFor(complexity ?? null, type);
+  if (rules === undefined) return;
+  const record = await readVersion(work, current, current.current_version);
+  try {
+    requireComplexity(record, rules);
+  } finally {
+    wipeRecord(record);
+  }
 }
 
-/** Fields merge into fields unless the caller replaces; anything else replaces. */
-async function nextRecord(
-  work: Work,
-  current: SecretRow,
-  value: ValueInput,
-  replace: boolean,
-): Promise<VersionRecord> {
-  const record = toRecord(value);
-  if (record.kind !== 'fields' || replace) return record;
+/** A new value, which is wiped if it is too weak. */
+function checked(record: VersionRecord, { complexity }: SecretChange, type: string): VersionRecord {
+  const rules = rulesFor(complexity ?? null, type);
   try {
-    const previous = await readVersion(work, current, current.current_version);
-    if (previous.kind === 'fields') return mergeFields(previous, record);
-    wipeRecord(previous);
+    if (rules !== undefined) requireComplexity(record, rules);
     return record;
   } catch (error) {
     wipeRecord(record);
@@ -187,28 +164,50 @@ async function nextRecord(
   }
 }
 
-async function nextMetadata(
+/** Stores the next version if there is a value for one, or fields less. */
+export async function nextVersion(
   work: Work,
   current: SecretRow,
-  description: string | undefined,
-): Promise<Pick<SecretRow, 'metadata' | 'metadata_revision'>> {
-  const { metadata, metadata_revision: revision } = current;
-  if (
-    description === undefined ||
-    description === (openMetadata(work, current).description ?? '')
-  ) {
-    return { metadata, metadata_revision: revision };
-  }
-  const next = revision + 1;
-  return {
-    metadata: await sealMetadata(work, current, next, {
-      description: description === '' ? undefined : description,
-    }),
-    metadata_revision: next,
-  };
+  change: SecretChange,
+): Promise<{ readonly version: number; readonly commit: Uint8Array } | undefined> {
+  if (change.value === undefined && (change.removeFields ?? []).length === 0) return undefined;
+  const version = current.current_version + 1;
+  const record = await nextRecord(work, current, change);
+  const references = await settleReferences(work, record, { ...change, current });
+  const sealed = await sealVersion(work, current, version, record).finally(() =>
+    wipeRecord(record),
+  );
+  await insertVersion(work, current.id, version, { ...sealed, has_references: references });
+  return { version, commit: sealed.commit };
 }
 
-/** Tags as canonical JSON: sorted, each once. */
-function encodeTags(tags: readonly string[]): string {
-  return JSON.stringify([...new Set(tags)].toSorted());
+/** Fields merge into fields unless the caller replaces; anything else replaces. */
+async function nextRecord(
+  work: Work,
+  current: SecretRow,
+  change: SecretChange,
+): Promise<VersionRecord> {
+  const { value, replace = false, removeFields = [] } = change;
+  const given =
+    value === undefined ? undefined : checked(toRecord(value), change, change.type ?? current.type);
+  try {
+    const isWhole = given !== undefined && (given.kind !== 'fields' || replace);
+    // A version that was deleted has nothing to merge into.
+    const hasNone = given !== undefined && current.current_commit === null;
+    const record =
+      isWhole || hasNone
+        ? given
+        : mergedWith(await readVersion(work, current, current.current_version), given);
+    return withoutFields(record, removeFields);
+  } catch (error) {
+    if (given !== undefined) wipeRecord(given);
+    throw error;
+  }
+}
+
+function mergedWith(previous: VersionRecord, given: VersionRecord | undefined): VersionRecord {
+  if (given === undefined) return previous;
+  if (previous.kind === 'fields') return mergeFields(previous, given);
+  wipeRecord(previous);
+  return given;
 }

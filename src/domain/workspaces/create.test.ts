@@ -10,6 +10,7 @@ import {
   type TemporaryVault,
 } from '../../testing/temporary-vault.ts';
 import type { Session } from '../../core/session.ts';
+import { checkIntegrity } from '../../store/integrity.ts';
 import { Directory } from './directory.ts';
 import { isName, requireNewName } from './names.ts';
 
@@ -98,7 +99,9 @@ describe('a workspace', () => {
 
   it('that was altered or moved is refused when names are looked up', async () => {
     const load = (): Promise<Directory> =>
-      parts.store.read((transaction) => Directory.load(transaction, parts.mac));
+      parts.store.read(async (transaction) =>
+        Directory.from(await checkIntegrity(transaction, parts.mac)),
+      );
     expect((await load()).environment('default', 'production').position).toBe(2);
     for (const [table, change, back] of [
       ['workspaces', "name = 'other'", "name = 'default'"],

@@ -1,8 +1,7 @@
 import { StrongroomError } from '../../errors.ts';
-import { ENVIRONMENTS, WORKSPACES } from '../../store/protected-tables.ts';
-import type { RowMac } from '../../store/row-mac.ts';
-import { statement } from '../../store/statement.ts';
-import type { Transaction } from '../../store/store.ts';
+import type { CheckedRows } from '../../store/integrity.ts';
+import type { ImportRow } from '../../store/tables.ts';
+import { groupImports } from './imports.ts';
 
 /** An environment and the workspace that it is in. */
 export interface Environment {
@@ -19,40 +18,39 @@ export interface Workspace {
   readonly name: string;
 }
 
-// Sorted here: sorted by the database, a row that an index leaves out would be missed.
-const allWorkspaces = statement((db) => db.selectFrom('workspaces').selectAll());
+/** The rows that a directory is made from. */
+export type DirectoryRows = Pick<CheckedRows, 'workspaces' | 'environments' | 'imports'>;
 
-const allEnvironments = statement((db) => db.selectFrom('environments').selectAll());
-
-/** Every workspace and environment by name, as of one epoch. */
+/** Every workspace, environment and import, as of one epoch. */
 export class Directory {
   readonly #workspaces: ReadonlyMap<string, Workspace>;
   readonly #environments: ReadonlyMap<string, readonly Environment[]>;
+  readonly #byId: ReadonlyMap<string, Environment>;
+  readonly #imports: ReadonlyMap<string, readonly ImportRow[]>;
 
   private constructor(
     workspaces: ReadonlyMap<string, Workspace>,
     environments: ReadonlyMap<string, readonly Environment[]>,
+    imports: ReadonlyMap<string, readonly ImportRow[]>,
   ) {
     this.#workspaces = workspaces;
     this.#environments = environments;
+    this.#byId = new Map([...environments.values()].flat().map((each) => [each.id, each]));
+    this.#imports = imports;
   }
 
-  /** Reads and checks all rows. */
-  static async load(transaction: Transaction, mac: RowMac): Promise<Directory> {
+  /** Made from all rows, which were checked. */
+  static from(rows: DirectoryRows): Directory {
     const workspaces = new Map<string, Workspace>();
     const byId = new Map<string, Workspace>();
     const environments = new Map<string, Environment[]>();
-    const workspaceRows = await transaction.all(allWorkspaces, {});
-    for (const row of workspaceRows.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-      mac.check(WORKSPACES, row);
+    for (const row of rows.workspaces.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const workspace = { id: row.id, name: row.name };
       workspaces.set(row.name, workspace);
       byId.set(row.id, workspace);
       environments.set(row.id, []);
     }
-    const environmentRows = await transaction.all(allEnvironments, {});
-    for (const row of environmentRows.toSorted((a, b) => a.position - b.position)) {
-      mac.check(ENVIRONMENTS, row);
+    for (const row of rows.environments.toSorted((a, b) => a.position - b.position)) {
       const workspace = byId.get(row.workspace_id);
       if (workspace === undefined) continue;
       environments.get(workspace.id)?.push({
@@ -63,7 +61,7 @@ export class Directory {
         workspace,
       });
     }
-    return new Directory(workspaces, environments);
+    return new Directory(workspaces, environments, groupImports(rows.imports));
   }
 
   /** All workspaces by name. */
@@ -90,6 +88,22 @@ export class Directory {
       });
     }
     return workspace;
+  }
+
+  /** An environment by id, if there is one. */
+  environmentById(id: string): Environment | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** What an environment has what it lacks from; those that win come first. */
+  imports(environment: Environment): readonly ImportRow[] {
+    return this.#imports.get(environment.id) ?? [];
+  }
+
+  /** Id of the workspace that a resource is of: its first segment's, or the third's under `sys`. */
+  workspaceIdOf(resource: readonly string[]): string | null {
+    const name = resource[0] === 'sys' ? resource[2] : resource[0];
+    return (name === undefined ? undefined : this.findWorkspace(name)?.id) ?? null;
   }
 
   /** A workspace's environments in their order. */

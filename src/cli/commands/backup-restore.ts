@@ -1,0 +1,159 @@
+import { resolve } from 'node:path';
+
+import type { Command } from 'commander';
+
+import type { RestoredSecret } from '../../core/operations/restore-parts.ts';
+import type { RestoredVault } from '../../core/restore-vault.ts';
+import { StrongroomError } from '../../errors.ts';
+import type { SlotKey } from '../../seal/slot.ts';
+import { withKeyHint } from '../key-hints.ts';
+import { wholeNumber } from '../option-values.ts';
+import { readSecretFile } from '../read-secret.ts';
+import { formatFacts, formatTable } from '../table.ts';
+import type { Terminal } from '../terminal.ts';
+import { addExamples } from '../usage.ts';
+import { keysOf } from '../vault-keys.ts';
+import { environmentOf, principalOf, withSession, type GlobalOptions } from '../vault-access.ts';
+import { rowsOf } from './backup-verify.ts';
+
+interface RestoreOptions extends GlobalOptions {
+  readonly to?: string;
+  readonly secret?: string;
+  readonly allSecrets?: boolean;
+  readonly environment?: string;
+  readonly version?: number;
+  readonly as?: string;
+  readonly backupKeyFile?: string;
+  readonly backupRecoveryFile?: string;
+}
+
+/** `strongroom backup restore FILE`: a whole vault with `--to`; or parts, into the vault that is there. */
+export function registerBackupRestore(group: Command, terminal: Terminal): void {
+  const command = group
+    .command('restore')
+    .description('restore a whole vault into an empty directory, or secrets into this vault')
+    .argument('<file>', 'a backup')
+    .option('--to <directory>', 'restore the whole vault: a directory that is empty or not there')
+    .option('--secret <path>', 'bring one secret back into this vault')
+    .option('--all-secrets', 'bring back the secrets of the workspace, or of -e alone')
+    .option('-e, --environment <environment>', 'environment of --secret and --all-secrets')
+    .option('--version <n>', 'this version of --secret', wholeNumber('--version', 1))
+    .option('--as <path>', 'make a new secret of --secret, of this name')
+    .option(
+      '--backup-key-file <file>',
+      'key file that opened the vault before its root key changed',
+    )
+    .option('--backup-recovery-file <file>', 'recovery key of before, instead')
+    .action(async (file: string, _: object, command: Command) => {
+      const options = command.optsWithGlobals<RestoreOptions>();
+      requireOne(options);
+      if (options.to !== undefined) await restoreWhole(file, options.to, options, terminal);
+      else await restoreSecrets(file, options, terminal);
+    });
+  addExamples(
+    command,
+    'strongroom backup restore FILE --to .strongroom',
+    'strongroom backup restore FILE --secret db/PASSWORD -e production',
+  );
+}
+
+function requireOne({ to, secret, allSecrets }: RestoreOptions): void {
+  const count = [to, secret, allSecrets].filter((each) => each !== undefined).length;
+  if (count === 1) return;
+  throw new StrongroomError('usage', 'what is to be restored?', {
+    hint: 'the whole vault with --to DIRECTORY, or into this vault --secret NAME or --all-secrets',
+  });
+}
+
+async function restoreWhole(
+  file: string,
+  to: string,
+  options: RestoreOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const { readClaims } = await import('../../domain/backup/verify-file.ts');
+  const claims = await readClaims(file);
+  const plan = formatFacts({ ...rowsOf(claims), to: resolve(to) });
+  if (!terminal.isJson) terminal.tell(plan);
+  terminal.warn('other copies of this vault will be refused on this machine, as older ones');
+  await requireYes(terminal, 'Restore it?');
+  const { restoreVault } = await import('../../core/restore-vault.ts');
+  const keys = await keysOf(options, terminal);
+  let restored: RestoredVault;
+  try {
+    const by = principalOf(options).value;
+    restored = await restoreVault(resolve(to), { file, keys, by });
+  } catch (error) {
+    throw withKeyHint(error);
+  }
+  const { outsideFault, ...result } = restored;
+  terminal.result(
+    { path: resolve(to), ...result },
+    formatFacts({
+      restored: resolve(to),
+      holds: `${restored.secrets} secrets in ${restored.versions} versions`,
+      generation: String(restored.restoreGeneration),
+      "log's key": restored.auditKeyFile,
+    }),
+  );
+  if (outsideFault !== undefined) terminal.fail(outsideFault);
+  terminal.note(
+    'a new audit log begins; the entries of before stay in the vault and in the backup',
+  );
+}
+
+async function restoreSecrets(
+  file: string,
+  options: RestoreOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const { workspace, secret: path, version, as } = options;
+  const isOne = path !== undefined;
+  const environment = isOne
+    ? environmentOf(options.environment, options, terminal)
+    : options.environment;
+  if (!isOne) await requireYes(terminal, 'Write the values of the backup as new versions?');
+  const keys = await backupKeys(options);
+  const target = { file: resolve(file), workspace, environment, path, version, as, keys };
+  const { secrets, taken } = await withSession(options, terminal, async (session) => {
+    const all: { readonly secrets: RestoredSecret[]; readonly taken: string[] } = {
+      secrets: [],
+      taken: [],
+    };
+    for (let after: string | undefined; ;) {
+      const part = await session.backups.restoreParts({ ...target, after });
+      all.secrets.push(...part.secrets);
+      all.taken.push(...part.taken);
+      if (part.next === undefined) return all;
+      after = part.next;
+    }
+  });
+  const rows = secrets.map(({ environment: at, path: name, version: n, outcome }) => [
+    name,
+    at,
+    `v${n}`,
+    outcome,
+  ]);
+  terminal.result(
+    { secrets, taken },
+    rows.length === 0 ? '' : formatTable(['name', 'environment', 'version', 'outcome'], rows),
+  );
+  for (const name of taken) terminal.warn(`${name} is another secret by now and stays as it is`);
+}
+
+async function backupKeys({
+  backupKeyFile,
+  backupRecoveryFile,
+}: RestoreOptions): Promise<readonly SlotKey[] | undefined> {
+  if (backupRecoveryFile !== undefined) {
+    return [{ kind: 'recovery', token: readSecretFile(backupRecoveryFile) }];
+  }
+  return backupKeyFile === undefined ? undefined : [{ kind: 'keyfile', path: backupKeyFile }];
+}
+
+async function requireYes(terminal: Terminal, question: string): Promise<void> {
+  if (await terminal.confirm(question, false)) return;
+  throw new StrongroomError('usage', 'nothing was changed', {
+    hint: terminal.canAsk ? 'answer yes to go on' : 'say --yes where nobody can be asked',
+  });
+}

@@ -1,0 +1,109 @@
+import type { Command } from 'commander';
+
+import type { PrincipalSummary } from '../../core/operations/principals.ts';
+import type { Session } from '../../core/session.ts';
+import { formatTable } from '../table.ts';
+import type { Terminal } from '../terminal.ts';
+import { addExamples } from '../usage.ts';
+import { withSession, type GlobalOptions } from '../vault-access.ts';
+
+/** `strongroom user …`: people. */
+export function registerUsers(program: Command, terminal: Terminal): void {
+  registerPrincipals(program, terminal, { word: 'user', of: (session) => session.users });
+}
+
+/** `strongroom machine …`: services and jobs. */
+export function registerMachines(program: Command, terminal: Terminal): void {
+  registerPrincipals(program, terminal, { word: 'machine', of: (session) => session.machines });
+}
+
+interface Kind {
+  readonly word: 'user' | 'machine';
+  readonly of: (session: Session) => Session['users'];
+}
+
+function registerPrincipals(program: Command, terminal: Terminal, kind: Kind): void {
+  const { word, of } = kind;
+  const group = program
+    .command(word)
+    .description(word === 'user' ? 'people who use the vault' : 'services that use the vault');
+  const one = (
+    verb: 'create' | 'disable' | 'enable' | 'remove',
+    description: string,
+    done: (name: string) => string,
+  ): void => {
+    const command = group
+      .command(verb)
+      .description(description)
+      .argument('<name>', 'its name')
+      .action(async (name: string, _: object, command: Command) => {
+        const options = command.optsWithGlobals<GlobalOptions>();
+        const found = await withSession(options, terminal, (session) =>
+          of(session)[verb]({ name }),
+        );
+        terminal.result(found, '');
+        terminal.note(done(name));
+      });
+    addExamples(command, `strongroom ${word} ${verb} ${word === 'user' ? 'alice' : 'ci'}`);
+  };
+  one(
+    'create',
+    `make a ${word}, without rights`,
+    (name) =>
+      `made ${word}:${name}; give it rights with \`strongroom role assign\` or \`strongroom access grant\``,
+  );
+  registerList(group, terminal, kind);
+  registerRename(group, terminal, kind);
+  one('disable', 'let it act no more', (name) => `${word}:${name} may not act any more`);
+  one('enable', 'let it act again', (name) => `${word}:${name} may act again`);
+  one(
+    'remove',
+    'take it away for good, with all its rights',
+    (name) => `removed ${word}:${name}; another one of that name begins without rights`,
+  );
+}
+
+function registerList(group: Command, terminal: Terminal, { word, of }: Kind): void {
+  group
+    .command('list')
+    .alias('ls')
+    .description(`list ${word}s`)
+    .action(async (_: object, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const principals: PrincipalSummary[] = [];
+      await withSession(options, terminal, async (session) => {
+        let cursor: string | undefined;
+        do {
+          const page = await of(session).list({ limit: 1000, cursor });
+          principals.push(...page.principals);
+          cursor = page.next;
+        } while (cursor !== undefined);
+      });
+      const rows = principals.map(({ name, disabledAt, id }) => [
+        name,
+        disabledAt === null ? 'active' : 'disabled',
+        id,
+      ]);
+      terminal.result({ principals }, formatTable(['name', 'state', 'id'], rows));
+    });
+}
+
+function registerRename(group: Command, terminal: Terminal, { word, of }: Kind): void {
+  const command = group
+    .command('rename')
+    .description('give it another name; it keeps its rights')
+    .argument('<name>', 'its name')
+    .argument('<new-name>', 'its new name')
+    .action(async (name: string, to: string, _: object, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const found = await withSession(options, terminal, (session) =>
+        of(session).rename({ name, to }),
+      );
+      terminal.result(found, '');
+      terminal.note(`${word}:${name} is ${word}:${to} now`);
+    });
+  addExamples(
+    command,
+    `strongroom ${word} rename ${word === 'user' ? 'alice alice.l' : 'ci ci-main'}`,
+  );
+}

@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs';
+
+import { Option, type Command } from 'commander';
+
+import type { UnsealedVault } from '../core/vault.ts';
+import { keyFileCandidates } from '../seal/locations.ts';
+import type { SlotKey } from '../seal/slot.ts';
+import { SecretValue } from '../secret-value.ts';
+import { collect } from './global-options.ts';
+import { findVault } from './project.ts';
+import { readSecretFile } from './read-secret.ts';
+import type { Terminal } from './terminal.ts';
+import type { GlobalOptions } from './vault-access.ts';
+
+/** Options that bring what opens slots, besides what opens the vault itself. */
+export interface OpenerOptions {
+  readonly withKeyFile?: readonly string[];
+  readonly withPassphraseFile?: readonly string[];
+  readonly withRecoveryFile?: readonly string[];
+  readonly withShareFile?: readonly string[];
+  readonly withEnv?: boolean;
+}
+
+/** Adds the options of {@link OpenerOptions} to a command. */
+export function addOpenerOptions(command: Command): Command {
+  const files: readonly (readonly [flags: string, description: string])[] = [
+    ['--with-key-file <file>', 'a key file'],
+    ['--with-passphrase-file <file>', 'the passphrase in a file (- asks for it)'],
+    ['--with-recovery-file <file>', 'the recovery key in a file (- asks for it)'],
+    ['--with-share-file <file>', 'a share in a file, once for each (- asks for it)'],
+  ];
+  for (const [flags, description] of files) {
+    command.addOption(new Option(flags, description).argParser(collect));
+  }
+  return command.option('--with-env', 'the key in STRONGROOM_MASTER_KEY');
+}
+
+/** What the options bring, read or asked for. */
+export async function openersOf(options: OpenerOptions, terminal: Terminal): Promise<SlotKey[]> {
+  const openers: SlotKey[] = (options.withKeyFile ?? []).map((path) => ({ kind: 'keyfile', path }));
+  for (const file of options.withPassphraseFile ?? []) {
+    openers.push({ kind: 'passphrase', passphrase: await take(file, 'Passphrase', terminal) });
+  }
+  for (const file of options.withRecoveryFile ?? []) {
+    openers.push({ kind: 'recovery', token: await take(file, 'Recovery key', terminal) });
+  }
+  const files = options.withShareFile ?? [];
+  if (files.length > 0) {
+    const shares: SecretValue[] = [];
+    for (const [at, file] of files.entries()) {
+      shares.push(await take(file, `Share ${at + 1} of ${files.length}`, terminal));
+    }
+    openers.push({ kind: 'shamir', shares });
+  }
+  if (options.withEnv === true) {
+    const key = SecretValue.text(process.env['STRONGROOM_MASTER_KEY'] ?? '');
+    openers.push({ kind: 'env', key });
+  }
+  return openers;
+}
+
+/** What opened the vault: the keys that were named, or else the vault's key file. */
+export function openedWith(
+  options: GlobalOptions,
+  keys: readonly SlotKey[] | undefined,
+  vault: UnsealedVault,
+): readonly SlotKey[] {
+  if (keys !== undefined) return keys;
+  const candidates = keyFileCandidates(findVault(options.path), vault.id);
+  const path = candidates.find((candidate) => existsSync(candidate));
+  return path === undefined ? [] : [{ kind: 'keyfile', path }];
+}
+
+function take(file: string, question: string, terminal: Terminal): Promise<SecretValue> {
+  return file === '-' ? terminal.askSecret(question) : Promise.resolve(readSecretFile(file));
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+
+import type { HeldGrant } from '../../domain/access/policy.ts';
+import { FIRST_WORKSPACE } from '../../domain/workspaces/names.ts';
+import { StrongroomError } from '../../errors.ts';
+import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
+import { uuidBytes, uuidText } from '../../lib/ids.ts';
+import { denied } from '../denials.ts';
+import type { Call, Requirement } from '../operation.ts';
+import * as schema from './schema.ts';
+
+/** Where something about rights counts: in one workspace, or in the whole vault. */
+export interface ScopeInput {
+  /** Default: `default`. */
+  readonly workspace?: string | undefined;
+  /** In all workspaces, also those that are made later, instead of in one. */
+  readonly wholeVault?: boolean | undefined;
+}
+
+/** A page of a list. */
+export interface PageInput {
+  /** 1 to 1,000. Default 100. */
+  readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+/** The schema of {@link ScopeInput}, to be spread into an input's. */
+export const scope: { readonly [K in keyof ScopeInput]-?: z.ZodType<ScopeInput[K]> } = {
+  workspace: schema.workspace,
+  wholeVault: z.boolean().optional(),
+};
+
+const LIMIT_DEFAULT = 100;
+const LIMIT_MAX = 1000;
+const ID_BYTES = 16;
+
+/** The schema of {@link PageInput}, to be spread into an input's. */
+export const page: { readonly [K in keyof PageInput]-?: z.ZodType<PageInput[K]> } = {
+  limit: z.int().min(1).max(LIMIT_MAX).optional(),
+  cursor: z.string().max(64).optional(),
+};
+
+/** What of the vault itself rights are. */
+export const ACCESS: readonly string[] = ['sys', 'access'];
+
+/** The right to change who may do what, everywhere. */
+export const CHANGES_ACCESS: readonly Requirement[] = [{ capability: 'admin', resource: ACCESS }];
+
+/** The right to see who may do what, everywhere. */
+export const SEES_ACCESS: readonly Requirement[] = [{ capability: 'read', resource: ACCESS }];
+
+/** The right to change who may do what within a scope. */
+export function changesScope(input: ScopeInput): readonly Requirement[] {
+  if (input.wholeVault === true) return CHANGES_ACCESS;
+  return [{ capability: 'admin', resource: [input.workspace ?? FIRST_WORKSPACE] }];
+}
+
+/** What an entry says of a scope. */
+export function scopeSubject(input: ScopeInput, detail: string): { detail: string } {
+  const workspace = input.wholeVault === true ? undefined : (input.workspace ?? FIRST_WORKSPACE);
+  return workspace === undefined ? { detail } : Object.assign({ workspace }, { detail });
+}
+
+/** Id of the workspace of a scope; `null`: the whole vault. */
+export function scopeId(call: Call, input: ScopeInput): string | null {
+  if (input.wholeVault === true) {
+    if (input.workspace === undefined) return null;
+    throw new StrongroomError('invalid_input', 'workspace and wholeVault exclude each other');
+  }
+  return call.directory.workspace(input.workspace ?? FIRST_WORKSPACE).id;
+}
+
+/** The name of a workspace by its id; `null` for the whole vault. */
+export function workspaceName(call: Call, id: string | null): string | null {
+  return call.directory.workspaces().find((each) => each.id === id)?.name ?? null;
+}
+
+/**
+ * Makes sure that the caller may see who may do what: everywhere, or as the
+ * admin of the one workspace that it is about.
+ *
+ * @throws {@link StrongroomError} `denied`.
+ */
+export function requireSight(call: Call, workspace: string | undefined): void {
+  if (call.may('read', ACCESS)) return;
+  if (workspace !== undefined && call.may('admin', [workspace])) return;
+  throw denied({ capability: 'read', resource: ACCESS }, call.request);
+}
+
+/** Makes sure that the caller may change a rule that counts where this one does. */
+export function requireChangesAt(call: Call, workspaceId: string | null): void {
+  const name = workspaceId === null ? null : workspaceName(call, workspaceId);
+  const resource = name === null ? ACCESS : [name];
+  if (call.may('admin', resource)) return;
+  throw denied({ capability: 'admin', resource }, call.request);
+}
+
+/** Of rules, those that allow: what somebody has who has them. */
+export function allowing(grants: readonly HeldGrant[]): readonly HeldGrant[] {
+  return grants.filter(({ effect, row }) => effect === 'allow' && row.pattern !== '');
+}
+
+/**
+ * One page of rows in the order in which they were made.
+ *
+ * @throws {@link StrongroomError} `invalid_input` for a cursor that is not one of ours.
+ */
+export function pageOf<R extends { readonly id: string }>(
+  rows: readonly R[],
+  { limit = LIMIT_DEFAULT, cursor }: PageInput,
+): { readonly rows: readonly R[]; readonly next: string | undefined } {
+  const after = cursor === undefined ? '' : decodeCursor(cursor);
+  const rest = rows.filter(({ id }) => id > after).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const shown = rest.slice(0, limit);
+  const last = rest.length > limit ? shown.at(-1) : undefined;
+  return { rows: shown, next: last === undefined ? undefined : toBase64Url(uuidBytes(last.id)) };
+}
+
+function decodeCursor(cursor: string): string {
+  const bytes = fromBase64Url(cursor);
+  if (bytes?.length === ID_BYTES) return uuidText(bytes);
+  throw new StrongroomError('invalid_input', 'the cursor is not one of ours');
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+
+import type { BackupRow } from '../../store/tables.ts';
+import type { Requirement } from '../operation.ts';
+import { toIso } from './secret-view.ts';
+
+/** A backup that was made. Times are RFC 3339. */
+export interface BackupSummary {
+  readonly id: string;
+  /** Where it was written. */
+  readonly file: string;
+  readonly createdAt: string;
+  readonly sizeBytes: number;
+  /** Of the file, hexadecimal. */
+  readonly sha256: string;
+  readonly rootKeyId: string;
+  readonly auditLog: string;
+  readonly auditSize: number;
+  readonly secrets: number;
+  readonly versions: number;
+  /** When a restore of it was last tried with success. */
+  readonly provenAt: string | null;
+  /** The signed receipt of that. */
+  readonly receipt: string | null;
+  /** When all of it was last read and found to be whole. */
+  readonly verifiedAt: string | null;
+  readonly keepUntil: string | null;
+  readonly removedAt: string | null;
+}
+
+/** The right to look at what backups there are. */
+export const READS_BACKUPS: readonly Requirement[] = [
+  { capability: 'read', resource: ['sys', 'backups'] },
+];
+
+/** The right to make, try and remove backups. */
+export const ADMINISTERS_BACKUPS: readonly Requirement[] = [
+  { capability: 'admin', resource: ['sys', 'backups'] },
+];
+
+/** How long a backup may be kept, in days. */
+export const KEEP_DAYS_MAX = 3650;
+
+/** Milliseconds of a day. */
+export const DAY_MS = 86_400_000;
+
+/** The path of a file or a directory. */
+export const filePath: z.ZodType<string> = z.string().min(1).max(4096);
+
+/** What callers are told of a backup. */
+export function toBackup(row: BackupRow): BackupSummary {
+  return {
+    id: row.id,
+    file: row.file,
+    createdAt: toIso(row.created_at),
+    sizeBytes: row.size_bytes,
+    sha256: Buffer.from(row.sha256).toString('hex'),
+    rootKeyId: row.root_key_id,
+    auditLog: row.audit_log,
+    auditSize: row.audit_size,
+    secrets: row.secrets,
+    versions: row.versions,
+    provenAt: isoOrNull(row.proven_at),
+    receipt: row.receipt,
+    verifiedAt: isoOrNull(row.verified_at),
+    keepUntil: isoOrNull(row.keep_until),
+    removedAt: isoOrNull(row.removed_at),
+  };
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : toIso(ms);
+}

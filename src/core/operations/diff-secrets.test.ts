@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { limitedUser } from '../../testing/limited-user.ts';
+import {
+  makeTemporaryVault,
+  openParts,
+  OWNER,
+  type OpenParts,
+  type TemporaryVault,
+} from '../../testing/temporary-vault.ts';
+import type { Session } from '../session.ts';
+
+let now = Date.parse('2026-03-01T12:00:00Z');
+let place: TemporaryVault;
+let parts: OpenParts;
+let session: Session;
+let secrets: Session['secrets'];
+let since = '';
+const staging = { environment: 'staging' };
+const production = { environment: 'production' };
+const VALUES = [
+  'value-of-staging',
+  'value-of-production',
+  'old-value',
+  'same-value',
+  'field-value',
+];
+
+beforeAll(async () => {
+  place = await makeTemporaryVault();
+  parts = await openParts(place, { now: () => (now += 10) });
+  session = parts.as(OWNER);
+  ({ secrets } = session);
+  await secrets.create({ ...staging, path: 'f/other', value: 'old-value' });
+  await secrets.create({ ...staging, path: 'f/gone', value: 'old-value' });
+  since = new Date((now += 1000)).toISOString();
+  now += 1000;
+  await secrets.delete({ ...staging, path: 'f/gone' });
+  await secrets.update({ ...staging, path: 'f/other', value: 'value-of-staging' });
+  await secrets.create({ ...production, path: 'f/other', value: 'value-of-production' });
+  for (const at of [staging, production]) {
+    await secrets.create({ ...at, path: 'f/same', value: 'same-value' });
+  }
+  await secrets.create({ ...staging, path: 'f/left', value: 'value-of-staging' });
+  await secrets.create({ ...production, path: 'f/right', value: 'value-of-production' });
+  await secrets.create({
+    ...staging,
+    path: 'f/fields',
+    value: { user: 'field-value', password: 'value-of-staging', extra: 'field-value' },
+  });
+  await secrets.create({
+    ...production,
+    path: 'f/fields',
+    value: { user: 'field-value', password: 'value-of-production', more: 'field-value' },
+  });
+  await secrets.create({ ...staging, path: 'f/tagged', value: 'same-value', tags: ['a'] });
+  await secrets.create({ ...production, path: 'f/tagged', value: 'same-value', usage: 'why' });
+});
+afterAll(async () => {
+  await parts.vault.close();
+  place.remove();
+});
+
+const between = { ...staging, toEnvironment: 'production' };
+
+describe('the difference of two environments', () => {
+  it('names what is there in one alone and what differs, and never a value', async () => {
+    const diff = await secrets.diff({ ...between, path: 'f/' });
+    expect(diff.secrets.map(({ path, change }) => [path, change])).toEqual([
+      ['f/fields', 'changed'],
+      ['f/left', 'removed'],
+      ['f/other', 'changed'],
+      ['f/right', 'added'],
+      ['f/same', 'same'],
+      ['f/tagged', 'changed'],
+    ]);
+    expect(diff.secrets[0]).toMatchObject({
+      value: true,
+      fields: { added: ['more'], removed: ['extra'], changed: ['password'] },
+    });
+    expect(diff.secrets[5]).toMatchObject({ value: false, attributes: ['tags', 'usage'] });
+    for (const value of VALUES) expect(JSON.stringify(diff)).not.toContain(value);
+  });
+
+  it('gives values only when asked, of what differs, each on record', async () => {
+    const diff = await secrets.diff({ ...between, path: 'f/', show: true });
+    const shown = diff.secrets.filter(({ valueBefore }) => valueBefore !== undefined);
+    expect(shown.map(({ path }) => path)).toEqual(['f/fields', 'f/other']);
+    expect(shown[1]?.valueBefore?.value?.reveal()).toBe('value-of-staging');
+    expect(shown[1]?.valueAfter?.value?.reveal()).toBe('value-of-production');
+    const { entries } = await session.audit.query({ limit: 5 });
+    expect(
+      entries.map(({ action, environment, path, version }) => [action, environment, path, version]),
+    ).toEqual([
+      ['secrets.read', 'production', 'f/other', 1],
+      ['secrets.read', 'staging', 'f/other', 2],
+      ['secrets.read', 'production', 'f/fields', 1],
+      ['secrets.read', 'staging', 'f/fields', 1],
+      ['secrets.diff', 'staging', undefined, undefined],
+    ]);
+  });
+
+  it('does not show what is inactive', async () => {
+    await secrets.update({ ...production, path: 'f/other', active: false });
+    const { secrets: found } = await secrets.diff({ ...between, path: 'f/other', show: true });
+    expect(found[0]).toMatchObject({ value: true });
+    expect(found[0]?.valueBefore).toBeUndefined();
+    await secrets.update({ ...production, path: 'f/other', active: true });
+  });
+
+  it('compares nothing for those who may only list, and shows nothing that may not be listed', async () => {
+    const lists = await limitedUser(parts, ['list', 'default/*/f/*']);
+    const { secrets: found } = await lists.secrets.diff({ ...between, path: 'f/' });
+    expect(new Set(found.map(({ change }) => change))).toEqual(
+      new Set(['unknown', 'added', 'removed']),
+    );
+    await expect(lists.secrets.diff({ ...between, path: 'f/', show: true })).rejects.toMatchObject({
+      code: 'denied',
+    });
+    const one = await limitedUser(parts, ['list read', 'default/*/f/same']);
+    expect((await one.secrets.diff({ ...between, path: 'f/' })).secrets).toMatchObject([
+      { path: 'f/same', change: 'same' },
+    ]);
+  });
+});
+
+describe('the difference of two versions, and of two moments', () => {
+  it('is told of versions', async () => {
+    const one = { ...staging, path: 'f/other', version: 1 };
+    expect((await secrets.diff(one)).secrets).toMatchObject([
+      { path: 'f/other', change: 'changed', before: 1, after: 2, value: true },
+    ]);
+    expect((await secrets.diff({ ...one, toVersion: 1 })).secrets).toMatchObject([
+      { change: 'same' },
+    ]);
+    await expect(secrets.diff({ ...one, version: 9 })).rejects.toMatchObject({
+      code: 'version_not_found',
+    });
+  });
+
+  it('is told of moments', async () => {
+    const { secrets: found } = await secrets.diff({ ...staging, path: 'f/', from: since });
+    expect(found.map(({ path, change }) => `${path} ${change}`)).toEqual([
+      'f/fields added',
+      'f/gone removed',
+      'f/left added',
+      'f/other changed',
+      'f/same added',
+      'f/tagged added',
+    ]);
+    const shown = await secrets.diff({ ...staging, path: 'f/other', from: since, show: true });
+    expect(shown.secrets[0]?.valueBefore?.value?.reveal()).toBe('old-value');
+  });
+
+  it('needs something to compare with', async () => {
+    for (const input of [
+      { ...staging },
+      { ...staging, version: 1 },
+      { ...staging, path: 'f/', version: 1 },
+      { ...between, path: 'f/other', version: 1 },
+    ]) {
+      await expect(secrets.diff(input)).rejects.toMatchObject({ code: 'invalid_input' });
+    }
+  });
+});

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+
+import { listJobs as newestJobs } from '../../domain/jobs/jobs.ts';
+import type { JobState } from '../../domain/jobs/jobs.ts';
+import type { Operation } from '../operation.ts';
+import { toIso } from './secret-view.ts';
+
+const LIMIT_DEFAULT = 50;
+const LIMIT_MAX = 1000;
+
+export interface ListJobsInput {
+  /** At most so many, the newest first. Default 50. */
+  readonly limit?: number | undefined;
+  /** Only those that are under way. */
+  readonly running?: boolean | undefined;
+}
+
+/** Long work in batches, and how far it is. Times are RFC 3339. */
+export interface JobSummary {
+  readonly id: string;
+  /** What kind of work, such as `keys.rewrap`. */
+  readonly kind: string;
+  /** `null`: the whole vault, or a workspace that is gone. */
+  readonly workspace: string | null;
+  readonly state: JobState;
+  readonly done: number;
+  readonly total: number;
+  readonly failed: number;
+  readonly detail: string | null;
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly finishedAt: string | null;
+}
+
+/** Errors: none of its own. */
+export const listJobs: Operation<ListJobsInput, readonly JobSummary[]> = {
+  name: 'jobs.list',
+  summary: 'Lists long work in batches, and how far it is.',
+  input: z.strictObject({
+    limit: z.int().min(1).max(LIMIT_MAX).optional(),
+    running: z.boolean().optional(),
+  }),
+  secretMembers: [],
+  mutates: false,
+  requires: () => [{ capability: 'read', resource: ['sys', 'jobs'] }],
+  subject: () => ({}),
+  apply: async ({ limit = LIMIT_DEFAULT, running = false }, call) => {
+    const names = new Map(call.directory.workspaces().map(({ id, name }) => [id, name]));
+    const rows = await newestJobs(call, running ? LIMIT_MAX : limit);
+    const wanted = running ? rows.filter((row) => row.finished_at === null).slice(0, limit) : rows;
+    return wanted.map((row) => ({
+      id: row.id,
+      kind: row.kind,
+      workspace: names.get(row.workspace_id ?? '') ?? null,
+      state: row.state as JobState,
+      done: row.done,
+      total: row.total,
+      failed: row.failed,
+      detail: row.detail,
+      startedAt: toIso(row.created_at),
+      updatedAt: toIso(row.updated_at),
+      finishedAt: row.finished_at === null ? null : toIso(row.finished_at),
+    }));
+  },
+};

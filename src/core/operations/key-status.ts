@@ -1,0 +1,131 @@
+import { z } from 'zod';
+
+import { findJob, listJobs } from '../../domain/jobs/jobs.ts';
+import { isKeyDue, keyUsesOf, workspaceKeys } from '../../domain/keys/workspace-keys.ts';
+import { readSetting } from '../../domain/settings/settings.ts';
+import type { Workspace } from '../../domain/workspaces/directory.ts';
+import { VAULT } from '../../store/protected-tables.ts';
+import { statement } from '../../store/statement.ts';
+import type { Call, Operation } from '../operation.ts';
+import { readSlots, slotWarnings, toSlotSummary, type SlotSummary } from '../slots.ts';
+import { REWRAP_JOB, scan, type Scanned } from './keys.ts';
+import { ROOT_JOB } from './root-key.ts';
+import { toIso } from './secret-view.ts';
+
+/** A key of a workspace. */
+export interface WorkspaceKeyStatus {
+  readonly id: string;
+  /** Which key of its workspace it is, from 1. */
+  readonly number: number;
+  readonly state: 'active' | 'decrypt-only' | 'destroyed';
+  readonly createdAt: string;
+  /** How many data keys it has wrapped. */
+  readonly uses: number;
+  /** Of a key that only decrypts: how many envelopes are under it. */
+  readonly envelopes: number | null;
+}
+
+/** The keys of a workspace. */
+export interface WorkspaceKeys {
+  readonly workspace: string;
+  readonly keys: readonly WorkspaceKeyStatus[];
+  /** Whether its key should be rotated, by age or use. */
+  readonly isDue: boolean;
+  /** Days after which it is, as set. */
+  readonly rotationDays: number;
+  /** The job that wraps data keys anew, if it is under way. */
+  readonly job:
+    { readonly done: number; readonly total: number; readonly failed: number } | undefined;
+}
+
+/** How the keys of a vault are. Times are RFC 3339. */
+export interface KeyStatus {
+  readonly root: { readonly id: string; readonly createdAt: string };
+  readonly workspaces: readonly WorkspaceKeys[];
+  readonly slots: readonly SlotSummary[];
+  /** The slot that has gone longest without proof that it opens. */
+  readonly oldestUnproven: SlotSummary | undefined;
+  readonly warnings: readonly string[];
+}
+
+const theVault = statement((db) => db.selectFrom('vault').selectAll());
+const JOBS_MAX = 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const PROOF_DAYS = 180;
+
+/** Errors: none of its own. */
+export const keyStatus: Operation<Record<string, never>, KeyStatus, Scanned> = {
+  name: 'keys.status',
+  summary: 'Says how old keys and slots are, and what has to be done about them.',
+  input: z.strictObject({}),
+  secretMembers: [],
+  mutates: false,
+  requires: () => [{ capability: 'read', resource: ['sys', 'keys'] }],
+  subject: () => ({}),
+  prepare: (_input, services) => scan(services),
+  apply: async (_input, call, { counts }) => {
+    const slots = await readSlots(call);
+    const workspaces: WorkspaceKeys[] = [];
+    for (const workspace of call.directory.workspaces()) {
+      workspaces.push(await keysOf(call, workspace, counts));
+    }
+    const unproven = slots
+      .filter(({ pending_since: since }) => since === null)
+      .toSorted((a, b) => (a.proven_at ?? a.created_at) - (b.proven_at ?? b.created_at));
+    const [oldest] = unproven;
+    const isOld =
+      oldest !== undefined &&
+      call.now - (oldest.proven_at ?? oldest.created_at) > PROOF_DAYS * DAY_MS;
+    return {
+      root: await rootOf(call),
+      workspaces,
+      slots: slots.map(toSlotSummary),
+      oldestUnproven: oldest === undefined ? undefined : toSlotSummary(oldest),
+      warnings: [
+        ...slotWarnings(slots),
+        ...slots
+          .filter(({ pending_since: since }) => since !== null)
+          .map(() => 'shares wait to be entered back: until then they open nothing'),
+        ...(isOld ? [`a slot was not proven to open for more than ${PROOF_DAYS} days`] : []),
+        ...workspaces
+          .filter(({ isDue }) => isDue)
+          .map(({ workspace }) => `the key of the workspace ${workspace} is due for rotation`),
+      ],
+    };
+  },
+};
+
+async function keysOf(
+  call: Call,
+  workspace: Workspace,
+  counts: ReadonlyMap<string, number>,
+): Promise<WorkspaceKeys> {
+  const rotationDays = await readSetting(call, workspace.id, 'key_rotation_days');
+  const job = await findJob(call, REWRAP_JOB, workspace.id);
+  const keys: WorkspaceKeyStatus[] = [];
+  let isDue = false;
+  for (const row of await workspaceKeys(call, workspace.id)) {
+    const uses = await keyUsesOf(call.transaction, row.id);
+    if (row.state === 'active') isDue = isKeyDue(row, uses, { days: rotationDays, now: call.now });
+    keys.push({
+      id: row.id,
+      number: row.number,
+      state: row.state as WorkspaceKeyStatus['state'],
+      createdAt: toIso(row.created_at),
+      uses,
+      envelopes: row.state === 'decrypt-only' ? (counts.get(row.id) ?? 0) : null,
+    });
+  }
+  const progress = job && { done: job.done, total: job.total, failed: job.failed };
+  return { workspace: workspace.name, keys, isDue, rotationDays, job: progress };
+}
+
+/** A root key is as old as the job that took it into use, or as the vault. */
+async function rootOf(call: Call): Promise<KeyStatus['root']> {
+  const vault = await call.transaction.get(theVault, {});
+  if (vault !== undefined) call.mac.check(VAULT, vault);
+  const { rootKeyId: id } = call.keyring;
+  const jobs = await listJobs(call, JOBS_MAX);
+  const rotated = jobs.find((job) => job.kind === ROOT_JOB && job.detail === id);
+  return { id, createdAt: toIso(rotated?.created_at ?? vault?.created_at ?? 0) };
+}

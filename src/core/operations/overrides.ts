@@ -1,0 +1,129 @@
+import { z } from 'zod';
+
+import {
+  listPersonal,
+  removePersonal,
+  writePersonal,
+} from '../../domain/secrets/personal-values.ts';
+import { toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
+import type { Operation } from '../operation.ts';
+import * as schema from './schema.ts';
+import {
+  environmentOf,
+  requiresOnSecret,
+  secretSubject,
+  type SecretAddress,
+} from './secret-address.ts';
+import { toIso } from './secret-view.ts';
+
+export interface OverrideSecretInput extends SecretAddress {
+  /** Text, bytes, a `SecretValue`, or named fields; up to 1 MiB. It is kept as it is, without references. */
+  readonly value: ValueInput;
+}
+
+export interface ListOverridesInput {
+  readonly workspace?: string | undefined;
+  /** Default: all environments of the workspace, in their order. */
+  readonly environment?: string | undefined;
+}
+
+/** A value of the caller's own, without the value. Times are RFC 3339. */
+export interface Override {
+  readonly id: string;
+  readonly workspace: string;
+  readonly environment: string;
+  readonly path: string;
+  /** How often it was set. */
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** Errors: `environment_protected`, `value_too_large`, `environment_not_found`. */
+export const overrideSecret: Operation<OverrideSecretInput, Override> = {
+  name: 'secrets.override',
+  summary: 'Sets a value under a name for the caller alone.',
+  input: z.strictObject({ ...schema.address, value: schema.value }),
+  secretMembers: ['value'],
+  mutates: true,
+  requires: requiresOnSecret('read'),
+  subject: secretSubject,
+  apply: async (input, call) => {
+    const environment = environmentOf(call, input);
+    const { path } = input;
+    const record = toRecord(input.value);
+    const row = await writePersonal(call, environment, { path, record }).finally(() =>
+      wipeRecord(record),
+    );
+    call.about({ detail: `personal value, revision ${row.revision}` });
+    return toOverride(input, row);
+  },
+};
+
+/** Errors: `override_not_found`, `environment_not_found`. */
+export const removeOverride: Operation<SecretAddress, Override> = {
+  name: 'secrets.removeOverride',
+  summary: "Takes the caller's own value under a name away.",
+  input: z.strictObject(schema.address),
+  secretMembers: [],
+  mutates: true,
+  requires: requiresOnSecret('read'),
+  subject: secretSubject,
+  apply: async (input, call) => {
+    const row = await removePersonal(call, environmentOf(call, input), input.path);
+    call.about({ detail: `personal value, revision ${row.revision}` });
+    return toOverride(input, row);
+  },
+};
+
+/** Errors: `environment_not_found`, `workspace_not_found`. */
+export const listOverrides: Operation<ListOverridesInput, readonly Override[]> = {
+  name: 'overrides.list',
+  summary: "Lists the names under which the caller has values of its own. Nobody sees another's.",
+  input: z.strictObject({
+    workspace: schema.workspace,
+    environment: schema.environment.optional(),
+  }),
+  secretMembers: [],
+  mutates: false,
+  requires: (input) => [
+    {
+      capability: 'list',
+      resource: [
+        schema.workspaceOf(input),
+        ...(input.environment === undefined ? [] : [input.environment]),
+      ],
+      reach: 'under',
+    },
+  ],
+  subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
+  apply: async (input, call) => {
+    const workspace = call.directory.workspace(schema.workspaceOf(input));
+    const environments =
+      input.environment === undefined
+        ? call.directory.environments(workspace)
+        : [call.directory.environment(workspace.name, input.environment)];
+    const found: Override[] = [];
+    for (const environment of environments) {
+      for (const row of await listPersonal(call, environment)) {
+        found.push(toOverride({ workspace: workspace.name, environment: environment.name }, row));
+      }
+    }
+    return found;
+  },
+};
+
+function toOverride(
+  place: Omit<SecretAddress, 'path'>,
+  row: Awaited<ReturnType<typeof removePersonal>>,
+): Override {
+  return {
+    id: row.id,
+    workspace: schema.workspaceOf(place),
+    environment: place.environment,
+    path: row.path,
+    revision: row.revision,
+    createdAt: toIso(row.created_at),
+    updatedAt: toIso(row.updated_at),
+  };
+}

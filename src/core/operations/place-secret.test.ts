@@ -1,0 +1,371 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { limitedUser } from '../../testing/limited-user.ts';
+import {
+  makeTemporaryVault,
+  openParts,
+  OWNER,
+  putRow,
+  storedRows,
+  tamper,
+  type OpenParts,
+  type TemporaryVault,
+} from '../../testing/temporary-vault.ts';
+import { createUser } from '../../domain/access/principals.ts';
+import { uuidv7 } from '../../lib/ids.ts';
+import type { Session } from '../session.ts';
+
+let now = Date.parse('2026-03-01T12:00:00Z');
+let place: TemporaryVault;
+let parts: OpenParts;
+let session: Session;
+let secrets: Session['secrets'];
+beforeAll(async () => {
+  place = await makeTemporaryVault();
+  parts = await openParts(place, { now: () => (now += 1000) });
+  session = parts.as(OWNER);
+  ({ secrets } = session);
+  await session.workspaces.create({ name: 'billing' });
+});
+afterAll(async () => {
+  await parts.vault.close();
+  place.remove();
+});
+
+let count = 0;
+/** A path that no other test uses. */
+const fresh = (): string => {
+  count += 1;
+  return `t${count}/KEY`;
+};
+const staging = { environment: 'staging' };
+const production = { environment: 'production' };
+
+async function clear(
+  who: Session,
+  input: Parameters<Session['secrets']['read']>[0],
+): Promise<unknown> {
+  const read = await who.secrets.read(input);
+  return read.kind === 'fields' ? undefined : read.value.reveal();
+}
+
+/** Someone with these rights alone. */
+const someone = (
+  ...rights: readonly (readonly [capabilities: string, pattern: string])[]
+): Promise<Session> => limitedUser(parts, ...rights);
+
+describe('a rename', () => {
+  it('A73 keeps id, versions and their values, and the old name is free', async () => {
+    const [path, to] = [fresh(), fresh()];
+    const { id } = await secrets.create({ ...staging, path, value: 'one', description: 'why' });
+    await secrets.update({ ...staging, path, value: 'two' });
+    const placed = await secrets.rename({ ...staging, path, to });
+    expect(placed.secrets).toEqual([
+      {
+        id,
+        workspace: 'default',
+        environment: 'staging',
+        path: to,
+        version: 2,
+        from: { workspace: 'default', environment: 'staging', path },
+      },
+    ]);
+    expect(await clear(session, { ...staging, path: to })).toBe('two');
+    expect(await clear(session, { ...staging, path: to, version: 1 })).toBe('one');
+    expect(await secrets.describe({ ...staging, path: to })).toMatchObject({ description: 'why' });
+    await expect(secrets.read({ ...staging, path })).rejects.toMatchObject({
+      code: 'secret_not_found',
+    });
+    await secrets.create({ ...staging, path, value: 'another' });
+    await session.audit.verify({});
+  });
+
+  it('changes no envelope', async () => {
+    const path = fresh();
+    const { id } = await secrets.create({ ...staging, path, value: 'v', description: 'd' });
+    const before = tamper(place, (db) =>
+      storedRows(db, 'versions').find((row) => row['secret_id'] === id),
+    );
+    await secrets.rename({ ...staging, path, to: fresh() });
+    const after = tamper(place, (db) =>
+      storedRows(db, 'versions').find((row) => row['secret_id'] === id),
+    );
+    expect(after).toEqual(before);
+  });
+
+  it('puts a secret into a folder under its own name', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'v' });
+    await secrets.rename({ ...staging, path, to: 'into/' });
+    expect(await clear(session, { ...staging, path: 'into/KEY' })).toBe('v');
+  });
+
+  it('renames a folder whole, also into itself, with an entry for each secret', async () => {
+    for (const name of ['x', 'b/x', 'b/b/x']) {
+      await secrets.create({ ...staging, path: `nest/${name}`, value: name });
+    }
+    const { secrets: placed } = await secrets.rename({ ...staging, path: 'nest/', to: 'nest/b/' });
+    expect(placed.map(({ path }) => path)).toEqual(['nest/b/b/b/x', 'nest/b/b/x', 'nest/b/x']);
+    expect(await clear(session, { ...staging, path: 'nest/b/b/x' })).toBe('b/x');
+    await secrets.rename({ ...staging, path: 'nest/b/', to: 'nest/' });
+    expect(await clear(session, { ...staging, path: 'nest/b/x' })).toBe('b/x');
+    const { entries } = await session.audit.query({ action: 'secrets.rename', limit: 7 });
+    expect(entries[6]).toMatchObject({ detail: '3 secrets: nest/b/ to nest/' });
+    expect(entries.slice(0, 6).map(({ path }) => path)).toContain('nest/b/b/b/x');
+    await session.audit.verify({});
+  });
+
+  it('A96 is refused whole with every name that is taken, and changes nothing', async () => {
+    for (const path of ['from/a', 'from/b', 'from/c', 'onto/b', 'onto/c']) {
+      await secrets.create({ ...staging, path, value: path });
+    }
+    const before = await secrets.list({ ...staging });
+    await expect(secrets.rename({ ...staging, path: 'from/', to: 'onto/' })).rejects.toMatchObject({
+      code: 'secret_exists',
+      details: { paths: ['onto/b', 'onto/c'] },
+    });
+    expect(await secrets.list({ ...staging })).toEqual(before);
+  });
+
+  it('A64 of 50 with the same version to compare with, exactly one wins', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'v' });
+    const ended = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, index) =>
+        index % 2 === 0
+          ? secrets.rename({ ...staging, path, to: `won/${path}/${index}`, cas: 1 })
+          : secrets.move({ ...staging, path, toEnvironment: 'testing', cas: 1 }),
+      ),
+    );
+    expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const codes = ended.flatMap((each) =>
+      each.status === 'rejected' ? [(each.reason as { code: string }).code] : [],
+    );
+    expect(new Set(codes)).toEqual(new Set(['secret_not_found']));
+  });
+
+  it('A64 of 50 updates with the same version to compare with, exactly one wins', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'v' });
+    const ended = await Promise.allSettled(
+      Array.from({ length: 50 }, (_, index) =>
+        secrets.update({ ...staging, path, value: `v${index}`, cas: 1 }),
+      ),
+    );
+    expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await secrets.describe({ ...staging, path })).toMatchObject({ version: 2 });
+    await expect(secrets.rename({ ...staging, path, to: fresh(), cas: 1 })).rejects.toMatchObject({
+      code: 'cas_mismatch',
+    });
+  });
+
+  it('needs the right to write at both paths, and never opens a value to its reader', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'v' });
+    const here = await someone(['list write', 'default/staging/**']);
+    await expect(here.secrets.rename({ ...staging, path, to: 'ok/1' })).resolves.toBeDefined();
+    const there = await someone(
+      ['list write', 'default/staging/ok/**'],
+      ['list read write', 'default/staging/mine/**'],
+    );
+    await expect(
+      there.secrets.rename({ ...staging, path: 'ok/1', to: 'elsewhere' }),
+    ).rejects.toMatchObject({ code: 'denied' });
+    await expect(
+      there.secrets.rename({ ...staging, path: 'ok/1', to: 'mine/1' }),
+    ).rejects.toMatchObject({ code: 'denied', message: 'you may not read default/staging/ok/1' });
+  });
+
+  it('needs the right to write at every name that a folder comes to have', async () => {
+    for (const name of ['a', 'b']) {
+      await secrets.create({ ...staging, path: `each/${name}`, value: 'v' });
+    }
+    const who = await someone(
+      ['list write', 'default/staging/each/*'],
+      ['list write', 'default/staging/there/a'],
+      ['list', 'default/staging/there/b'],
+    );
+    await expect(
+      who.secrets.rename({ ...staging, path: 'each/', to: 'there/' }),
+    ).rejects.toMatchObject({ code: 'denied', details: { resource: 'default/staging/there/b' } });
+    expect(await clear(session, { ...staging, path: 'each/a' })).toBe('v');
+  });
+
+  it('does not name a secret that the caller may not list', async () => {
+    await secrets.create({ ...staging, path: 'mixed/open', value: 'v' });
+    await secrets.create({ ...staging, path: 'mixed/hidden', value: 'v' });
+    const who = await someone(['list write', 'default/staging/mixed/open']);
+    const refused = await who.secrets
+      .rename({ ...staging, path: 'mixed/', to: 'other/' })
+      .catch((error: unknown) => error as Error);
+    expect(refused).toMatchObject({ code: 'denied' });
+    expect(JSON.stringify(refused)).not.toContain('hidden');
+  });
+});
+
+describe('a move', () => {
+  it('A73 encrypts anew what belongs to the place, in every version', async () => {
+    const path = fresh();
+    const { id } = await secrets.create({ ...staging, path, value: 'one', description: 'why' });
+    await secrets.update({ ...staging, path, value: 'two', tags: ['t'] });
+    await secrets.move({ ...staging, path, toEnvironment: 'production' });
+    expect(await clear(session, { ...production, path })).toBe('two');
+    expect(await clear(session, { ...production, path, version: 1 })).toBe('one');
+    const described = await secrets.describe({ ...production, path });
+    expect(described).toMatchObject({ id, description: 'why', tags: ['t'], version: 2 });
+    await session.audit.verify({});
+  });
+
+  it('A34 keeps id and history when it goes to another workspace, and its past stays readable', async () => {
+    const path = fresh();
+    const { id } = await secrets.create({ ...staging, path, value: 'one', description: 'first' });
+    await secrets.update({ ...staging, path, description: 'second' });
+    const before = new Date((now += 1000)).toISOString();
+    await secrets.move({ ...staging, path, toWorkspace: 'billing', toEnvironment: 'testing' });
+    const there = { workspace: 'billing', environment: 'testing', path };
+    expect(await clear(session, there)).toBe('one');
+    expect(await secrets.describe(there)).toMatchObject({ id, description: 'second' });
+    const past = await secrets.describe({ ...staging, path, at: before });
+    expect(past).toMatchObject({ id, description: 'second', environment: 'staging' });
+    const rows = tamper(place, (db) =>
+      storedRows(db, 'secret_states').filter((row) => row['secret_id'] === id),
+    );
+    const workspace = tamper(place, (db) =>
+      storedRows(db, 'workspaces').find((row) => row['name'] === 'billing'),
+    );
+    expect(rows).toHaveLength(2);
+    expect(rows.map((row) => row['workspace_id'])).toEqual([workspace?.['id'], workspace?.['id']]);
+    await session.audit.verify({});
+  });
+
+  it('leaves deleted and destroyed versions what they are', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'one' });
+    await secrets.update({ ...staging, path, value: 'two' });
+    await secrets.destroy({ ...staging, path, versions: [1] });
+    await secrets.move({ ...staging, path, toEnvironment: 'production' });
+    await expect(secrets.read({ ...production, path, version: 1 })).rejects.toMatchObject({
+      code: 'secret_deleted',
+    });
+    expect(await clear(session, { ...production, path })).toBe('two');
+  });
+
+  it.each(['versions', 'secrets'])(
+    'A73 does not open what is put back into %s from before it',
+    async (table) => {
+      const path = fresh();
+      const { id } = await secrets.create({ ...staging, path, value: 'v', description: 'd' });
+      const key = table === 'secrets' ? 'id' : 'secret_id';
+      const stored = (): Record<string, unknown> | undefined =>
+        tamper(place, (db) => storedRows(db, table).find((row) => row[key] === id));
+      const old = stored();
+      await secrets.move({ ...staging, path, toEnvironment: 'production' });
+      const moved = stored();
+      const column = table === 'secrets' ? 'metadata' : 'envelope';
+      tamper(place, (db) =>
+        putRow(db, table, { ...moved, [column]: old?.[column] } as Parameters<typeof putRow>[2]),
+      );
+      const reading = table === 'secrets' ? secrets.describe : secrets.read;
+      await expect(reading({ ...production, path })).rejects.toMatchObject({
+        code: 'integrity_error',
+      });
+      tamper(place, (db) => putRow(db, table, moved as Parameters<typeof putRow>[2]));
+      await reading({ ...production, path });
+    },
+  );
+
+  it('needs reading and deleting there, and writing here', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'v' });
+    const move = { ...staging, path, toEnvironment: 'production' };
+    for (const lacking of ['read', 'delete', 'write']) {
+      const there = ['list', 'read', 'delete'].filter((each) => each !== lacking).join(' ');
+      const here = lacking === 'write' ? 'list' : 'list write';
+      const who = await someone([there, 'default/staging/**'], [here, 'default/production/**']);
+      await expect(who.secrets.move(move)).rejects.toMatchObject({
+        code: 'denied',
+        details: { capability: lacking },
+      });
+    }
+    const who = await someone(
+      ['list read delete', 'default/staging/**'],
+      ['list write', 'default/production/**'],
+    );
+    await who.secrets.move(move);
+  });
+
+  it('takes grants on the secret along', async () => {
+    const path = fresh();
+    await parts.write((work) => createUser(work, uuidv7(), `r-${count}`));
+    await secrets.create({
+      ...staging,
+      path,
+      value: 'v',
+      access: [{ subject: `user:r-${count}`, can: ['list', 'read'] }],
+    });
+    const reader = parts.as(`r-${count}`);
+    expect(await clear(reader, { ...staging, path })).toBe('v');
+    await secrets.move({
+      ...staging,
+      path,
+      toWorkspace: 'billing',
+      toEnvironment: 'staging',
+    });
+    expect(await clear(reader, { workspace: 'billing', ...staging, path })).toBe('v');
+    await secrets.create({ ...staging, path, value: 'other' });
+    await expect(reader.secrets.read({ ...staging, path })).rejects.toMatchObject({
+      code: 'denied',
+    });
+  });
+
+  it('A96 undoes the first ones if a later one fails', async () => {
+    await secrets.create({ ...staging, path: 'half/a', value: 'a' });
+    const { id } = await secrets.create({ ...staging, path: 'half/b', value: 'b' });
+    const stored = tamper(place, (db) =>
+      storedRows(db, 'versions').find((row) => row['secret_id'] === id),
+    );
+    tamper(place, (db) =>
+      db
+        .prepare('UPDATE versions SET checksum = ? WHERE secret_id = ?')
+        .run(new Uint8Array(32), id),
+    );
+    await expect(
+      secrets.move({ ...staging, path: 'half/', toEnvironment: 'production' }),
+    ).rejects.toMatchObject({ code: 'integrity_error' });
+    expect(await clear(session, { ...staging, path: 'half/a' })).toBe('a');
+    await expect(secrets.read({ ...production, path: 'half/a' })).rejects.toMatchObject({
+      code: 'secret_not_found',
+    });
+    tamper(place, (db) => putRow(db, 'versions', stored ?? {}));
+    await session.audit.verify({});
+  });
+});
+
+describe('a copy', () => {
+  it('is a new secret with value and attributes, without history', async () => {
+    const path = fresh();
+    const { id } = await secrets.create({ ...staging, path, value: 'one', description: 'why' });
+    await secrets.update({ ...staging, path, value: 'two', tags: ['t'] });
+    await secrets.copy({ ...staging, path, toEnvironment: 'production' });
+    const copied = await secrets.describe({ ...production, path });
+    expect(copied).toMatchObject({ version: 1, description: 'why', tags: ['t'] });
+    expect(copied.id).not.toBe(id);
+    expect(await clear(session, { ...production, path })).toBe('two');
+    expect(await clear(session, { ...staging, path })).toBe('two');
+    await expect(
+      secrets.copy({ ...staging, path, toEnvironment: 'production' }),
+    ).rejects.toMatchObject({ code: 'secret_exists' });
+    await session.audit.verify({});
+  });
+
+  it('puts the read and the new secret on record', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'v' });
+    await secrets.copy({ ...staging, path, to: `${path}2` });
+    const { entries } = await session.audit.query({ limit: 2 });
+    expect(entries).toMatchObject([
+      { action: 'secrets.create', path: `${path}2`, version: 1, revision: 1 },
+      { action: 'secrets.copy', path, version: 1, outcome: 'ok' },
+    ]);
+  });
+});

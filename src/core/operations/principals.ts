@@ -1,0 +1,181 @@
+import { z } from 'zod';
+
+import {
+  createPrincipal,
+  removePrincipal,
+  renamePrincipal,
+  setDisabled,
+} from '../../domain/access/principals.ts';
+import { subjectNotFound } from '../../domain/access/subjects.ts';
+import type { PrincipalRow } from '../../store/tables.ts';
+import type { Call, Operation } from '../operation.ts';
+import {
+  allowing,
+  CHANGES_ACCESS,
+  page,
+  pageOf,
+  SEES_ACCESS,
+  type PageInput,
+} from './access-scope.ts';
+import { toIso } from './secret-view.ts';
+
+export interface PrincipalInput {
+  /** 1 to 128 letters, digits and `._@+-`. */
+  readonly name: string;
+}
+
+export interface RenamePrincipalInput extends PrincipalInput {
+  /** The new name. Rights, and what is on record, stay. */
+  readonly to: string;
+}
+
+/** A user or a machine. Times are RFC 3339. */
+export interface PrincipalSummary {
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly createdAt: string;
+  /** Since when it may not act; `null`: it may. */
+  readonly disabledAt: string | null;
+}
+
+export interface PrincipalList {
+  readonly principals: readonly PrincipalSummary[];
+  /** Set if there are more: pass it as `cursor`. */
+  readonly next: string | undefined;
+}
+
+/** What can be done with principals of one kind. */
+export interface PrincipalOperations {
+  readonly create: Operation<PrincipalInput, PrincipalSummary>;
+  readonly list: Operation<PageInput, PrincipalList>;
+  readonly rename: Operation<RenamePrincipalInput, PrincipalSummary>;
+  readonly disable: Operation<PrincipalInput, PrincipalSummary>;
+  readonly enable: Operation<PrincipalInput, PrincipalSummary>;
+  readonly remove: Operation<PrincipalInput, PrincipalSummary>;
+}
+
+const NAME_MAX = 128;
+const name = z.string().max(NAME_MAX);
+
+const common = { secretMembers: [], mutates: true, requires: () => CHANGES_ACCESS } as const;
+
+/** People. */
+export const users: PrincipalOperations = principalOperations('user');
+
+/** Services and jobs. */
+export const machines: PrincipalOperations = principalOperations('machine');
+
+type PrincipalKind = 'user' | 'machine';
+
+/**
+ * The operations on principals of one kind. Errors: `subject_not_found`,
+ * `subject_exists`, `invalid_name`, `reserved_name`; `escalation_refused` for a
+ * change of someone who has rights that the caller does not have; `last_owner`.
+ */
+function principalOperations(kind: PrincipalKind): PrincipalOperations {
+  return {
+    create: creating(kind),
+    list: listing(kind),
+    rename: renaming(kind),
+    disable: changing(kind, {
+      verb: 'disable',
+      summary: `Lets a ${kind} act no more.`,
+      change: (call, row) => setDisabled(call, row, true),
+    }),
+    enable: changing(kind, {
+      verb: 'enable',
+      summary: `Lets a ${kind} act again.`,
+      change: (call, row) => setDisabled(call, row, false),
+    }),
+    remove: changing(kind, {
+      verb: 'remove',
+      summary: `Takes a ${kind} away for good; another one of the same name inherits nothing.`,
+      change: async (call, row) => {
+        await removePrincipal(call, call.policy, row);
+        return row;
+      },
+    }),
+  };
+}
+
+function creating(kind: PrincipalKind): PrincipalOperations['create'] {
+  return {
+    ...common,
+    name: `${kind}s.create`,
+    summary: `Makes a ${kind} without rights.`,
+    input: z.strictObject({ name }),
+    subject: (input) => ({ detail: `${kind}:${input.name}` }),
+    apply: async (input, call) =>
+      toPrincipalSummary(await createPrincipal(call, call.policy, { kind, name: input.name })),
+  };
+}
+
+function listing(kind: PrincipalKind): PrincipalOperations['list'] {
+  return {
+    name: `${kind}s.list`,
+    summary: `Lists ${kind}s in the order in which they were made.`,
+    input: z.strictObject(page),
+    secretMembers: [],
+    mutates: false,
+    requires: () => SEES_ACCESS,
+    subject: () => ({}),
+    apply: async (input, call) => {
+      const own = call.policy.principals.all().filter((row) => row.kind === kind);
+      const { rows, next } = pageOf(own, input);
+      return { principals: rows.map(toPrincipalSummary), next };
+    },
+  };
+}
+
+function renaming(kind: PrincipalKind): PrincipalOperations['rename'] {
+  return {
+    ...common,
+    name: `${kind}s.rename`,
+    summary: `Gives a ${kind} another name.`,
+    input: z.strictObject({ name, to: name }),
+    subject: (input) => ({ detail: `${kind}:${input.name}` }),
+    apply: async (input, call) => {
+      const from = target(call, kind, input.name);
+      return toPrincipalSummary(await renamePrincipal(call, call.policy, { from, name: input.to }));
+    },
+  };
+}
+
+/** An operation on one principal, which needs no more than its name. */
+function changing(
+  kind: PrincipalKind,
+  operation: {
+    readonly verb: string;
+    readonly summary: string;
+    readonly change: (call: Call, row: PrincipalRow) => Promise<PrincipalRow>;
+  },
+): Operation<PrincipalInput, PrincipalSummary> {
+  return {
+    ...common,
+    name: `${kind}s.${operation.verb}`,
+    summary: operation.summary,
+    input: z.strictObject({ name }),
+    subject: (input) => ({ detail: `${kind}:${input.name}` }),
+    apply: async (input, call) =>
+      toPrincipalSummary(await operation.change(call, target(call, kind, input.name))),
+  };
+}
+
+/** A principal that the caller may change: one who has no rights that the caller lacks. */
+function target(call: Call, kind: PrincipalKind, given: string): PrincipalRow {
+  const row = call.policy.principals.by('name', given).find((each) => each.kind === kind);
+  if (row === undefined) throw subjectNotFound(`${kind}:${given}`);
+  call.requireHeld(allowing(call.policy.grantsOf(row.id)));
+  return row;
+}
+
+function toPrincipalSummary(row: PrincipalRow): PrincipalSummary {
+  return {
+    id: row.id,
+    kind: row.kind,
+    name: row.name,
+    createdAt: toIso(row.created_at),
+    disabledAt: row.disabled_at === null ? null : toIso(row.disabled_at),
+  };
+}

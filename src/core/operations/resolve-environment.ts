@@ -1,0 +1,190 @@
+import { z } from 'zod';
+
+import { secretNotFound } from '../../domain/secrets/secret-errors.ts';
+import type { Environment } from '../../domain/workspaces/directory.ts';
+import { StrongroomError } from '../../errors.ts';
+import { EffectivePlaces, mayAt, type Located, type Place } from '../effective/effective-places.ts';
+import { ReferenceExpander } from '../effective/expand-references.ts';
+import { denied } from '../denials.ts';
+import type { Call, Operation, Requirement } from '../operation.ts';
+import {
+  resolved,
+  summaryOf,
+  type EffectiveSecret,
+  type SecretResolved,
+} from './resolve-secret.ts';
+import * as schema from './schema.ts';
+import { environmentOf } from './secret-address.ts';
+
+export interface EnvironmentNamesInput {
+  readonly workspace?: string | undefined;
+  readonly environment: string;
+}
+
+export interface ResolveEnvironmentInput extends EnvironmentNamesInput {
+  /** Paths, or last segments of paths. Default: all. */
+  readonly only?: readonly string[] | undefined;
+  /** Paths, or last segments of paths, that are left out and not read. Default: none. */
+  readonly except?: readonly string[] | undefined;
+}
+
+/** Values in effect, by path. */
+export interface EnvironmentResolved {
+  readonly secrets: readonly SecretResolved[];
+}
+
+/** Names in effect, by path. */
+export interface EnvironmentNames {
+  readonly secrets: readonly EffectiveSecret[];
+}
+
+const CHOSEN_MAX = 10_000;
+
+const names = z.array(z.string().max(255)).max(CHOSEN_MAX);
+
+const common = {
+  mutates: false,
+  requires: (input: EnvironmentNamesInput): readonly Requirement[] => [
+    {
+      capability: 'list',
+      resource: [schema.workspaceOf(input), input.environment],
+      reach: 'under',
+    },
+  ],
+  subject: (input: EnvironmentNamesInput) => ({
+    workspace: schema.workspaceOf(input),
+    environment: input.environment,
+  }),
+} as const;
+
+/**
+ * Errors: `environment_not_found`; `secret_not_found` for a name in `only` or `except`; `denied`
+ * for a name that the caller may list and not read; those of references.
+ */
+export const resolveEnvironment: Operation<ResolveEnvironmentInput, EnvironmentResolved> = {
+  ...common,
+  name: 'environments.resolve',
+  summary:
+    'Gives every value in effect in an environment at once. Inactive secrets are left out, and those that the caller may not list.',
+  input: z.strictObject({
+    workspace: schema.workspace,
+    environment: schema.environment,
+    only: names.optional(),
+    except: names.optional(),
+  }),
+  secretMembers: ['secrets'],
+  apply: async (input, call) => {
+    const environment = environmentOf(call, input);
+    using places = new EffectivePlaces(call);
+    using expander = new ReferenceExpander(call, places);
+    const listed = await listedPaths(call, places, environment);
+    const chosen = choose(listed, input, environment);
+    const secrets: SecretResolved[] = [];
+    try {
+      for (const path of chosen) {
+        const secret = await resolveOne(call, { places, expander }, { environment, path });
+        if (secret !== undefined) secrets.push(secret);
+      }
+    } catch (error) {
+      secrets.forEach(wipeValues);
+      throw error;
+    }
+    return { secrets };
+  },
+};
+
+/** Errors: `environment_not_found`. */
+export const environmentNames: Operation<EnvironmentNamesInput, EnvironmentNames> = {
+  ...common,
+  name: 'environments.names',
+  summary:
+    'Lists the names in effect in an environment and where they come from, without their values.',
+  input: z.strictObject({ workspace: schema.workspace, environment: schema.environment }),
+  secretMembers: [],
+  apply: async (input, call) => {
+    const environment = environmentOf(call, input);
+    using places = new EffectivePlaces(call, 'list');
+    const secrets: EffectiveSecret[] = [];
+    for (const path of await listedPaths(call, places, environment)) {
+      const located = await locateListed(call, places, { environment, path });
+      if (located !== undefined) secrets.push(summaryOf(call, { environment, path }, located));
+    }
+    return { secrets };
+  },
+};
+
+async function listedPaths(
+  call: Call,
+  places: EffectivePlaces,
+  environment: Environment,
+): Promise<readonly string[]> {
+  const paths = await places.paths(environment);
+  return paths.filter((path) => mayAt(call, 'list', { environment, path }));
+}
+
+async function resolveOne(
+  call: Call,
+  { places, expander }: { readonly places: EffectivePlaces; readonly expander: ReferenceExpander },
+  asked: Place,
+): Promise<SecretResolved | undefined> {
+  const { environment, path } = asked;
+  if (!mayAt(call, 'read', asked)) {
+    call.about({ path });
+    const resource = [environment.workspace.name, environment.name, ...path.split('/')];
+    throw denied({ capability: 'read', resource }, call.request);
+  }
+  const located = await locateListed(call, places, asked);
+  if (located === undefined) return undefined;
+  if (located.kind !== 'personal' && located.row.inactive_at !== null) return undefined;
+  try {
+    return resolved(call, asked, located, await expander.expand(await places.open(located), asked));
+  } catch (error) {
+    call.about({ path });
+    throw error;
+  }
+}
+
+/** What comes from where the caller may not list anything is left out, like all that it may not list. */
+async function locateListed(
+  call: Call,
+  places: EffectivePlaces,
+  asked: Place,
+): Promise<Located | undefined> {
+  try {
+    return await places.locate(asked);
+  } catch (error) {
+    const isDenied = error instanceof StrongroomError && error.code === 'denied';
+    if (!isDenied || error.details['resource'] !== undefined) throw error;
+    call.about({ detail: undefined });
+    return undefined;
+  }
+}
+
+/** The paths that are asked for, in their order. */
+function choose(
+  listed: readonly string[],
+  { only, except = [] }: ResolveEnvironmentInput,
+  environment: Environment,
+): readonly string[] {
+  const matching = (asked: readonly string[]): ReadonlySet<string> =>
+    new Set(asked.flatMap((name) => matches(listed, name, environment)));
+  const wanted = only === undefined ? undefined : matching(only);
+  const left = matching(except);
+  return listed.filter((path) => wanted?.has(path) !== false && !left.has(path));
+}
+
+function matches(
+  listed: readonly string[],
+  name: string,
+  environment: Environment,
+): readonly string[] {
+  if (listed.includes(name)) return [name];
+  const found = listed.filter((path) => path.slice(path.lastIndexOf('/') + 1) === name);
+  if (found.length === 0) throw secretNotFound(name, environment.name);
+  return found;
+}
+
+function wipeValues(secret: SecretResolved): void {
+  if (secret.kind !== 'fields') secret.value.wipe();
+  else for (const value of Object.values(secret.fields)) value.wipe();
+}

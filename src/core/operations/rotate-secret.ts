@@ -1,0 +1,246 @@
+import { z } from 'zod';
+
+import {
+  generate,
+  generateNow,
+  wipeGenerated,
+  type Generated,
+} from '../../domain/generators/generate.ts';
+import {
+  isSlow,
+  keepRules,
+  parseGenerator,
+  type Generator,
+} from '../../domain/generators/generator.ts';
+import { rulesFor } from '../../domain/secrets/complexity.ts';
+import { requireSecret } from '../../domain/secrets/find.ts';
+import {
+  requireVersion,
+  retirePrevious,
+  rollBack,
+  rotateSecret as rotate,
+  type NextValue,
+  type Rotated,
+} from '../../domain/secrets/rotate.ts';
+import { generatorOf } from '../../domain/secrets/rotation-columns.ts';
+import type { ValueInput } from '../../domain/secrets/value.ts';
+import type { ComplexityRules } from '../../domain/settings/known-settings.ts';
+import type { Environment } from '../../domain/workspaces/directory.ts';
+import { StrongroomError } from '../../errors.ts';
+import { statement, type Parameters } from '../../store/statement.ts';
+import type { SecretRow } from '../../store/tables.ts';
+import type { Call, Operation, Services } from '../operation.ts';
+import { complexityOf } from './complexity.ts';
+import { bitsOf, PreparedValue } from './generate-value.ts';
+import { generator } from './rotation-input.ts';
+import * as schema from './schema.ts';
+import {
+  environmentOf,
+  requiresOnSecret,
+  secretSubject,
+  type SecretAddress,
+} from './secret-address.ts';
+import { toSummaryAfter, type SecretSummaryAfter } from './secret-view.ts';
+import { warningsOf } from './value-warnings.ts';
+
+export interface RotateSecretInput extends SecretAddress {
+  /** The new value. Default: one that the secret's generator makes. */
+  readonly newValue?: ValueInput | undefined;
+  /** Makes the value this once, instead of the secret's own generator. */
+  readonly generator?: string | undefined;
+  /** Fails with `cas_mismatch` unless the current version is this one. */
+  readonly cas?: number | undefined;
+}
+
+export interface RollBackInput extends SecretAddress {
+  /** The version whose value comes back. Default: the previous one. */
+  readonly version?: number | undefined;
+  /** Fails with `cas_mismatch` unless the current version is this one. */
+  readonly cas?: number | undefined;
+}
+
+export interface RetirePreviousInput extends SecretAddress {
+  /** Also deletes that version, which takes the right to delete. Default no. */
+  readonly delete?: boolean | undefined;
+}
+
+/** A secret after its rotation, without its value. */
+export type SecretRotated = SecretSummaryAfter & {
+  /** What is strange about the value for the secret's type. */
+  readonly warnings: readonly string[];
+  /** Bits of entropy of a generated value. */
+  readonly entropyBits: number | undefined;
+};
+
+/** A secret whose previous version was retired. */
+export type PreviousRetired = SecretSummaryAfter & {
+  /** The version that was the previous one. */
+  readonly retiredVersion: number;
+};
+
+const common = {
+  mutates: true,
+  requires: requiresOnSecret('rotate'),
+  subject: secretSubject,
+} as const;
+
+/** Errors: `secret_not_found`, `secret_deleted`, `no_generator`, `cas_mismatch`, `too_weak`, `invalid_input`. */
+export const rotateSecret: Operation<RotateSecretInput, SecretRotated, PreparedValue | undefined> =
+  {
+    ...common,
+    name: 'secrets.rotate',
+    summary: 'Gives a secret a new value; the old one stays readable as its previous version.',
+    input: z.strictObject({
+      ...schema.address,
+      newValue: schema.value.optional(),
+      generator: generator.optional(),
+      cas: z.int().min(1).optional(),
+    }),
+    secretMembers: ['newValue'],
+    prepare: prepareSlowly,
+    apply: async (input, call, prepared) => {
+      const environment = environmentOf(call, input);
+      const row = await requireSecret(call, environment, input.path);
+      requireVersion(row, input.cas);
+      const complexity = await complexityOf(call, environment.workspace.id);
+      if (input.newValue !== undefined) {
+        const next: NextValue = { value: input.newValue, as: 'given', complexity };
+        const warnings = warningsOf(row.type, input.newValue);
+        return answer(call, environment, await rotate(call, row, next), { warnings });
+      }
+      const used = generatorFor(row, input, complexity);
+      const made = makeNow(used, prepared);
+      try {
+        const rotated = await rotate(call, row, nextOf(used, made.generated, complexity));
+        return answer(call, environment, rotated, { entropyBits: bitsOf(used) });
+      } finally {
+        if (made.isOwn) wipeGenerated(made.generated);
+      }
+    },
+  };
+
+/** Errors: `secret_not_found`, `secret_deleted`, `version_not_found`, `cas_mismatch`, `invalid_input`. */
+export const rollBackSecret: Operation<RollBackInput, SecretRotated> = {
+  ...common,
+  name: 'secrets.rollback',
+  summary: 'Gives a secret the value of an earlier version again, as a new version.',
+  input: z.strictObject({
+    ...schema.address,
+    version: z.int().min(1).optional(),
+    cas: z.int().min(1).optional(),
+  }),
+  secretMembers: [],
+  apply: async (input, call) => {
+    const environment = environmentOf(call, input);
+    const row = await requireSecret(call, environment, input.path);
+    requireVersion(row, input.cas);
+    return answer(call, environment, await rollBack(call, row, input.version));
+  },
+};
+
+/** Errors: `secret_not_found`, `secret_deleted`, `version_not_found` if there is no previous version. */
+export const retirePreviousVersion: Operation<RetirePreviousInput, PreviousRetired> = {
+  ...common,
+  name: 'secrets.retire',
+  summary: 'Ends the stage of the previous version of a secret.',
+  input: z.strictObject({ ...schema.address, delete: z.boolean().optional() }),
+  secretMembers: [],
+  requires: (input) => [
+    ...requiresOnSecret('rotate')(input),
+    ...(input.delete === true ? requiresOnSecret('delete')(input) : []),
+  ],
+  apply: async (input, call) => {
+    const environment = environmentOf(call, input);
+    const before = await requireSecret(call, environment, input.path);
+    const { row, version } = await retirePrevious(call, before, input.delete ?? false);
+    call.about({ secretId: row.id, version, revision: row.row_revision });
+    return { ...toSummaryAfter(call, environment, row), retiredVersion: version };
+  },
+};
+
+function answer(
+  call: Call,
+  environment: Environment,
+  { row, commit }: Rotated,
+  more: Partial<Pick<SecretRotated, 'warnings' | 'entropyBits'>> = {},
+): SecretRotated {
+  const { id: secretId, current_version: version, row_revision: revision } = row;
+  call.about({ secretId, version, revision, commit });
+  const { warnings = [], entropyBits } = more;
+  return { ...toSummaryAfter(call, environment, row), warnings, entropyBits };
+}
+
+/** The generator to use, keeping the rules of the workspace. */
+function generatorFor(
+  row: SecretRow,
+  input: RotateSecretInput,
+  complexity: ComplexityRules | 'strong' | null,
+): Generator {
+  const text = input.generator ?? generatorOf(row);
+  if (text === undefined) throw noGenerator(row.path);
+  const rules = rulesFor(complexity, row.type);
+  const used = parseGenerator(text);
+  return rules === undefined ? used : keepRules(used, rules);
+}
+
+/** What was prepared if it is of this generator, and otherwise what is made now. */
+function makeNow(
+  used: Generator,
+  prepared: PreparedValue | undefined,
+): { readonly generated: Generated; readonly isOwn: boolean } {
+  if (prepared?.generator === used.text) return { generated: prepared.generated, isOwn: false };
+  if (!isSlow(used)) return { generated: generateNow(used), isOwn: true };
+  throw new StrongroomError('cas_mismatch', 'the generator of the secret was changed meanwhile', {
+    hint: 'rotate it again',
+  });
+}
+
+function nextOf(
+  used: Generator,
+  { value, fields }: Generated,
+  complexity: ComplexityRules | 'strong' | null,
+): NextValue {
+  if (fields !== undefined) return { value: fields, as: 'generated', complexity };
+  if (used.field !== undefined) return { value: { [used.field]: value }, as: 'given', complexity };
+  return { value, as: used.recipe.kind === 'database' ? 'password' : 'generated', complexity };
+}
+
+const storedGenerator = statement(
+  (db, p: Parameters<{ workspace: string; environment: string; path: string }>) =>
+    db
+      .selectFrom('secrets')
+      .innerJoin('environments', 'environments.id', 'secrets.environment_id')
+      .innerJoin('workspaces', 'workspaces.id', 'secrets.workspace_id')
+      .select(['secrets.generator'])
+      .where('workspaces.name', '=', p('workspace'))
+      .where('environments.name', '=', p('environment'))
+      .where('secrets.path', '=', p('path'))
+      .where('secrets.deleted_at', 'is', null),
+);
+
+/** Makes what takes long before the transaction. That it is the right one is checked in it. */
+async function prepareSlowly(
+  input: RotateSecretInput,
+  { store }: Services,
+): Promise<PreparedValue | undefined> {
+  if (input.newValue !== undefined) return undefined;
+  const { environment, path } = input;
+  const place = { workspace: schema.workspaceOf(input), environment, path };
+  const text =
+    input.generator ??
+    textIn((await store.read((transaction) => transaction.get(storedGenerator, place)))?.generator);
+  if (text === undefined) return undefined;
+  const used = parseGenerator(text);
+  return isSlow(used) ? new PreparedValue(used.text, await generate(used)) : undefined;
+}
+
+function textIn(json: string | null | undefined): string | undefined {
+  return json === null || json === undefined ? undefined : (JSON.parse(json) as string);
+}
+
+function noGenerator(path: string): StrongroomError {
+  return new StrongroomError('no_generator', `${path} has no generator`, {
+    details: { path },
+    hint: `give it one with \`strongroom update ${path} --generator password:24\`, or give the new value`,
+  });
+}

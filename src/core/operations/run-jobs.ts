@@ -1,0 +1,21 @@
+import { z } from 'zod';
+
+import type { Operation } from '../operation.ts';
+import { toIso } from './secret-view.ts';
+
+/** From when the work that is due is done. */
+export interface JobsBegun {
+  readonly begunAt: string;
+}
+
+/** The work itself is done in many calls, by `runDueWork`, which begins with this one. Errors: none of its own. */
+export const runJobs: Operation<Record<string, never>, JobsBegun> = {
+  name: 'jobs.run',
+  summary: 'Puts on record who has the work done that is due, and whether they may.',
+  input: z.strictObject({}),
+  secretMembers: [],
+  mutates: false,
+  requires: () => [{ capability: 'admin', resource: ['sys', 'jobs'] }],
+  subject: () => ({}),
+  apply: async (_input, call) => ({ begunAt: toIso(call.now) }),
+};

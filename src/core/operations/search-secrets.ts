@@ -1,0 +1,122 @@
+import { z } from 'zod';
+
+import { principalNames } from '../../domain/access/principals.ts';
+import { listByMoment } from '../../domain/secrets/list-by-moment.ts';
+import type { Call, Operation } from '../operation.ts';
+import {
+  decodeCursor,
+  encodeCursor,
+  listScope,
+  LOOKS_MAX,
+  PAGE_LIMIT,
+  requiresToList,
+  type ListPlace,
+} from './cursor.ts';
+import { listInput, pageOf, type ListSecretsInput, type SecretList } from './list-secrets.ts';
+import { ownerId } from './owner.ts';
+import * as schema from './schema.ts';
+import { toSummary, type SecretSummary } from './secret-view.ts';
+
+export interface SearchSecretsInput extends Omit<ListSecretsInput, 'at'> {
+  /** A part of the path, upper or lower case. */
+  readonly text?: string | undefined;
+  /** Name or id of who answers for it; `null`: nobody does. */
+  readonly owner?: string | null | undefined;
+  /** Last changed before this time; RFC 3339. */
+  readonly changedBefore?: string | undefined;
+  /** Last changed at this time or later; RFC 3339. */
+  readonly changedAfter?: string | undefined;
+  readonly active?: boolean | undefined;
+  readonly expired?: boolean | undefined;
+}
+
+/** A secret that was found. */
+export interface SecretFound extends SecretSummary {
+  /** The present name of who answers for it. */
+  readonly ownerName: string | null;
+}
+
+/** One page of what was found. It may be short and not the last: `next` says so. */
+export interface SecretsFound {
+  readonly secrets: readonly SecretFound[];
+  readonly next: string | undefined;
+}
+
+export interface ExpiringSecretsInput extends ListPlace {
+  /** Those that expire before this time; RFC 3339. What has expired already is among them. */
+  readonly before: string;
+  /** 1 to 1,000. Default 100. */
+  readonly limit?: number | undefined;
+  /** `next` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+/** Errors: `environment_not_found`, `workspace_not_found`, `subject_not_found` (owner), `invalid_input` (cursor). */
+export const searchSecrets: Operation<SearchSecretsInput, SecretsFound> = {
+  name: 'secrets.search',
+  summary: 'Finds secrets that the caller may list by name, tag, owner, type, age and state.',
+  input: z.strictObject({
+    ...listInput,
+    text: z.string().min(1).max(255).optional(),
+    owner: z.string().min(1).max(128).nullable().optional(),
+    changedBefore: schema.time.optional(),
+    changedAfter: schema.time.optional(),
+    active: z.boolean().optional(),
+    expired: z.boolean().optional(),
+  }),
+  secretMembers: [],
+  mutates: false,
+  requires: requiresToList,
+  subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
+  apply: async (input, call) => {
+    const found = await pageOf(call, input, {
+      ...input,
+      owner: await ownerId(call, input.owner),
+      changedBefore: schema.toMs(input.changedBefore) ?? undefined,
+      changedAfter: schema.toMs(input.changedAfter) ?? undefined,
+    });
+    return withOwners(call, found);
+  },
+};
+
+/** Errors: `environment_not_found`, `workspace_not_found`, `invalid_input` (time, cursor). */
+export const expiringSecrets: Operation<ExpiringSecretsInput, SecretsFound> = {
+  name: 'secrets.expiring',
+  summary: 'Lists secrets that expire before a time, the first to expire first.',
+  input: z.strictObject({
+    workspace: schema.workspace,
+    environment: schema.environment.optional(),
+    before: schema.time,
+    limit: z.int().min(1).max(PAGE_LIMIT.max).optional(),
+    cursor: z.string().max(1024).optional(),
+  }),
+  secretMembers: [],
+  mutates: false,
+  requires: requiresToList,
+  subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
+  apply: async (input, call) => {
+    const { environments, mayList } = listScope(call, input);
+    const { rows, next } = await listByMoment(call, environments, {
+      by: 'expires_at',
+      before: schema.toMs(input.before) ?? undefined,
+      limit: input.limit ?? PAGE_LIMIT.byDefault,
+      looksMax: LOOKS_MAX,
+      after: decodeCursor(input.cursor),
+      mayList,
+    });
+    const secrets = rows.map(({ row, environment }) => toSummary(call, environment, row));
+    return withOwners(call, { secrets, next: encodeCursor(next) });
+  },
+};
+
+async function withOwners(call: Call, { secrets, next }: SecretList): Promise<SecretsFound> {
+  const isOwned = secrets.some(({ owner }) => owner !== null);
+  const names = isOwned ? await principalNames(call.transaction, call.mac) : undefined;
+  return {
+    secrets: secrets.map((secret) => ({
+      ...secret,
+      ownerName: secret.owner === null ? null : (names?.get(secret.owner) ?? secret.owner),
+    })),
+    next,
+  };
+}

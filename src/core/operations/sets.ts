@@ -1,0 +1,337 @@
+import { z } from 'zod';
+
+import type { SubjectKind } from '../../domain/access/subjects.ts';
+import { subjectNotFound } from '../../domain/access/subjects.ts';
+import {
+  createGroup as makeGroup,
+  createRole as makeRole,
+  join,
+  leave,
+  removeGroup as dropGroup,
+  removeRole as dropRole,
+  type Joining,
+} from '../../domain/access/sets.ts';
+import type { GroupRow, RoleRow } from '../../store/tables.ts';
+import type { Call, Operation } from '../operation.ts';
+import {
+  allowing,
+  changesScope,
+  page,
+  pageOf,
+  requireSight,
+  scope,
+  scopeId,
+  scopeSubject,
+  workspaceName,
+  type PageInput,
+  type ScopeInput,
+} from './access-scope.ts';
+import { toGrantSummary, type GrantSummary } from './grant-view.ts';
+import { subjectText } from './secret-access.ts';
+
+export interface SetInput extends ScopeInput {
+  /** 1 to 63 letters, digits and `._-`. */
+  readonly name: string;
+}
+
+export interface ListSetsInput extends ScopeInput, PageInput {}
+
+export interface MembershipInput extends ScopeInput {
+  /** The group or role. */
+  readonly name: string;
+  /** `user:NAME`, `machine:NAME` or `group:NAME`. */
+  readonly member: string;
+}
+
+/** A group or a role. */
+export interface SetSummary {
+  readonly id: string;
+  readonly name: string;
+  /** The workspace that it belongs to; `null`: the whole vault. */
+  readonly workspace: string | null;
+  readonly isBuiltIn: boolean;
+  /** How many are in it, or have it, straight. */
+  readonly members: number;
+}
+
+/** Who is in a group or has a role, and what comes with it. */
+export interface SetDescription extends Omit<SetSummary, 'members'> {
+  /** The first 1,000, such as `user:ada`, and where that counts. */
+  readonly members: readonly Membership[];
+  /** What it is in, or has itself. */
+  readonly memberOf: readonly Membership[];
+  readonly grants: readonly GrantSummary[];
+}
+
+/** One membership, from one of its ends. */
+export interface Membership {
+  readonly subject: string;
+  /** The workspace in which it counts; `null`: in all. */
+  readonly workspace: string | null;
+}
+
+export interface SetList<Name extends 'groups' | 'roles'> {
+  readonly kind: Name;
+  readonly sets: readonly SetSummary[];
+  /** Set if there are more: pass it as `cursor`. */
+  readonly next: string | undefined;
+}
+
+/** What became of a membership. */
+export interface MembershipChanged {
+  readonly member: string;
+  readonly parent: string;
+  readonly workspace: string | null;
+}
+
+const NAME_MAX = 128;
+const DESCRIBED_MAX = 1000;
+const name = z.string().max(NAME_MAX);
+
+/** What can be done with groups or roles. */
+export interface SetOperations<Name extends 'groups' | 'roles'> {
+  readonly create: Operation<SetInput, SetSummary>;
+  readonly list: Operation<ListSetsInput, SetList<Name>>;
+  readonly describe: Operation<SetInput, SetDescription>;
+  readonly remove: Operation<SetInput, SetSummary>;
+  readonly join: Operation<MembershipInput, MembershipChanged>;
+  readonly leave: Operation<MembershipInput, MembershipChanged>;
+}
+
+interface SetKind<Row extends GroupRow | RoleRow> {
+  readonly kind: 'group' | 'role';
+  readonly rows: (call: Call) => {
+    all(): readonly Row[];
+    by(index: string, key: string): readonly Row[];
+  };
+  readonly create: (call: Call, made: { name: string; workspaceId: string | null }) => Promise<Row>;
+  readonly remove: (call: Call, row: Row) => Promise<void>;
+  /** Names of the operations that add and take away a member. */
+  readonly verbs: readonly [join: string, leave: string];
+}
+
+const GROUPS: SetKind<GroupRow> = {
+  kind: 'group',
+  rows: ({ policy }) => policy.groups,
+  create: (call, made) => makeGroup(call, call.policy, made),
+  remove: (call, row) => dropGroup(call, call.policy, row),
+  verbs: ['add', 'drop'],
+};
+
+const ROLES: SetKind<RoleRow> = {
+  kind: 'role',
+  rows: ({ policy }) => policy.roles,
+  create: (call, made) => makeRole(call, call.policy, made),
+  remove: (call, row) => dropRole(call, call.policy, row),
+  verbs: ['assign', 'unassign'],
+};
+
+const common = { secretMembers: [], mutates: true, requires: changesScope } as const;
+const looking = { secretMembers: [], mutates: false, requires: () => [] } as const;
+
+/** Groups of principals, which may be nested. */
+export const groups: SetOperations<'groups'> = setOperations('groups', GROUPS);
+
+/** Roles: named sets of rules. */
+export const roles: SetOperations<'roles'> = setOperations('roles', ROLES);
+
+/**
+ * The operations on groups, or on roles. Errors: `subject_not_found`,
+ * `subject_exists`, `invalid_name`, `reserved_name`, `built_in_role`,
+ * `group_cycle`, `not_a_member`; `escalation_refused` where that would give, or
+ * set free, what the caller does not have; `last_owner`.
+ */
+function setOperations<Name extends 'groups' | 'roles', Row extends GroupRow | RoleRow>(
+  group: Name,
+  set: SetKind<Row>,
+): SetOperations<Name> {
+  return {
+    create: creating(set),
+    list: listing(group, set),
+    describe: describing(set),
+    remove: removing(set),
+    join: joining(set),
+    leave: leaving(set),
+  };
+}
+
+function creating<Row extends GroupRow | RoleRow>({
+  kind,
+  create,
+}: SetKind<Row>): Operation<SetInput, SetSummary> {
+  return {
+    ...common,
+    name: `${kind}s.create`,
+    summary: `Makes a ${kind}.`,
+    input: z.strictObject({ name, ...scope }),
+    subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
+    apply: async (input, call) => {
+      const made = { name: input.name, workspaceId: scopeId(call, input) };
+      return toSetSummary(call, await create(call, made));
+    },
+  };
+}
+
+function listing<Name extends 'groups' | 'roles', Row extends GroupRow | RoleRow>(
+  group: Name,
+  { kind, rows: rowsOf }: SetKind<Row>,
+): Operation<ListSetsInput, SetList<Name>> {
+  return {
+    ...looking,
+    name: `${group}.list`,
+    summary: `Lists the ${kind}s of a workspace and of the vault.`,
+    input: z.strictObject({ ...scope, ...page }),
+    subject: (input) => scopeSubject(input, group),
+    apply: async (input, call) => {
+      const id = scopeId(call, input);
+      requireSight(call, workspaceName(call, id) ?? undefined);
+      const own = rowsOf(call)
+        .all()
+        .filter((row) => row.workspace_id === id || row.workspace_id === null);
+      const { rows, next } = pageOf(own, input);
+      return { kind: group, sets: rows.map((row) => toSetSummary(call, row)), next };
+    },
+  };
+}
+
+function describing<Row extends GroupRow | RoleRow>({
+  kind,
+  rows,
+}: SetKind<Row>): Operation<SetInput, SetDescription> {
+  return {
+    ...looking,
+    name: `${kind}s.describe`,
+    summary: `Tells who is in a ${kind} and what comes with it.`,
+    input: z.strictObject({ name, ...scope }),
+    subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
+    apply: async (input, call) => {
+      const id = scopeId(call, input);
+      requireSight(call, workspaceName(call, id) ?? undefined);
+      const found = call.policy.subject(`${kind}:${input.name}`, id);
+      const row = rows(call)
+        .by('name', input.name)
+        .find((each) => each.id === found?.id);
+      if (row === undefined) throw subjectNotFound(`${kind}:${input.name}`);
+      return describeSet(call, row);
+    },
+  };
+}
+
+function removing<Row extends GroupRow | RoleRow>({
+  kind,
+  rows,
+  remove,
+}: SetKind<Row>): Operation<SetInput, SetSummary> {
+  return {
+    ...common,
+    name: `${kind}s.remove`,
+    summary: `Takes a ${kind} away, and what it gave to others.`,
+    input: z.strictObject({ name, ...scope }),
+    subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
+    apply: async (input, call) => {
+      // The one of that very scope: an admin of a workspace changes nothing of the vault's.
+      const id = scopeId(call, input);
+      const row = rows(call)
+        .by('name', input.name)
+        .find((each) => each.workspace_id === id);
+      if (row === undefined) throw subjectNotFound(`${kind}:${input.name}`);
+      // What it denies is set free, and who has it may have more than the caller.
+      call.requireHeld(call.policy.grantsOf(row.id, row.workspace_id));
+      const summary = toSetSummary(call, row);
+      await remove(call, row);
+      return summary;
+    },
+  };
+}
+
+function joining<Row extends GroupRow | RoleRow>({
+  kind,
+  verbs,
+}: SetKind<Row>): Operation<MembershipInput, MembershipChanged> {
+  return {
+    ...common,
+    name: `${kind}s.${verbs[0]}`,
+    summary: kind === 'group' ? 'Puts somebody into a group.' : 'Gives somebody a role.',
+    input: z.strictObject({ name, member: subjectText, ...scope }),
+    subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
+    apply: async (input, call) => {
+      const found = joiningOf(call, kind, input);
+      call.requireHeld(allowing(call.policy.grantsOf(found.parent.id, found.workspaceId)));
+      await join(call, call.policy, found);
+      return toChanged(call, found);
+    },
+  };
+}
+
+function leaving<Row extends GroupRow | RoleRow>({
+  kind,
+  verbs,
+}: SetKind<Row>): Operation<MembershipInput, MembershipChanged> {
+  return {
+    ...common,
+    name: `${kind}s.${verbs[1]}`,
+    summary: kind === 'group' ? 'Takes somebody out of a group.' : 'Takes a role from somebody.',
+    input: z.strictObject({ name, member: subjectText, ...scope }),
+    subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
+    apply: async (input, call) => {
+      const found = joiningOf(call, kind, input);
+      call.requireHeld(call.policy.grantsOf(found.parent.id, found.workspaceId));
+      await leave(call, call.policy, found);
+      return toChanged(call, found);
+    },
+  };
+}
+
+/** A group takes members in its own scope; a role of the vault may be given in one workspace. */
+function joiningOf(call: Call, kind: SubjectKind, input: MembershipInput): Joining {
+  const workspaceId = scopeId(call, input);
+  const text = `${kind}:${input.name}`;
+  const parent = call.policy.subject(text, workspaceId);
+  if (parent === undefined || (kind === 'group' && parent.workspaceId !== workspaceId)) {
+    throw subjectNotFound(text);
+  }
+  const member = call.policy.subject(input.member, workspaceId);
+  if (member === undefined || member.kind === 'role') throw subjectNotFound(input.member);
+  call.about({ detail: `${member.text} in ${text}` });
+  return { member, parent, workspaceId };
+}
+
+function toChanged(call: Call, { member, parent, workspaceId }: Joining): MembershipChanged {
+  return {
+    member: member.text,
+    parent: parent.text,
+    workspace: workspaceName(call, workspaceId),
+  };
+}
+
+function toSetSummary(call: Call, row: GroupRow | RoleRow): SetSummary {
+  return {
+    id: row.id,
+    name: row.name,
+    workspace: workspaceName(call, row.workspace_id),
+    isBuiltIn: 'built_in' in row && row.built_in === 1,
+    members: call.policy.memberships.by('parent', row.id).length,
+  };
+}
+
+function describeSet(call: Call, row: GroupRow | RoleRow): SetDescription {
+  const { policy } = call;
+  const textOf = (id: string, workspaceId: string | null): Membership => ({
+    subject: policy.textOf(id),
+    workspace: workspaceName(call, workspaceId),
+  });
+  return {
+    ...toSetSummary(call, row),
+    members: policy.memberships
+      .by('parent', row.id)
+      .slice(0, DESCRIBED_MAX)
+      .map((each) => textOf(each.member_id, each.workspace_id)),
+    memberOf: policy.memberships
+      .by('member', row.id)
+      .map((each) => textOf(each.parent_id, each.workspace_id)),
+    grants: policy.grants
+      .by('subject', row.id)
+      .slice(0, DESCRIBED_MAX)
+      .map((each) => toGrantSummary(call, each)),
+  };
+}

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import {
+  makeTemporaryVault,
+  openParts,
+  openTemporaryVault,
+  OWNER,
+  tamper,
+  type OpenParts,
+  type TemporaryVault,
+} from '../../testing/temporary-vault.ts';
+
+let place: TemporaryVault;
+let parts: OpenParts;
+beforeEach(async () => {
+  place = await makeTemporaryVault();
+  parts = await openParts(place);
+});
+afterEach(async () => {
+  await parts.vault.close();
+  place.remove();
+});
+
+describe('settings', () => {
+  it('are their defaults until somebody sets them, and again after they are reset', async () => {
+    const { settings } = parts.as(OWNER);
+    const name = 'trash_retention_days';
+    const valueOf = async (): Promise<unknown> =>
+      (await settings.read({ name })).settings[0]?.value;
+    expect(await valueOf()).toBe(30);
+    expect(await settings.write({ name, value: 7 })).toMatchObject({
+      value: 7,
+      isSet: true,
+      updatedByName: OWNER,
+    });
+    expect(await valueOf()).toBe(7);
+    expect(await settings.write({ name, value: 8 })).toMatchObject({ value: 8 });
+    expect(await settings.write({ name, value: null })).toMatchObject({ value: 30, isSet: false });
+    expect(await valueOf()).toBe(30);
+  });
+
+  it('belong to one workspace each', async () => {
+    const session = parts.as(OWNER);
+    await session.workspaces.create({ name: 'billing' });
+    const name = 'trash_retention_days';
+    await session.settings.write({ workspace: 'billing', name, value: 3 });
+    const [first] = (await session.settings.read({ name })).settings;
+    const [second] = (await session.settings.read({ workspace: 'billing', name })).settings;
+    expect([first?.value, second?.value]).toEqual([30, 3]);
+  });
+
+  it.each([
+    ['trash_retention_days', -1],
+    ['trash_retention_days', 1.5],
+    ['trash_retention_days', '7'],
+    ['trash_retention_days', 1e9],
+    ['key_rotation_days', 0],
+    ['complexity', 'weak'],
+    ['complexity', {}],
+    ['complexity', { minLength: 0 }],
+    ['complexity', { minLength: 12, colour: true }],
+    ['complexity', { types: ['nothing'] }],
+    ['complexity', []],
+  ] as const)('A30 refuse %s of %j with a hint that says what it is', async (name, value) => {
+    const refused = parts.as(OWNER).settings.write({ name, value });
+    await expect(refused).rejects.toMatchObject({
+      code: 'invalid_input',
+      hint: expect.stringMatching(/^it is /) as string,
+    });
+  });
+
+  it('that nobody knows are refused, naming those that are known', async () => {
+    const refused = parts.as(OWNER).settings.read({ name: 'colour' as never });
+    await expect(refused).rejects.toMatchObject({
+      code: 'invalid_input',
+      hint: expect.stringContaining('trash_retention_days') as string,
+    });
+  });
+
+  it('are not believed when their row was altered', async () => {
+    const { settings } = parts.as(OWNER);
+    await settings.write({ name: 'trash_retention_days', value: 7 });
+    tamper(place, (db) => db.exec("UPDATE settings SET value = '1'"));
+    await expect(settings.read({ name: 'trash_retention_days' })).rejects.toMatchObject({
+      code: 'integrity_error',
+    });
+  });
+
+  it('are missed when the vault is opened and one is gone', async () => {
+    await parts.as(OWNER).settings.write({ name: 'trash_retention_days', value: 7 });
+    await parts.vault.close();
+    tamper(place, (db) => db.exec('DELETE FROM settings'));
+    await expect(openTemporaryVault(place)).rejects.toMatchObject({ code: 'integrity_error' });
+    // What follows closes it again.
+    parts = { ...parts, vault: { close: () => Promise.resolve() } as never };
+  });
+});

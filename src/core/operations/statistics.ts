@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+import { catchUpIndex } from '../../domain/audit/entry-index.ts';
+import { countSecrets, type SecretCounts } from '../../domain/secrets/statistics.ts';
+import type { Operation } from '../operation.ts';
+import { listScope, requiresToList, type ListPlace } from './cursor.ts';
+import * as schema from './schema.ts';
+
+/** Numbers over the secrets that the caller may list. */
+export interface SecretStatistics {
+  readonly workspace: string;
+  readonly total: number;
+  readonly environments: readonly (SecretCounts & { readonly environment: string })[];
+}
+
+/** Errors: `environment_not_found`, `workspace_not_found`. */
+export const secretStatistics: Operation<ListPlace, SecretStatistics> = {
+  name: 'secrets.statistics',
+  summary: 'Counts the secrets that the caller may list, by environment, type, tag and state.',
+  input: z.strictObject({
+    workspace: schema.workspace,
+    environment: schema.environment.optional(),
+  }),
+  secretMembers: [],
+  mutates: false,
+  requires: requiresToList,
+  subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
+  prepare: (_input, { store, log }) => catchUpIndex(store, log),
+  apply: async (input, call) => {
+    const { environments, mayList } = listScope(call, input);
+    const counted: (SecretCounts & { readonly environment: string })[] = [];
+    for (const environment of environments) {
+      if (!call.may('list', [environment.workspace.name, environment.name], 'under')) continue;
+      const counts = await countSecrets(call, environment, (path) => mayList(environment, path));
+      counted.push({ environment: environment.name, ...counts });
+    }
+    return {
+      workspace: schema.workspaceOf(input),
+      total: counted.reduce((total, { secrets }) => total + secrets, 0),
+      environments: counted,
+    };
+  },
+};

@@ -1,0 +1,253 @@
+import { z } from 'zod';
+
+import { followSecret } from '../../domain/access/secret-grants.ts';
+import type { AuditEntry } from '../../domain/audit/entry.ts';
+import { findChange, provenEntries, type FoundChange } from '../../domain/audit/find-change.ts';
+import { secretAt } from '../../domain/secrets/at.ts';
+import { findSecretById } from '../../domain/secrets/find.ts';
+import { secretsUnder } from '../../domain/secrets/place.ts';
+import {
+  beforeChange,
+  planRestoration,
+  restoreSecrets,
+  undoConflict,
+  type Restoration,
+  type RestorationStep,
+  type Restored,
+} from '../../domain/secrets/restoration.ts';
+import { versionDeleted } from '../../domain/secrets/versions.ts';
+import { StrongroomError } from '../../errors.ts';
+import { isUuid } from '../../lib/ids.ts';
+import type { SecretRow } from '../../store/tables.ts';
+import type { Call, Operation, Services } from '../operation.ts';
+import { addressOf } from './place-secret.ts';
+import * as schema from './schema.ts';
+import { environmentById, mayAt, prefix, requireAt } from './secret-folder.ts';
+import { mayNow, pastMoment, snapshotOf } from './snapshot.ts';
+
+export interface UndoChangeInput {
+  readonly workspace?: string | undefined;
+  /** The sequence number of an audit entry, or the id of a request: then all that it changed. */
+  readonly change: number | string;
+  /** Only tells what would be done. Default no. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface RewindSecretsInput {
+  readonly workspace?: string | undefined;
+  readonly environment: string;
+  /** Only paths that begin with this, such as `payments/`. */
+  readonly prefix?: string | undefined;
+  /** RFC 3339: the moment that they are brought back to. */
+  readonly since: string;
+  /** Only tells what would be done. Default no. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What was done to a secret. */
+export interface SecretUndone {
+  readonly id: string;
+  readonly environment: string;
+  /** Where it is now; where it was, if it was deleted. */
+  readonly path: string;
+  /** Where it was before, if that is another place. */
+  readonly fromPath: string | undefined;
+  readonly steps: readonly RestorationStep[];
+  readonly version: number;
+}
+
+/** What was done, by path. */
+export interface SecretsUndone {
+  readonly secrets: readonly SecretUndone[];
+  /** Paths of secrets whose values of then were deleted or destroyed since: these stay as they are. */
+  readonly lost: readonly string[];
+}
+
+/** Errors: `entry_not_found`, `undo_conflict`, `secret_exists`, `secret_deleted`, `denied`, `audit_tampered`. */
+export const undoChange: Operation<UndoChangeInput, SecretsUndone, FoundChange | undefined> = {
+  name: 'secrets.undo',
+  summary: 'Reverses one change, as new versions and states.',
+  input: z.strictObject({
+    workspace: schema.workspace,
+    change: z.union([z.int().min(0), z.string().refine(isUuid)]),
+    dryRun: z.boolean().optional(),
+  }),
+  secretMembers: [],
+  mutates: true,
+  // Which secrets a change was of stands in the log: each right is asked for as if it were done by hand.
+  requires: (input) => [
+    { capability: 'list', resource: [schema.workspaceOf(input)], reach: 'under' },
+  ],
+  subject: ({ change, dryRun }) => {
+    const named = typeof change === 'number' ? `entry ${change}` : `request ${change}`;
+    return { detail: `${named}${dryRun === true ? ', only tried' : ''}` };
+  },
+  prepare: ({ change }, { store, log }: Services) =>
+    store.read((transaction) => findChange(transaction, log.number, change)),
+  apply: async ({ dryRun }, call, found) => {
+    const planned = await planUndo(call, found);
+    const lost = planned.find(({ isLost }) => isLost);
+    if (lost !== undefined) throw versionDeleted(lost.former?.current_version ?? 0);
+    return undo(call, planned, dryRun === true);
+  },
+};
+
+/** Errors: `environment_not_found`, `secret_exists`, `denied`, `invalid_input`. All or nothing. */
+export const rewindSecrets: Operation<RewindSecretsInput, SecretsUndone> = {
+  name: 'secrets.rewind',
+  summary: 'Brings every secret of an environment or a folder to how it was at a moment.',
+  input: z.strictObject({
+    workspace: schema.workspace,
+    environment: schema.environment,
+    prefix,
+    since: schema.time,
+    dryRun: z.boolean().optional(),
+  }),
+  secretMembers: [],
+  mutates: true,
+  requires: (input) => [
+    {
+      capability: 'write',
+      resource: [schema.workspaceOf(input), input.environment],
+      reach: 'under',
+    },
+  ],
+  subject: (input) => ({
+    workspace: schema.workspaceOf(input),
+    environment: input.environment,
+    detail: `${input.prefix ?? ''} to ${input.since}${input.dryRun === true ? ', only tried' : ''}`,
+  }),
+  apply: async (input, call) => undo(call, await planRewind(call, input), input.dryRun === true),
+};
+
+async function planUndo(
+  call: Call,
+  found: FoundChange | undefined,
+): Promise<readonly Restoration[]> {
+  if (found === undefined) throw noSuchChange();
+  const entries = await provenEntries(call.transaction, call.log, found.bodies);
+  const changes = new Map<string, AuditEntry>();
+  for (const entry of entries) {
+    const { secret_id: id, revision, outcome } = entry;
+    if (id === undefined || revision === undefined || outcome !== 'ok') continue;
+    const known = changes.get(id);
+    if (known?.revision === undefined || known.revision <= revision) {
+      changes.set(id, { ...known, ...entry });
+    }
+  }
+  if (changes.size === 0) throw noSuchChange();
+  const planned: Restoration[] = [];
+  for (const [id, entry] of changes) {
+    const present = await findSecretById(call, id);
+    if (present === undefined || !mayNow(call, 'list', present)) throw noSuchChange();
+    if (found.changedAtOnce.has(id)) throw undoConflict(present.path);
+    planned.push(await planOne(call, present, entry));
+  }
+  return planned;
+}
+
+async function planOne(call: Call, present: SecretRow, entry: AuditEntry): Promise<Restoration> {
+  const { revision = 0, time, commit, version } = entry;
+  const former = await beforeChange(call, present, {
+    revision,
+    time: Date.parse(time),
+    // A version is only new where its envelope's commitment is on record.
+    version: commit === undefined ? undefined : version,
+  });
+  return planRestoration(call, present, former);
+}
+
+async function planRewind(call: Call, input: RewindSecretsInput): Promise<readonly Restoration[]> {
+  const environment = call.directory.environment(schema.workspaceOf(input), input.environment);
+  const at = pastMoment(call, input.since);
+  const scope = input.prefix ?? '';
+  const planned = new Map<string, Restoration>();
+  for (const { row, present } of (
+    await snapshotOf(call, environment, { prefix: scope, at })
+  ).values()) {
+    planned.set(present.id, await planRestoration(call, present, row));
+  }
+  for (const present of await secretsUnder(call, environment, scope)) {
+    if (planned.has(present.id) || !mayAt(call, 'list', environment, present.path)) continue;
+    const former = (await secretAt(call, present, at))?.former;
+    planned.set(present.id, await planRestoration(call, present, former));
+  }
+  return [...planned.values()];
+}
+
+async function undo(
+  call: Call,
+  planned: readonly Restoration[],
+  isTried: boolean,
+): Promise<SecretsUndone> {
+  const lost = planned.filter(({ isLost }) => isLost).map(({ present }) => present.path);
+  const due = planned.filter(({ isLost, steps }) => !isLost && steps.length > 0);
+  for (const restoration of due) requireRights(call, restoration);
+  const restored = isTried
+    ? due.map((restoration) => ({ restoration, row: restoration.present, commit: undefined }))
+    : await restoreSecrets(call, due, (id) => environmentById(call, id));
+  if (!isTried) for (const each of restored) await settle(call, each);
+  const secrets = restored
+    .map((each) => viewOf(call, each))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return { secrets, lost: lost.toSorted() };
+}
+
+/** The rights that it would take to do the same by hand. */
+function requireRights(call: Call, { present, former, steps }: Restoration): void {
+  const here = environmentById(call, present.environment_id);
+  const there = former === undefined ? here : environmentById(call, former.environment_id);
+  const path = former?.path ?? present.path;
+  for (const step of steps) {
+    if (step === 'delete') requireAt(call, 'delete', here, present.path);
+    if (step === 'undelete') requireAt(call, 'delete', there, path);
+    if (step === 'rename') requireAt(call, 'write', here, present.path);
+    if (step === 'move') {
+      requireAt(call, 'read', here, present.path);
+      requireAt(call, 'delete', here, present.path);
+    }
+    if (step === 'value' && mayAt(call, 'rotate', there, path)) continue;
+    if (step === 'value') requireAt(call, 'read', here, present.path);
+    if (step !== 'delete' && step !== 'undelete') requireAt(call, 'write', there, path);
+  }
+  const isPlaced = steps.includes('rename') || steps.includes('move');
+  // Nobody comes to read a value by putting it where they may.
+  if (isPlaced && mayAt(call, 'read', there, path)) {
+    requireAt(call, 'read', here, present.path);
+  }
+}
+
+/** Lets the grants follow, and puts on record what was done. */
+async function settle(call: Call, { restoration, row, commit }: Restored): Promise<void> {
+  const environment = environmentById(call, row.environment_id);
+  const isLive = row.deleted_at === null;
+  await followSecret(call, row.id, isLive ? { environment, path: row.path } : undefined);
+  call.record('secrets.undo', {
+    ...addressOf(environment, row.path),
+    secretId: row.id,
+    version: commit === undefined ? undefined : row.current_version,
+    revision: row.row_revision,
+    commit,
+    detail: restoration.steps.join(', '),
+  });
+}
+
+function viewOf(call: Call, { restoration, row }: Restored): SecretUndone {
+  const { present, former, steps } = restoration;
+  const to = former ?? present;
+  const isElsewhere = to.environment_id !== present.environment_id || to.path !== present.path;
+  return {
+    id: row.id,
+    environment: environmentById(call, to.environment_id).name,
+    path: to.path,
+    fromPath: isElsewhere ? present.path : undefined,
+    steps,
+    version: row.current_version,
+  };
+}
+
+function noSuchChange(): StrongroomError {
+  return new StrongroomError('entry_not_found', 'there is no such change of a secret', {
+    hint: 'see `strongroom audit list` for the numbers of changes',
+  });
+}

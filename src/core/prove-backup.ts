@@ -1,0 +1,149 @@
+import { dirname } from 'node:path';
+
+import { withScratch } from '../domain/backup/backup-file.ts';
+import { unlockHeader } from '../domain/backup/backup-header.ts';
+import { formatReceipt, type Receipt } from '../domain/backup/receipt.ts';
+import { verifySignature, withBackupFile, type BackupFile } from '../domain/backup/read-backup.ts';
+import type { BackupSigner } from '../domain/backup/signing-key.ts';
+import { verifyLog } from '../domain/audit/verify-log.ts';
+import { KeyUses } from '../domain/keys/key-uses.ts';
+import { wipeRecord } from '../domain/secrets/value.ts';
+import { openVersion } from '../domain/secrets/versions.ts';
+import { StrongroomError } from '../errors.ts';
+import type { Clock } from '../lib/ids.ts';
+import type { Keyring } from '../keys/keyring.ts';
+import { SECRETS, VERSIONS } from '../store/protected-tables.ts';
+import { statement, type Parameters } from '../store/statement.ts';
+import type { OpenedBackup } from './open-backup.ts';
+import { openTrustedLog } from './unseal-rows.ts';
+import { fillScratch, type FilledStore } from './restore-vault.ts';
+
+/** How many secrets of each workspace are decrypted. */
+const SAMPLE = 16;
+
+const workspaceIds = statement((db) => db.selectFrom('workspaces').select('id').orderBy('id'));
+
+const countedIn = statement((db, p: Parameters<{ workspaceId: string }>) =>
+  db
+    .selectFrom('secrets')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('workspace_id', '=', p('workspaceId'))
+    .where('current_commit', 'is not', null),
+);
+
+const nthIn = statement((db, p: Parameters<{ workspaceId: string; nth: number }>) =>
+  db
+    .selectFrom('secrets')
+    .selectAll()
+    .where('workspace_id', '=', p('workspaceId'))
+    .where('current_commit', 'is not', null)
+    .orderBy('id')
+    .limit(1)
+    .offset(p('nth')),
+);
+
+const versionOf = statement((db, p: Parameters<{ secretId: string; version: number }>) =>
+  db
+    .selectFrom('versions')
+    .selectAll()
+    .where('secret_id', '=', p('secretId'))
+    .where('version', '=', p('version')),
+);
+
+/** What a proof is made with. */
+export interface ProveOptions {
+  readonly keyring: Keyring;
+  readonly signer: BackupSigner;
+  readonly now: Clock;
+}
+
+/** A proof of restore. */
+export interface ProvenBackup extends Receipt {
+  /** The signed receipt. */
+  readonly receipt: string;
+}
+
+/**
+ * Restores a backup into a scratch vault beside it, verifies that vault's
+ * record, decrypts secrets of every workspace, and signs what it found. The
+ * scratch vault is gone afterwards.
+ *
+ * @param path - A backup of the vault whose keys are given.
+ * @throws {@link StrongroomError} `backup_damaged`, `backup_unverifiable`, `backup_of_another_vault`,
+ * `integrity_error`, `audit_tampered`, `decryption_failed`, storage codes.
+ */
+export async function proveBackup(path: string, options: ProveOptions): Promise<ProvenBackup> {
+  const { keyring, signer, now } = options;
+  return withBackupFile(path, async (file) => {
+    requireOwnBackup(file, keyring);
+    const digest = await verifySignature(file, [signer.key]);
+    const keys = unlockHeader(file, keyring.backupKey(file.header.rootKeyId));
+    const decrypted = await withScratch(dirname(path), keyring.vaultId, (scratch) =>
+      trial(scratch, file, { keys, rootKey: keyring.rootKey(file.header.rootKeyId) }, now),
+    );
+    const { header, sizeBytes } = file;
+    const receipt: Receipt = { header, sizeBytes, digest, decrypted, provenAt: now() };
+    return { ...receipt, receipt: signer.signNote(formatReceipt(receipt)) };
+  });
+}
+
+/**
+ * Refuses a backup that the vault has no key for.
+ *
+ * @throws {@link StrongroomError} `backup_of_another_vault`; `key_not_found` if it was made under an earlier root key.
+ */
+export function requireOwnBackup({ header }: BackupFile, keyring: Keyring): void {
+  if (header.vault === keyring.vaultId) {
+    if (header.rootKeyId === keyring.rootKeyId) return;
+    throw new StrongroomError('key_not_found', 'the backup was made under an earlier root key', {
+      details: { root: header.rootKeyId },
+      hint: 'name what opened the vault then: --backup-key-file or --backup-recovery-file',
+    });
+  }
+  throw new StrongroomError('backup_of_another_vault', 'the backup is of another vault', {
+    details: { vault: header.vault },
+    hint: 'open that vault, or restore the backup as a whole with `strongroom backup restore FILE --to DIR`',
+  });
+}
+
+async function trial(
+  scratch: string,
+  file: BackupFile,
+  opened: OpenedBackup,
+  now: Clock,
+): Promise<number> {
+  const filled = await fillScratch(scratch, file, opened, now);
+  try {
+    const { log } = await openTrustedLog(filled.store, filled);
+    await verifyLog(filled.store, log, filled.mac);
+    return await decryptSamples(filled, now());
+  } finally {
+    await filled.store.close();
+  }
+}
+
+/** Decrypts current versions from the whole of each workspace; gives how many. */
+function decryptSamples({ store, keyring, mac }: FilledStore, now: number): Promise<number> {
+  return store.read(async (transaction) => {
+    const keyUses = new KeyUses(transaction, mac);
+    const work = { transaction, mac, keyring, keyUses, now, actor: keyring.vaultId };
+    let decrypted = 0;
+    for (const { id: workspaceId } of await transaction.all(workspaceIds, {})) {
+      const { count = 0 } = (await transaction.get(countedIn, { workspaceId })) ?? {};
+      for (let nth = 0; nth < count; nth += Math.ceil(count / SAMPLE)) {
+        const secret = await transaction.get(nthIn, { workspaceId, nth });
+        if (secret === undefined) break;
+        mac.check(SECRETS, secret);
+        const at = { secretId: secret.id, version: secret.current_version };
+        const row = await transaction.get(versionOf, at);
+        if (row === undefined) {
+          throw new StrongroomError('integrity_error', 'a version is missing', { details: at });
+        }
+        mac.check(VERSIONS, row);
+        wipeRecord(openVersion(work, secret, row.version, row));
+        decrypted += 1;
+      }
+    }
+    return decrypted;
+  });
+}

@@ -1,0 +1,81 @@
+import { hmacSha256 } from '../crypto/mac.ts';
+import { STATE_INTERVAL, type StagedEntries } from '../domain/audit/audit-log.ts';
+import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
+import type { Keyring } from '../keys/keyring.ts';
+import { toBase64Url } from '../lib/base64.ts';
+import { tuple } from '../lib/bytes.ts';
+import type { Clock } from '../lib/ids.ts';
+import type { Cohort, Item, Progress } from './item.ts';
+import type { Rights } from './rights.ts';
+
+/** Writes down who did what and how it ended, in the transaction in which it was done. */
+export class Recorder {
+  readonly #rights: Rights;
+  readonly #options: { readonly keyring: Keyring; readonly now: Clock };
+
+  constructor(rights: Rights, options: { readonly keyring: Keyring; readonly now: Clock }) {
+    this.#rights = rights;
+    this.#options = options;
+  }
+
+  /** Adds the ids that belong to the names in a subject. */
+  resolve(subject: EntrySubject): EntrySubject {
+    if (subject.workspace === undefined) return subject;
+    const workspace = this.#rights.directory.findWorkspace(subject.workspace);
+    if (workspace === undefined) return subject;
+    const environment = this.#rights.directory
+      .environments(workspace)
+      .find(({ name }) => name === subject.environment);
+    return { ...subject, workspaceId: workspace.id, environmentId: environment?.id };
+  }
+
+  /** Puts what became of an item on record, and everything that it did besides. */
+  record(
+    { staged, refusals }: Cohort,
+    item: Item,
+    progress: Progress,
+    end: Pick<EntryFields, 'outcome' | 'reason' | 'state'>,
+  ): void {
+    const { context, face } = item.caller;
+    const { view, decision } = progress;
+    const common = {
+      request: item.request,
+      actor: view?.principal.id,
+      actorName: view?.principal.name,
+      actorKind: view?.principal.kind,
+      session: this.#sessionOf(context.sessionId),
+      ip: context.ip,
+      userAgent: context.userAgent,
+      face,
+      ...end,
+    };
+    const fields: EntryFields = {
+      ...progress.subject,
+      ...common,
+      action: item.operation.name,
+      decision: decision === undefined ? undefined : decision.allowed ? 'allow' : 'deny',
+      rule: decision?.rule,
+    };
+    if (view === undefined) {
+      for (const entry of refusals.take(fields, progress.now)) this.append(staged, entry);
+      return;
+    }
+    this.append(staged, fields, progress.now);
+    for (const { action, subject } of progress.extra) {
+      this.append(staged, { ...subject, ...common, state: undefined, action }, progress.now);
+    }
+  }
+
+  /** Adds one entry; every so many of them vouch for the tables. */
+  append(staged: StagedEntries, fields: EntryFields, now: number = this.#options.now()): void {
+    const isAnchor = staged.size % STATE_INTERVAL === 0;
+    staged.append(isAnchor ? { ...fields, state: this.#rights.state } : fields, now);
+  }
+
+  #sessionOf(sessionId: string | undefined): string | undefined {
+    if (sessionId === undefined) return undefined;
+    const { key } = this.#options.keyring.fingerprintKey();
+    const mac = hmacSha256(key, tuple(['strongroom/v1/session', sessionId]));
+    return toBase64Url(mac.subarray(0, 16));
+  }
+}

@@ -1,0 +1,112 @@
+import { StrongroomError } from '../../errors.ts';
+import { uuidv7 } from '../../lib/ids.ts';
+import { GRANTS } from '../../store/protected-tables.ts';
+import { insertRow, removeRow, updateRow } from '../../store/rows.ts';
+import { statement, type Parameters } from '../../store/statement.ts';
+import type { GrantRow } from '../../store/tables.ts';
+import type { Work } from '../work.ts';
+import type { Environment } from '../workspaces/directory.ts';
+import { CAPABILITIES, type Capability } from './capability.ts';
+import type { Policy } from './policy.ts';
+import { subjectNotFound } from './subjects.ts';
+
+/** Who may do what with one secret, beside whoever may anyway. */
+export interface SecretAccess {
+  /** `user:NAME`, `machine:NAME`, `group:NAME` or `role:NAME`. */
+  readonly subject: string;
+  readonly can: readonly Capability[];
+}
+
+/** Where a secret is. */
+export interface SecretPlace {
+  readonly environment: Environment;
+  readonly path: string;
+}
+
+/** The pattern of a grant on a secret that is in the trash: it covers nothing. */
+export const SUSPENDED = '';
+
+const ofSecret = statement((db, p: Parameters<{ secretId: string }>) =>
+  db.selectFrom('grants').selectAll().where('secret_id', '=', p('secretId')),
+);
+
+/**
+ * Gives others rights on one secret, in place of those that were given on it
+ * before. The rights stay with the secret when it is renamed or moved.
+ *
+ * @throws {@link StrongroomError} `subject_not_found`, `invalid_input`.
+ */
+export async function grantOnSecret(
+  { work, policy }: { readonly work: Work; readonly policy: Policy },
+  secret: SecretPlace & { readonly id: string },
+  access: readonly SecretAccess[],
+): Promise<void> {
+  await removeSecretGrants(work, secret.id);
+  const { workspace } = secret.environment;
+  for (const { subject, can } of access) {
+    if (can.length === 0) {
+      throw new StrongroomError('invalid_input', `no capability is named for ${subject}`, {
+        hint: `name some of ${CAPABILITIES.join(', ')}, or leave the subject out`,
+      });
+    }
+    const found = policy.subject(subject, workspace.id);
+    if (found === undefined) throw subjectNotFound(subject);
+    await insertRow(work.transaction, work.mac, GRANTS, {
+      id: uuidv7(),
+      workspace_id: workspace.id,
+      subject_kind: found.kind,
+      subject_id: found.id,
+      effect: 'allow',
+      capabilities: CAPABILITIES.filter((each) => can.includes(each)).join(' '),
+      pattern: patternOf(secret),
+      conditions: null,
+      created_at: work.now,
+      created_by: work.actor,
+      secret_id: secret.id,
+    });
+  }
+}
+
+/**
+ * Lets the grants on a secret follow it to where it is now; without a place,
+ * as for a secret in the trash, they cover nothing until it has one again.
+ */
+export async function followSecret(
+  work: Work,
+  secretId: string,
+  place: SecretPlace | undefined,
+): Promise<void> {
+  const pattern = place === undefined ? SUSPENDED : patternOf(place);
+  for (const from of await load(work, secretId)) {
+    const workspaceId = place?.environment.workspace.id ?? from.workspace_id;
+    if (workspaceId === from.workspace_id) {
+      const set = { pattern };
+      if (pattern !== from.pattern) {
+        await updateRow(work.transaction, work.mac, GRANTS, { from, set });
+      }
+    } else {
+      // Each workspace counts its own rows, so one that changes sides leaves and comes anew.
+      await removeRow(work.transaction, work.mac, GRANTS, from);
+      const { row_revision: _revision, mac_key: _key, mac: _mac, ...kept } = from;
+      const row = { ...kept, workspace_id: workspaceId, pattern };
+      await insertRow(work.transaction, work.mac, GRANTS, { ...row, id: uuidv7() });
+    }
+  }
+}
+
+/** Takes all grants on a secret away, as when it is destroyed. */
+export async function removeSecretGrants(work: Work, secretId: string): Promise<void> {
+  for (const row of await load(work, secretId)) {
+    await removeRow(work.transaction, work.mac, GRANTS, row);
+  }
+}
+
+async function load(work: Work, secretId: string): Promise<readonly GrantRow[]> {
+  const rows = await work.transaction.all(ofSecret, { secretId });
+  for (const row of rows) work.mac.check(GRANTS, row);
+  return rows;
+}
+
+function patternOf({ environment, path }: SecretPlace): string {
+  return [environment.workspace.name, environment.name, path].join('/');
+}

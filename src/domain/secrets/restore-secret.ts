@@ -1,0 +1,240 @@
+import type { VersionRecord } from '../../crypto/version-record.ts';
+import { StrongroomError } from '../../errors.ts';
+import { toBase64Url } from '../../lib/base64.ts';
+import { SECRETS, VERSIONS } from '../../store/protected-tables.ts';
+import { insertRow } from '../../store/rows.ts';
+import { statement, type Parameters } from '../../store/statement.ts';
+import type { SecretRow, VersionRow } from '../../store/tables.ts';
+import type { Work } from '../work.ts';
+import type { Environment } from '../workspaces/directory.ts';
+import { findSecret } from './find.ts';
+import { openMetadata, sealMetadata } from './metadata.ts';
+import { secretExists } from './secret-errors.ts';
+import { changeState } from './states.ts';
+import { equalRecords, fromRecord, toRecord, wipeRecord, type ValueOutput } from './value.ts';
+import { openVersion, readVersion, sealVersion, type SecretPlace } from './versions.ts';
+import { writeSecret, type SecretWritten } from './write.ts';
+
+/** A secret as a backup has it, and what decrypts it. */
+export interface BackedUpSecret {
+  readonly row: SecretRow;
+  /** The version that is wanted; of a secret that is gone, all of them. */
+  readonly versions: readonly VersionRow[];
+  /** As {@link Work}, with the keys of the backup. */
+  readonly source: Work;
+}
+
+/** What a restored secret came to. */
+export interface SecretRestored extends SecretWritten {
+  /** `unchanged`: it has that value already. `revived`: it was gone. */
+  readonly outcome: 'unchanged' | 'changed' | 'created' | 'revived';
+}
+
+const byId = statement((db, p: Parameters<{ id: string }>) =>
+  db.selectFrom('secrets').selectAll().where('id', '=', p('id')),
+);
+
+/** A secret by id, whether it is there, in the trash or destroyed; or `undefined`. */
+export async function findSecretById(work: Work, id: string): Promise<SecretRow | undefined> {
+  const row = await work.transaction.get(byId, { id });
+  if (row !== undefined) work.mac.check(SECRETS, row);
+  return row;
+}
+
+/**
+ * Writes a version of a backup as the newest version of a secret that is
+ * there, encrypted anew.
+ *
+ * @throws {@link StrongroomError} `decryption_failed`, `integrity_error`, and those of writing.
+ */
+export async function restoreValue(
+  work: Work,
+  environment: Environment,
+  present: SecretRow,
+  backup: BackedUpSecret & { readonly version: VersionRow },
+): Promise<SecretRestored> {
+  return withValue(backup, async (value) => {
+    if (await isCurrent(work, present, value)) {
+      return { row: present, commit: undefined, created: false, outcome: 'unchanged' };
+    }
+    const { path } = present;
+    const references = backup.version.has_references === 1;
+    const change = { mode: 'update', path, value, references, replace: true } as const;
+    return { ...(await writeSecret(work, environment, change)), outcome: 'changed' };
+  });
+}
+
+/**
+ * Writes a version of a backup as a new secret under another name.
+ *
+ * @throws {@link StrongroomError} `secret_exists`, and as {@link restoreValue}.
+ */
+export async function restoreAs(
+  work: Work,
+  environment: Environment,
+  path: string,
+  backup: BackedUpSecret & { readonly version: VersionRow },
+): Promise<SecretRestored> {
+  return withValue(backup, async (value) => {
+    const written = await writeSecret(work, environment, {
+      mode: 'create',
+      path,
+      value,
+      references: backup.version.has_references === 1,
+      type: backup.row.type as never,
+      tags: JSON.parse(backup.row.tags) as string[],
+    });
+    return { ...written, outcome: 'created' };
+  });
+}
+
+/**
+ * Brings a secret back that was deleted or destroyed since the backup, under
+ * its own id: what is said about it, and the wanted version as its newest.
+ *
+ * @throws {@link StrongroomError} `secret_exists` if its path is taken, and as {@link restoreValue}.
+ */
+export async function reviveSecret(
+  work: Work,
+  environment: Environment,
+  gone: SecretRow,
+  backup: BackedUpSecret & { readonly version: VersionRow },
+): Promise<SecretRestored> {
+  const { row: was, source } = backup;
+  await requireFree(work, environment, was.path);
+  const place = placeIn(environment, was.id);
+  const revision = gone.metadata_revision + 1;
+  const metadata = was.metadata === null ? undefined : openMetadata(source, was);
+  const row = await changeState(work, gone, {
+    ...place,
+    path: was.path,
+    type: was.type,
+    tags: was.tags,
+    expires_at: was.expires_at,
+    inactive_at: was.inactive_at,
+    metadata: metadata === undefined ? null : await sealMetadata(work, place, revision, metadata),
+    metadata_revision: metadata === undefined ? 0 : revision,
+    deleted_at: null,
+    deleted_by: null,
+    destroyed_at: null,
+    updated_at: work.now,
+    updated_by: work.actor,
+  });
+  const restored = await restoreValue(work, environment, row, backup);
+  return { ...restored, outcome: 'revived' };
+}
+
+/**
+ * Puts a secret back of which there is no row at all, with all its versions,
+ * under its own id.
+ *
+ * @throws {@link StrongroomError} `secret_exists` if its path is taken, `decryption_failed`, `integrity_error`.
+ */
+export async function reinsertSecret(
+  work: Work,
+  environment: Environment,
+  { row: was, versions, source }: BackedUpSecret,
+): Promise<SecretRestored> {
+  await requireFree(work, environment, was.path);
+  if (versions.length !== was.current_version) {
+    throw new StrongroomError('integrity_error', 'the versions of a secret are not all there', {
+      details: { secret: was.id },
+    });
+  }
+  const place = placeIn(environment, was.id);
+  const sealed: SealedRow[] = [];
+  const open = (version: VersionRow): VersionRecord =>
+    openVersion(source, was, version.version, version);
+  for (const version of versions) sealed.push(await resealed(work, place, version, open));
+  const current = sealed.find(({ row }) => row.version === was.current_version);
+  const metadata = was.metadata === null ? undefined : openMetadata(source, was);
+  const { row_revision: _revision, mac_key: _key, mac: _mac, ...columns } = was;
+  const row = await insertRow(work.transaction, work.mac, SECRETS, {
+    ...columns,
+    ...place,
+    current_commit: was.current_commit === null ? null : (current?.commit ?? null),
+    metadata: metadata === undefined ? null : await sealMetadata(work, place, 1, metadata),
+    metadata_revision: metadata === undefined ? 0 : 1,
+    updated_at: work.now,
+    updated_by: work.actor,
+    state_since: null,
+    states: null,
+  });
+  for (const { row: version } of sealed) {
+    await insertRow(work.transaction, work.mac, VERSIONS, version);
+  }
+  const commit = current?.commit === undefined ? undefined : toBase64Url(current.commit);
+  return { row, commit, created: true, outcome: 'revived' };
+}
+
+interface SealedRow {
+  readonly row: Omit<VersionRow, 'row_revision' | 'mac_key' | 'mac'>;
+  readonly commit: Uint8Array | undefined;
+}
+
+/** A version encrypted anew. One that was destroyed stays what it is. */
+async function resealed(
+  work: Work,
+  place: SecretPlace,
+  version: VersionRow,
+  open: (version: VersionRow) => VersionRecord,
+): Promise<SealedRow> {
+  const { row_revision: _revision, mac_key: _key, mac: _mac, ...columns } = version;
+  if (version.destroyed_at !== null) return { row: columns, commit: undefined };
+  const record = open(version);
+  try {
+    const { commit, ...sealed } = await sealVersion(work, place, version.version, record);
+    return { row: { ...columns, ...sealed }, commit };
+  } finally {
+    wipeRecord(record);
+  }
+}
+
+type Value = NonNullable<ValueOutput['value']> | NonNullable<ValueOutput['fields']>;
+
+/** Decrypts the wanted version, and wipes it when `use` is done. */
+async function withValue<T>(
+  { row, version, source }: BackedUpSecret & { readonly version: VersionRow },
+  use: (value: Value) => Promise<T>,
+): Promise<T> {
+  if (version.destroyed_at !== null) {
+    throw new StrongroomError(
+      'version_not_found',
+      `version ${version.version} was destroyed before the backup was made`,
+      { details: { version: version.version } },
+    );
+  }
+  const output = fromRecord(openVersion(source, row, version.version, version));
+  const values = output.value === undefined ? Object.values(output.fields) : [output.value];
+  try {
+    return await use(output.value ?? output.fields);
+  } finally {
+    for (const value of values) value.wipe();
+  }
+}
+
+async function isCurrent(work: Work, present: SecretRow, value: Value): Promise<boolean> {
+  if (present.current_commit === null) return false;
+  const after = toRecord(value);
+  try {
+    const before = await readVersion(work, present, present.current_version);
+    try {
+      return equalRecords(before, after);
+    } finally {
+      wipeRecord(before);
+    }
+  } finally {
+    wipeRecord(after);
+  }
+}
+
+async function requireFree(work: Work, environment: Environment, path: string): Promise<void> {
+  if ((await findSecret(work, environment, path)) === undefined) return;
+  throw secretExists(path, environment.name, {
+    hint: 'another secret has its name now: restore it under another one with --as NAME',
+  });
+}
+
+function placeIn(environment: Environment, id: string): SecretPlace {
+  return { id, workspace_id: environment.workspace.id, environment_id: environment.id };
+}
