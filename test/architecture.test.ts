@@ -35,7 +35,7 @@ const own = imports
 /** The part of the house that a file belongs to. */
 function partOf(file: string): string {
   const [first = '', second = ''] = relative(src, file).split('/');
-  if (first.endsWith('.ts')) return first === 'index.ts' ? 'door' : 'floor';
+  if (first.endsWith('.ts')) return ['index.ts', 'embedded.ts'].includes(first) ? 'door' : 'floor';
   if (first === 'lib') return 'floor';
   return first === 'domain' && !second.endsWith('.ts') ? `domain/${second}` : first;
 }

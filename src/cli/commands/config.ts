@@ -11,6 +11,9 @@ import { settledKey } from '../vault-keys.ts';
 /** Names the days of policy `auto`. */
 const ROTATION_DAYS = 'SECRET_ROTATION_DAYS';
 
+/** Names the directory of backups. */
+const BACKUP_PATH = 'STRONGROOM_BACKUP_PATH';
+
 interface ConfigOptions extends GlobalOptions {
   readonly environment?: string;
 }
@@ -60,6 +63,9 @@ function settingsOf(command: Command): Settings {
     rotationDays: isSet(ROTATION_DAYS)
       ? { value: process.env[ROTATION_DAYS] ?? '', source: ROTATION_DAYS }
       : { value: '90', source: 'default' },
+    backupPath: isSet(BACKUP_PATH)
+      ? { value: process.env[BACKUP_PATH] ?? '', source: BACKUP_PATH }
+      : { value: null, source: 'not set' },
   };
 }
 

@@ -158,6 +158,17 @@ describe('an environment that has what it lacks from another one', () => {
     expect(await all('app')).toEqual([]);
     expect((await failure(one('app', 'A'))).code).toBe('secret_inactive');
     expect((await failure(one('app', 'B'))).code).toBe('secret_inactive');
+    const named = owner.environments.resolve({ environment: name('app'), only: ['B'] });
+    expect((await failure(named)).code).toBe('secret_inactive');
+  });
+
+  it('leaves out what has no current value, unless it is asked for by name', async () => {
+    await environments('app');
+    await write('app', { A: 'first', B: 'b' });
+    await owner.secrets.delete({ environment: name('app'), path: 'A', version: 1 });
+    expect(await all('app')).toEqual(['B=b']);
+    const named = owner.environments.resolve({ environment: name('app'), only: ['A'] });
+    expect((await failure(named)).code).toBe('secret_deleted');
   });
 
   it('has references of what it inherits resolved where that is', async () => {

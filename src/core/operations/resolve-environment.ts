@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { requireActive } from '../../domain/secrets/find.ts';
 import { secretNotFound } from '../../domain/secrets/secret-errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -58,14 +59,14 @@ const common = {
 } as const;
 
 /**
- * Errors: `environment_not_found`; `secret_not_found` for a name in `only` or `except`; `denied`
+ * Errors: `environment_not_found`; `secret_inactive` and `secret_deleted` for a name in `only`; `secret_not_found` for a name in `only` or `except`; `denied`
  * for a name that the caller may list and not read; those of references.
  */
 export const resolveEnvironment: Operation<ResolveEnvironmentInput, EnvironmentResolved> = {
   ...common,
   name: 'environments.resolve',
   summary:
-    'Gives every value in effect in an environment at once. Inactive secrets are left out, and those that the caller may not list.',
+    'Gives every value in effect in an environment at once. Those without a value that may be given out are left out unless they are named, and those that the caller may not list.',
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment,
@@ -79,10 +80,11 @@ export const resolveEnvironment: Operation<ResolveEnvironmentInput, EnvironmentR
     using expander = new ReferenceExpander(call, places);
     const listed = await listedPaths(call, places, environment);
     const chosen = choose(listed, input, environment);
+    const by = { places, expander, isNamed: input.only !== undefined };
     const secrets: SecretResolved[] = [];
     try {
       for (const path of chosen) {
-        const secret = await resolveOne(call, { places, expander }, { environment, path });
+        const secret = await resolveOne(call, by, { environment, path });
         if (secret !== undefined) secrets.push(secret);
       }
     } catch (error) {
@@ -122,11 +124,17 @@ async function listedPaths(
   return paths.filter((path) => mayAt(call, 'list', { environment, path }));
 }
 
+/** `isNamed`: asked for by name, so that what is inactive or has no value is an error. */
 async function resolveOne(
   call: Call,
-  { places, expander }: { readonly places: EffectivePlaces; readonly expander: ReferenceExpander },
+  by: {
+    readonly places: EffectivePlaces;
+    readonly expander: ReferenceExpander;
+    readonly isNamed: boolean;
+  },
   asked: Place,
 ): Promise<SecretResolved | undefined> {
+  const { places, expander, isNamed } = by;
   const { environment, path } = asked;
   if (!mayAt(call, 'read', asked)) {
     call.about({ path });
@@ -135,7 +143,11 @@ async function resolveOne(
   }
   const located = await locateListed(call, places, asked);
   if (located === undefined) return undefined;
-  if (located.kind !== 'personal' && located.row.inactive_at !== null) return undefined;
+  if (located.kind !== 'personal') {
+    if (isNamed) requireActive(located.row, located.place.environment);
+    else if (located.row.inactive_at !== null || located.row.current_commit === null)
+      return undefined;
+  }
   try {
     return resolved(call, asked, located, await expander.expand(await places.open(located), asked));
   } catch (error) {
