@@ -202,6 +202,11 @@ export interface RestoreOptions extends Pick<
   readonly file: string;
   /** Name of who decides to restore; on record in the restored vault's new audit log. */
   readonly by: string;
+  /**
+   * Whether the restored vault takes the place of the one that this machine knows: from then on
+   * that one is refused here, as an older copy. Default no.
+   */
+  readonly replace?: boolean | undefined;
 }
 
 /**
@@ -210,8 +215,8 @@ export interface RestoreOptions extends Pick<
  * not at all.
  *
  * @throws {@link StrongroomError} `backup_damaged`, `schema_too_new`, `file_not_found`, `wrong_key`,
- * `key_not_found` and the other codes of opening, `vault_exists`, `file_exists`, `storage_full`,
- * `read_only`.
+ * `key_not_found` and the other codes of opening, `vault_exists`, `vault_has_checkpoint`,
+ * `file_exists`, `storage_full`, `read_only`.
  *
  * @example
  * const file = '/mnt/backups/strongroom-….backup';

@@ -62,6 +62,7 @@ export type ErrorCode =
   // The vault as a whole
   | 'vault_not_found'
   | 'vault_exists'
+  | 'vault_has_checkpoint'
   | 'vault_in_use'
   | 'vault_closed'
   | 'not_a_vault'

@@ -1,6 +1,6 @@
 export type { CallOptions, SecurityContext } from './core/context.ts';
 export type { BackupSummary } from './core/operations/backup-view.ts';
-export type { CreateBackupInput } from './core/operations/create-backup.ts';
+export type { BackupList, CreateBackupInput } from './core/operations/create-backup.ts';
 export type {
   BackupsPruned,
   BackupVerified,
@@ -49,6 +49,7 @@ export type {
 export type {
   GrantInput,
   GrantList,
+  GrantMade,
   ListGrantsInput,
   RevokeInput,
 } from './core/operations/access-rules.ts';
@@ -136,9 +137,9 @@ export type {
   SlotHealth,
   WorkspaceNumbers,
 } from './core/operations/read-health.ts';
+export type { RenewedSlot, RootChanges } from './core/operations/root-plan.ts';
 export type {
   BeginRootInput,
-  RenewedSlot,
   RootBegun,
   RootHandover,
   RootRotated,
@@ -165,6 +166,7 @@ export type {
   EnvironmentNames,
   EnvironmentNamesInput,
   EnvironmentResolved,
+  LeftOut,
   ResolveEnvironmentInput,
 } from './core/operations/resolve-environment.ts';
 export type {

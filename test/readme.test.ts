@@ -5,7 +5,8 @@
 // and begin with a vault unless the page's first command is `strongroom init`; a
 // block marked `console fresh` begins another session.
 // An output without lines is not compared; `…` stands for any text, and alone in
-// a line for any lines; `# exits with 5` after a command is its exit code. The
+// a line for any lines; `# exits with 5` after a command is its exit code; lines
+// with `> ` are those of a here-document. A page makes the files that it uses. The
 // `ts` blocks of a page are one program; what stands after `console.log(…); //`
 // is its output.
 
@@ -139,9 +140,20 @@ function commandsOf(block: string): Command[] {
     if (line.startsWith('$ ')) {
       const exitCode = Number(/# exits with (\d+)$/.exec(line)?.[1] ?? 0);
       commands.push({ text: line.slice(2), exitCode, expected: [] });
+    } else if (line.startsWith('> ') && isOpen(commands.at(-1))) {
+      const command = commands.at(-1);
+      if (command !== undefined) command.text += `\n${line.slice(2)}`;
     } else if (line.trim() !== '') commands.at(-1)?.expected.push(line.trimEnd());
   }
   return commands;
+}
+
+/** Whether a command waits for more lines of a here-document, which end with `END`. */
+function isOpen(command: Pick<Command, 'text' | 'expected'> | undefined): boolean {
+  if (command === undefined || command.expected.length > 0) return false;
+  return (
+    command.text.split('\n')[0]?.endsWith("<<'END'") === true && !command.text.endsWith('\nEND')
+  );
 }
 
 function programOf(markdown: string): string {
@@ -158,9 +170,7 @@ function freshProject(): { readonly project: string; readonly env: NodeJS.Proces
   for (const each of [project, home, bin, join(project, '.git')]) {
     mkdirSync(each, { recursive: true });
   }
-  for (const each of [join(home, 'safe'), join(project, 'deploy')]) mkdirSync(each);
-  for (const [name, content] of Object.entries(FILES)) writeFileSync(join(project, name), content);
-  chmodSync(join(project, 'deploy.sh'), 0o755);
+  writeFileSync(join(project, '.env'), realisticDotenv());
   const program = join(bin, 'strongroom');
   const cli = join(root, 'bin', 'strongroom.js');
   writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${cli}" "$@"\n`);
@@ -174,25 +184,6 @@ function freshProject(): { readonly project: string; readonly env: NodeJS.Proces
   };
   return { project, env };
 }
-
-/** What lies in the project. */
-const FILES: Readonly<Record<string, string>> = {
-  '.env': realisticDotenv(),
-  'new-key.txt': 'not-a-real-live-key-2f81\n',
-  'server.js': "console.log('listening on port ' + process.env.PORT);\n",
-  'deploy.sh': '#!/bin/sh\necho deployed "$@"\n',
-  'deploy/production.env': 'API_KEY=not-a-real-key\nPORT=80\n',
-  'deploy/settings.json': '{"API_KEY":"not-a-real-key","db":{"user":"shop","password":"no"}}',
-  'policy-tests.yaml':
-    'cases:\n' +
-    '  - { principal: alice, capability: read, resource: default/staging/db/HOST, expected: allow }\n' +
-    '  - { principal: alice, capability: write, resource: default/staging/db/HOST, expected: deny }\n' +
-    '  - { principal: alice, capability: read, resource: default/production/db/HOST, expected: deny }\n',
-  'change.yaml':
-    'add:\n' +
-    '  - { subject: user:alice, effect: deny, can: [read], pattern: default/staging/db/** }\n',
-  'deploy/settings.yaml': 'API_KEY: not-a-real-key\nPORT: 8080\n',
-};
 
 const MARK = '\u001E';
 

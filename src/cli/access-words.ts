@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 
+import type { Session } from '../core/session.ts';
 import type { Capability } from '../domain/access/capability.ts';
 import type { Conditions, Day, TimeWindow } from '../domain/access/conditions.ts';
 import { StrongroomError } from '../errors.ts';
@@ -55,10 +56,32 @@ export function capabilitiesOf(text: string): readonly Capability[] {
   return splitNames(text) as readonly Capability[];
 }
 
-/** What is typed without a workspace is in that of `-w`; what is of the vault begins with `sys`. */
-export function wholeResource(text: string, { workspace, wholeVault }: ScopeOptions): string {
-  if (wholeVault === true || text === 'sys' || text.startsWith('sys/')) return text;
-  return `${workspace ?? FIRST_WORKSPACE}/${text}`;
+/**
+ * What is typed without a workspace is in that of `-w`; what is of the vault
+ * begins with `sys`. What begins with the name of that workspace is whole
+ * already, as answers print it, unless an environment has the same name.
+ */
+export async function wholeResource(
+  session: Session,
+  text: string,
+  { workspace = FIRST_WORKSPACE, wholeVault }: ScopeOptions,
+): Promise<string> {
+  const [first] = text.split('/');
+  if (wholeVault === true || first === 'sys') return text;
+  const isWhole = first === workspace && !(await hasEnvironment(session, workspace, first));
+  return isWhole ? text : `${workspace}/${text}`;
+}
+
+async function hasEnvironment(session: Session, workspace: string, name: string): Promise<boolean> {
+  // No environment may have the name of the first workspace.
+  if (name === FIRST_WORKSPACE) return false;
+  try {
+    return (await session.environments.list({ workspace })).some((each) => each.name === name);
+  } catch (error) {
+    // Who may list none of them knows none; the command itself says what is wrong.
+    if (error instanceof StrongroomError) return false;
+    throw error;
+  }
 }
 
 /** The scope that options say. */

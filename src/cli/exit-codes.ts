@@ -73,6 +73,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   escalation_refused: EXIT.denied,
   vault_not_found: EXIT.notFound,
   vault_exists: EXIT.failed,
+  vault_has_checkpoint: EXIT.failed,
   vault_in_use: EXIT.sealed,
   vault_closed: EXIT.failed,
   not_a_vault: EXIT.failed,

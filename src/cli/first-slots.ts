@@ -22,6 +22,8 @@ export interface SealOptions {
   readonly seal?: readonly string[];
   readonly keyFile?: string;
   readonly passphraseFile?: string;
+  /** The option that names that file, for hints. Default: `--passphrase-file`. */
+  readonly passphraseOption?: string;
   readonly kdf?: SlotKdf;
   /** Such as `3/5`. */
   readonly shamir?: string;
@@ -71,7 +73,7 @@ async function firstSlot(
         ? { kind: 'keyfile' }
         : { kind: 'keyfile', path: resolve(options.keyFile) };
     case 'passphrase': {
-      const passphrase = await newPassphrase(options.passphraseFile, terminal);
+      const passphrase = await newPassphrase(options, terminal);
       return { kind: 'passphrase', passphrase, kdf: options.kdf ?? 'argon2id' };
     }
     case 'env':
@@ -85,11 +87,14 @@ async function firstSlot(
   }
 }
 
-async function newPassphrase(file: string | undefined, terminal: Terminal): Promise<SecretValue> {
+async function newPassphrase(
+  { passphraseFile: file, passphraseOption = '--passphrase-file' }: SealOptions,
+  terminal: Terminal,
+): Promise<SecretValue> {
   if (file !== undefined && file !== '-') return readSecretFile(file);
   if (!terminal.canAsk) {
     throw new StrongroomError('usage', 'there is no terminal to ask for a passphrase', {
-      hint: 'give it in a file with --passphrase-file',
+      hint: `give it in a file with ${passphraseOption} FILE`,
     });
   }
   const first = await terminal.askSecret('New passphrase (15 characters or more)');

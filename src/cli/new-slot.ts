@@ -45,6 +45,7 @@ export async function newSlotOf(
   const [slot] = await firstSlots(
     {
       seal: [kind],
+      passphraseOption: '--new-passphrase-file',
       ...(newPassphraseFile === undefined ? {} : { passphraseFile: newPassphraseFile }),
       ...(kdf === undefined ? {} : { kdf }),
       ...(shamir === undefined || kind !== 'shamir' ? {} : { shamir }),
@@ -55,13 +56,14 @@ export async function newSlotOf(
 }
 
 /**
- * Places for what new slots hand over, taken before they are made.
+ * Places for what new slots hand over, taken before it is given.
  *
+ * @param of - Whose it is, for people, where it may be one of several.
  * @throws {@link StrongroomError} `usage` if nobody would see a recovery key or shares.
  */
 export function handoverOf(
   slots: readonly NewSlot[],
-  { newRecoveryFile, shareDirectory }: NewSlotOptions,
+  { newRecoveryFile, shareDirectory, of }: NewSlotOptions & { readonly of?: string },
   terminal: Terminal,
 ): Handover {
   const isRecovery = slots.some(({ kind }) => kind === 'recovery');
@@ -76,6 +78,7 @@ export function handoverOf(
     {
       ...(newRecoveryFile === undefined || !isRecovery ? {} : { recoveryFile: newRecoveryFile }),
       ...(shareDirectory === undefined ? {} : { shareDirectory }),
+      ...(of === undefined ? {} : { of }),
     },
     terminal,
   );
@@ -90,13 +93,22 @@ export function giveOver(handover: Handover, { recovery, shares }: Given): Hande
   }
 }
 
-/** Asks for shares back, as many as are needed. */
-export async function askBack(threshold: number, terminal: Terminal): Promise<SecretValue[]> {
+/** Asks for shares back, as many as are needed; of the slot that is named, if one is. */
+export async function askBack(
+  threshold: number,
+  terminal: Terminal,
+  slot?: string,
+): Promise<SecretValue[]> {
+  const of = slot === undefined ? '' : ` of the slot ${slot}`;
   const shares: SecretValue[] = [];
-  for (let at = 1; at <= threshold; at += 1) {
-    shares.push(
-      await terminal.askSecret(`Share ${at} of ${threshold}, to be sure that it is kept`),
-    );
+  try {
+    for (let at = 1; at <= threshold; at += 1) {
+      const question = `Share ${at} of ${threshold}${of}, to be sure that it is kept`;
+      shares.push(await terminal.askSecret(question));
+    }
+    return shares;
+  } catch (error) {
+    for (const share of shares) share.wipe();
+    throw error;
   }
-  return shares;
 }

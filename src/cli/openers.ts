@@ -35,9 +35,57 @@ export function addOpenerOptions(command: Command): Command {
   return command.option('--with-env', 'the key in STRONGROOM_MASTER_KEY');
 }
 
+/** Keys that are wiped at the end of a `using` block. */
+export interface HeldKeys extends Disposable {
+  /** `undefined`: the vault's key file. */
+  readonly keys: readonly SlotKey[] | undefined;
+}
+
+/** Takes keys over, to wipe them. */
+export function holdKeys(keys: readonly SlotKey[] | undefined): HeldKeys {
+  return {
+    keys,
+    [Symbol.dispose]() {
+      for (const key of keys ?? []) for (const value of valuesOf(key)) value.wipe();
+    },
+  };
+}
+
+function valuesOf(key: SlotKey): readonly SecretValue[] {
+  switch (key.kind) {
+    case 'passphrase':
+      return [key.passphrase];
+    case 'recovery':
+      return [key.token];
+    case 'env':
+      return [key.key];
+    case 'shamir':
+      return key.shares;
+    default:
+      return [];
+  }
+}
+
 /** What the options bring, read or asked for. */
-export async function openersOf(options: OpenerOptions, terminal: Terminal): Promise<SlotKey[]> {
-  const openers: SlotKey[] = (options.withKeyFile ?? []).map((path) => ({ kind: 'keyfile', path }));
+export async function openersOf(options: OpenerOptions, terminal: Terminal): Promise<HeldKeys> {
+  const openers: SlotKey[] = [];
+  const held = holdKeys(openers);
+  try {
+    await collectOpeners(options, terminal, openers);
+    return held;
+  } catch (error) {
+    held[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Adds one after another, so that what was taken is known when a later one fails. */
+async function collectOpeners(
+  options: OpenerOptions,
+  terminal: Terminal,
+  openers: SlotKey[],
+): Promise<void> {
+  for (const path of options.withKeyFile ?? []) openers.push({ kind: 'keyfile', path });
   for (const file of options.withPassphraseFile ?? []) {
     openers.push({ kind: 'passphrase', passphrase: await take(file, 'Passphrase', terminal) });
   }
@@ -47,16 +95,15 @@ export async function openersOf(options: OpenerOptions, terminal: Terminal): Pro
   const files = options.withShareFile ?? [];
   if (files.length > 0) {
     const shares: SecretValue[] = [];
+    openers.push({ kind: 'shamir', shares });
     for (const [at, file] of files.entries()) {
       shares.push(await take(file, `Share ${at + 1} of ${files.length}`, terminal));
     }
-    openers.push({ kind: 'shamir', shares });
   }
   if (options.withEnv === true) {
     const key = SecretValue.text(process.env['STRONGROOM_MASTER_KEY'] ?? '');
     openers.push({ kind: 'env', key });
   }
-  return openers;
 }
 
 /** What opened the vault: the keys that were named, or else the vault's key file. */

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 
 import { StrongroomError } from '../errors.ts';
-import { parseMoment } from '../lib/duration.ts';
+import { parseWrittenMoment } from './past-moment.ts';
 
 /** The option `-e, --environment`. */
 export function environmentOption(
@@ -23,13 +23,13 @@ export function wholeNumber(name: string, min: number): (text: string) => number
   };
 }
 
-/** Makes the reader of an option that takes a moment, or a duration from now. */
+/** Makes the reader of an option that takes a moment as people write it, or a duration from now. */
 export function moment(name: string, direction: 'past' | 'future'): (text: string) => string {
   return (text) => {
-    const time = parseMoment(text, direction, Date.now());
+    const time = parseWrittenMoment(text, direction, Date.now());
     if (time !== undefined) return time;
     throw new StrongroomError('usage', `${name} takes a time or a duration`, {
-      hint: `as in ${name} 2027-01-31T00:00:00Z, or ${name} 7d (also 12h, 30m)`,
+      hint: `as in ${name} 2027-01-31T00:00:00Z, ${name} 2027-01-31, or ${name} 7d (also 12h, 30m)`,
     });
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { parsePastMoment } from './past-moment.ts';
+import { parsePastMoment, parseWrittenMoment } from './past-moment.ts';
 
 const now = Date.parse('2026-03-05T12:00:00Z');
 
@@ -30,4 +30,15 @@ describe('a moment of the past', () => {
       expect(parsePastMoment(text, now)).toBeUndefined();
     },
   );
+});
+
+describe('a moment to come', () => {
+  it.each([
+    ['tomorrow', '2026-03-06T12:00:00.000Z'],
+    ['7d', '2026-03-12T12:00:00.000Z'],
+    ['2027-01-31', new Date(2027, 0, 31).toISOString()],
+    ['2027-01-31T12:00', new Date(2027, 0, 31, 12).toISOString()],
+  ])('may be %s', (text, moment) => {
+    expect(parseWrittenMoment(text, 'future', now)).toBe(moment);
+  });
 });

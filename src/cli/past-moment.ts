@@ -17,6 +17,23 @@ export function parsePastMoment(text: string, now: number): string | undefined {
   return parseMoment(text, 'past', now) ?? localMoment(text);
 }
 
+/**
+ * Reads a moment as {@link parsePastMoment} does, with durations that lead
+ * into the past or the future, and `tomorrow` for the future.
+ *
+ * @param now - Milliseconds since 1970.
+ * @returns RFC 3339 in UTC, or `undefined` if the text is no moment.
+ */
+export function parseWrittenMoment(
+  text: string,
+  direction: 'past' | 'future',
+  now: number,
+): string | undefined {
+  if (direction === 'past') return parsePastMoment(text, now);
+  if (text === 'tomorrow') return parseMoment('1d', 'future', now);
+  return parseMoment(text, 'future', now) ?? parsePastMoment(text, now);
+}
+
 /** Makes the reader of an option that takes a moment of the past. */
 export function pastMoment(name: string): (text: string) => string {
   return (text) => {

@@ -1,5 +1,5 @@
 import type { ListSecretsInput } from '../core/operations/list-secrets.ts';
-import type { SecretResolved } from '../core/operations/resolve-secret.ts';
+import type { EnvironmentResolved } from '../core/operations/resolve-environment.ts';
 import type { SecretSummary } from '../core/operations/secret-view.ts';
 import type { Session } from '../core/session.ts';
 import type { ValueOutput } from '../domain/secrets/value.ts';
@@ -8,6 +8,7 @@ import type { FieldContent } from '../formats/secret-content.ts';
 import type { ExportedSecret } from '../formats/variables.ts';
 import type { SecretValue } from '../secret-value.ts';
 import { withSuggestion } from './suggest.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Which secrets are asked for. */
 export interface Selection {
@@ -59,18 +60,24 @@ export async function listSecrets(
 export async function readEnvironment(
   session: Session,
   selection: Selection,
-): Promise<readonly SecretResolved[]> {
+): Promise<EnvironmentResolved> {
   const { workspace, environment } = selection;
   try {
-    return (await session.environments.resolve(selection)).secrets;
+    return await session.environments.resolve(selection);
   } catch (error) {
     if (!(error instanceof StrongroomError)) throw error;
-    const path = String(error.details['path']);
+    const { path } = error.details;
+    if (typeof path !== 'string') throw error;
     if (REFERENCE_CODES.has(error.code)) throw sayingExcept(error, path);
     return await withSuggestion(session, { workspace, environment, path }, () =>
       Promise.reject(error),
     );
   }
+}
+
+/** Says what has no value that may be given out, so that nobody wonders why it is missing. */
+export function tellLeftOut({ leftOut }: EnvironmentResolved, terminal: Terminal): void {
+  for (const { path, reason } of leftOut) terminal.note(`left out: ${path} (${reason})`);
 }
 
 /** Errors of one secret that would keep all others back. */

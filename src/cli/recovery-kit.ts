@@ -12,6 +12,8 @@ import type { Terminal } from './terminal.ts';
 export interface HandoverOptions {
   readonly recoveryFile?: string;
   readonly shareDirectory?: string;
+  /** Whose it is, for people, where it may be one of several. */
+  readonly of?: string;
 }
 
 /** Places for what a new vault hands over, taken before the vault is made. */
@@ -19,6 +21,8 @@ export class Handover implements Disposable {
   /** The slots to make, with `recovery` among them only if somebody gets its key. */
   readonly slots: readonly FirstSlot[];
   readonly #terminal: Terminal;
+  /** Such as ` of the slot …`. */
+  readonly #of: string;
   readonly #recovery: ReservedFile | undefined;
   readonly #shares: ReservedShares | undefined;
 
@@ -28,6 +32,7 @@ export class Handover implements Disposable {
    */
   constructor(slots: readonly FirstSlot[], options: HandoverOptions, terminal: Terminal) {
     this.#terminal = terminal;
+    this.#of = options.of === undefined ? '' : ` of ${options.of}`;
     const shamir = slots.find((slot) => slot.kind === 'shamir');
     if (shamir !== undefined && options.shareDirectory === undefined && !canShow(terminal)) {
       throw new StrongroomError('usage', 'there is no terminal to show the shares on', {
@@ -80,7 +85,7 @@ export class Handover implements Disposable {
       [
         '',
         this.#terminal.bold(
-          'Recovery key. It is shown only now, and it opens the vault by itself:',
+          `Recovery key${this.#of}. It is shown only now, and it opens the vault by itself:`,
         ),
         '',
         `  ${text}`,
@@ -101,7 +106,9 @@ export class Handover implements Disposable {
     this.#terminal.show(
       [
         '',
-        this.#terminal.bold('Shares. They are shown only now; give each to somebody else:'),
+        this.#terminal.bold(
+          `Shares${this.#of}. They are shown only now; give each to somebody else:`,
+        ),
         '',
         ...shares.map((share, at) => `  ${at + 1}: ${share.reveal()}`),
         '',

@@ -57,6 +57,32 @@ describe('a hint at another name', () => {
     );
   });
 
+  test('never names the same secret', async () => {
+    const session = vault.as({ principal: 'ada' });
+    const at = { workspace: undefined, environment: 'production', path: 'STRIPE_KEY' };
+    const gone = new StrongroomError('secret_not_found', 'there is no such secret', {
+      hint: 'another reason',
+    });
+    const error = await withSuggestion(session, at, () => Promise.reject(gone)).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(String((error as StrongroomError).hint)).not.toContain('did you mean STRIPE_KEY?');
+  });
+
+  test('is the whole command for a version that was deleted', async () => {
+    const session = vault.as({ principal: 'ada' });
+    const at = { workspace: 'default', environment: 'production', path: 'STRIPE_KEY' };
+    const gone = new StrongroomError('secret_deleted', 'version 2 was deleted', {
+      details: { version: 2 },
+    });
+    const error = await withSuggestion(session, at, () => Promise.reject(gone)).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect((error as StrongroomError).hint).toContain(
+      'strongroom undelete STRIPE_KEY -e production -w default --version 2',
+    );
+  });
+
   test('is not given to who may read and not list', async () => {
     const session = vault.as({ principal: 'ada', can: ['read'] });
     expect(await hintFor(session, 'STRIPE_KYE', 'production')).toBeUndefined();

@@ -1,5 +1,5 @@
 import type { Session } from '../core/session.ts';
-import { StrongroomError, type ErrorDetails } from '../errors.ts';
+import { StrongroomError, type ErrorCode, type ErrorDetails } from '../errors.ts';
 
 const NAMES_MAX = 1000;
 
@@ -19,8 +19,8 @@ export async function withSuggestion<T>(
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof StrongroomError) || error.code !== 'secret_not_found') throw error;
-    const hint = await suggestion(session, at);
+    if (!(error instanceof StrongroomError)) throw error;
+    const hint = undeleteHint(error, at) ?? (await suggestion(session, at, error.code));
     if (hint === undefined) throw error;
     const { code, message, details } = error;
     throw new StrongroomError(code, message, { details, hint, cause: error });
@@ -63,19 +63,37 @@ async function nearestEnvironment(
   }
 }
 
+/** The whole command for a version that was deleted: the error knows only its number. */
+function undeleteHint(
+  { code, details }: StrongroomError,
+  { workspace, environment, path }: Parameters<typeof withSuggestion>[1],
+): string | undefined {
+  const { version, destroyed } = details;
+  if (code !== 'secret_deleted' || typeof version !== 'number' || destroyed === true) {
+    return undefined;
+  }
+  const at = `${path}${environment === undefined ? '' : ` -e ${environment}`}${workspace === undefined ? '' : ` -w ${workspace}`}`;
+  return `restore it with \`strongroom undelete ${at} --version ${version}\`, or get another version`;
+}
+
 async function suggestion(
   session: Session,
   { workspace, environment, path }: Parameters<typeof withSuggestion>[1],
+  code: ErrorCode,
 ): Promise<string | undefined> {
+  if (code !== 'secret_not_found') return undefined;
   try {
     const { secrets } = await session.secrets.list({ workspace, environment, limit: NAMES_MAX });
     const near = nearest(
       path,
-      secrets.map((secret) => secret.path),
+      // What is listed there and not found is no other name: it has another reason.
+      secrets.map((secret) => secret.path).filter((other) => other !== path),
     );
     if (near !== undefined) return `did you mean ${near}?`;
     const elsewhere = await session.secrets.list({ workspace, prefix: path, limit: NAMES_MAX });
-    const other = elsewhere.secrets.find((secret) => secret.path === path);
+    const other = elsewhere.secrets.find(
+      (secret) => secret.path === path && secret.environment !== environment,
+    );
     return other === undefined
       ? undefined
       : `it is in ${other.environment}: use -e ${other.environment}`;

@@ -1,26 +1,15 @@
-import { unlockHeader, type BackupHeader } from '../domain/backup/backup-header.ts';
-import { decodeRow } from '../domain/backup/frames.ts';
-import {
-  readTables,
-  verifySignature,
-  withBackupFile,
-  type BackupFile,
-} from '../domain/backup/read-backup.ts';
+import type { BackupHeader } from '../domain/backup/backup-header.ts';
+import { decodeRow, type BackupRowValues } from '../domain/backup/frames.ts';
+import { readTables, verifySignature, withBackupFile } from '../domain/backup/read-backup.ts';
 import { secretNotFound } from '../domain/secrets/secret-errors.ts';
 import { StrongroomError } from '../errors.ts';
-import { Keyring } from '../keys/keyring.ts';
 import type { SlotKey } from '../seal/slot.ts';
-import { statement, type Parameters, type SqlValue } from '../store/statement.ts';
-import type {
-  EnvironmentRow,
-  KeyRow,
-  SecretRow,
-  VersionRow,
-  WorkspaceRow,
-} from '../store/tables.ts';
-import { openBackup, type OpenedBackup } from './open-backup.ts';
+import { WORKSPACES } from '../store/protected-tables.ts';
+import { statement, type Parameters } from '../store/statement.ts';
+import type { EnvironmentRow, SecretRow, VersionRow, WorkspaceRow } from '../store/tables.ts';
+import { BackupRows, ownBytes, type BackupRowKeys } from './backup-rows.ts';
+import { openOwnBackup } from './open-backup.ts';
 import type { Services } from './operation.ts';
-import { requireOwnBackup } from './prove-backup.ts';
 
 /** Which secrets of a backup are wanted. */
 export interface PartsWanted {
@@ -42,18 +31,25 @@ export interface PartFound {
   readonly versions: readonly VersionRow[];
 }
 
-/** What was found in a backup that is whole. */
-export interface PartsFound {
+/** What was found in a backup that is whole. Its rows' MACs were checked. */
+export interface PartsFound extends BackupRowKeys {
   readonly header: BackupHeader;
-  /** The keys of the backup. */
-  readonly keyring: Keyring;
+  /** The id in the backup of the workspace that has the wanted name, if it is another than today's. */
+  readonly otherWorkspace: string | undefined;
+  /** Why there is nothing to bring back. It tells what the workspace holds. */
+  readonly fault: StrongroomError | undefined;
   readonly secrets: readonly PartFound[];
   /** The last id, if there is more. */
   readonly next: string | undefined;
 }
 
-const SECRETS_MAX = 1000;
+/** The whole file is read for each page, so that a page is large: 100,000 secrets take ten. */
+const SECRETS_MAX = 10_000;
 const BYTES_MAX = 64 * 1024 * 1024;
+
+const presentWorkspace = statement((db, p: Parameters<{ name: string }>) =>
+  db.selectFrom('workspaces').selectAll().where('name', '=', p('name')),
+);
 
 const presentAt = statement(
   (db, p: Parameters<{ workspace: string; environment: string; path: string }>) =>
@@ -75,51 +71,56 @@ const idOf = statement((db, p: Parameters<{ id: string }>) =>
 /**
  * Reads the wanted secrets out of a backup, all of which is checked on the way.
  *
- * @throws {@link StrongroomError} `backup_damaged`, `backup_of_another_vault`, `key_not_found`, the
- * codes of slots, `workspace_not_found`, `environment_not_found`, `secret_not_found`.
+ * @throws {@link StrongroomError} `backup_damaged`, `integrity_error`, `backup_of_another_vault`,
+ * `key_not_found`, the codes of slots, `workspace_not_found`.
  */
 export async function readParts(
   wanted: PartsWanted & { readonly file: string; readonly keys?: readonly SlotKey[] | undefined },
   services: Services,
 ): Promise<PartsFound> {
   const { store } = services;
-  const presentId = await store.read(async (transaction) => {
-    const { workspace, environment, path } = wanted;
-    if (environment === undefined || path === undefined) return undefined;
-    return (await transaction.get(presentAt, { workspace, environment, path }))?.id;
-  });
+  const present = await findPresent(wanted, services);
   return withBackupFile(wanted.file, async (file) => {
-    const opened = await openOwn(file, wanted.keys, services);
+    const opened = await openOwnBackup(file, wanted.keys, services);
     await verifySignature(file);
-    const reader = new PartsReader(wanted, presentId, async (id) =>
+    const root = { id: file.header.rootKeyId, key: opened.rootKey };
+    const rows = new BackupRows(file.header.vault, root, services.now);
+    const reader = new PartsReader(wanted, present, async (id) =>
       store.read(async (transaction) => (await transaction.get(idOf, { id })) === undefined),
     );
-    for await (const { table, columns, rows } of readTables(file, opened.keys)) {
-      if (!reader.wants(table.table)) continue;
-      for (const content of rows) await reader.take(table.table, decodeRow(columns, content));
+    for await (const { table, columns, rows: contents } of readTables(file, opened.keys)) {
+      if (table.table !== 'keys' && !reader.wants(table.table)) continue;
+      for (const content of contents) {
+        const row = decodeRow(columns, content);
+        // Of versions only those that are taken: the others may be large, and are not looked at.
+        if (table.table !== 'versions' || reader.isChosen(row)) rows.take(table, row);
+        await reader.take(table.table, row);
+      }
     }
-    const root = { id: file.header.rootKeyId, key: opened.rootKey };
-    const keyring = new Keyring(file.header.vault, root, services.now);
-    keyring.load(reader.keys);
-    return { header: file.header, keyring, ...reader.found() };
+    return { header: file.header, ...rows.keys, ...reader.found() };
   });
 }
 
-async function openOwn(
-  file: BackupFile,
-  keys: readonly SlotKey[] | undefined,
-  { keyring, directory }: Services,
-): Promise<OpenedBackup> {
-  if (keys === undefined || file.header.vault !== keyring.vaultId) {
-    requireOwnBackup(file, keyring);
-    const { rootKeyId } = file.header;
-    const rootKey = keyring.rootKey(rootKeyId);
-    return { rootKey, keys: unlockHeader(file, keyring.backupKey(rootKeyId)) };
-  }
-  return openBackup(file, { keys, directory });
+interface Present {
+  readonly workspaceId: string | undefined;
+  /** Of the secret that has the wanted path now. */
+  readonly secretId: string | undefined;
 }
 
-type Row = Readonly<Record<string, SqlValue>>;
+async function findPresent(
+  { workspace, environment, path }: PartsWanted,
+  { store, mac }: Services,
+): Promise<Present> {
+  return store.read(async (transaction) => {
+    const row = await transaction.get(presentWorkspace, { name: workspace });
+    if (row !== undefined) mac.check(WORKSPACES, row);
+    const secret =
+      environment === undefined || path === undefined
+        ? undefined
+        : await transaction.get(presentAt, { workspace, environment, path });
+    return { workspaceId: row?.id, secretId: secret?.id };
+  });
+}
 
 interface Chosen {
   readonly row: SecretRow;
@@ -130,52 +131,56 @@ interface Chosen {
 
 /** Picks what is wanted out of the tables, which come one after another. */
 class PartsReader {
-  readonly keys: KeyRow[] = [];
   readonly #wanted: PartsWanted;
-  readonly #presentId: string | undefined;
+  readonly #present: Present;
   readonly #isGone: (id: string) => Promise<boolean>;
   readonly #environments: Map<string, string> = new Map();
   readonly #chosen: Map<string, Chosen> = new Map();
   #workspaceId: string | undefined;
+  #hasPresent = false;
   #next: string | undefined;
   #bytes = 0;
 
-  constructor(
-    wanted: PartsWanted,
-    presentId: string | undefined,
-    isGone: (id: string) => Promise<boolean>,
-  ) {
+  constructor(wanted: PartsWanted, present: Present, isGone: (id: string) => Promise<boolean>) {
     this.#wanted = wanted;
-    this.#presentId = presentId;
+    this.#present = present;
     this.#isGone = isGone;
   }
 
   wants(table: string): boolean {
-    return ['keys', 'workspaces', 'environments', 'secrets', 'versions'].includes(table);
+    return ['workspaces', 'environments', 'secrets', 'versions'].includes(table);
   }
 
-  async take(table: string, row: Row): Promise<void> {
+  /** Whether a version is one of those that are taken. */
+  isChosen(row: BackupRowValues): boolean {
+    const { secret_id: secretId, version } = row as unknown as VersionRow;
+    const chosen = this.#chosen.get(secretId);
+    if (chosen === undefined) return false;
+    const wanted = this.#wanted.version ?? chosen.row.current_version;
+    return chosen.isGone || version === wanted;
+  }
+
+  async take(table: string, row: BackupRowValues): Promise<void> {
     // What a backup holds was authenticated, and its columns are the table's.
-    if (table === 'keys') this.keys.push(row as unknown as KeyRow);
-    else if (table === 'workspaces') this.#workspace(row as unknown as WorkspaceRow);
+    if (table === 'workspaces') this.#workspace(row as unknown as WorkspaceRow);
     else if (table === 'environments') this.#environment(row as unknown as EnvironmentRow);
     else if (table === 'secrets') await this.#secret(row as unknown as SecretRow);
-    else this.#version(row as unknown as VersionRow);
+    else if (table === 'versions') this.#version(row);
   }
 
-  found(): Pick<PartsFound, 'secrets' | 'next'> {
-    const { workspace, environment, path, version } = this.#wanted;
-    if (this.#workspaceId === undefined) {
+  found(): Omit<PartsFound, keyof BackupRowKeys | 'header'> {
+    const { workspace, path, version } = this.#wanted;
+    const id = this.#workspaceId;
+    if (id === undefined) {
       throw absent('workspace_not_found', `the backup has no workspace ${workspace}`);
     }
-    if (environment !== undefined && this.#environments.size === 0) {
-      throw absent('environment_not_found', `the backup has no environment ${environment}`);
-    }
-    if (path !== undefined && this.#chosen.size === 0) throw secretNotFound(path, environment);
+    const otherWorkspace = id === this.#present.workspaceId ? undefined : id;
+    const fault = this.#fault();
+    if (fault !== undefined) return { otherWorkspace, fault, secrets: [], next: undefined };
     let next = this.#next;
     const secrets: PartFound[] = [];
     // The secret that has the path now, rather than the one that had it then.
-    const renamed = this.#chosen.get(this.#presentId ?? '');
+    const renamed = this.#chosen.get(this.#present.secretId ?? '');
     const chosen = renamed === undefined ? this.#chosen.values() : [renamed];
     for (const { row, environment: name, versions } of chosen) {
       // What did not fit any more is left for the next time.
@@ -185,11 +190,23 @@ class PartsReader {
       }
       secrets.push({ row, environment: name, version: version ?? row.current_version, versions });
     }
-    return { secrets, next };
+    return { otherWorkspace, fault, secrets, next };
   }
 
+  #fault(): StrongroomError | undefined {
+    const { environment, path } = this.#wanted;
+    if (environment !== undefined && this.#environments.size === 0) {
+      return absent('environment_not_found', `the backup has no environment ${environment}`);
+    }
+    if (path === undefined || this.#chosen.size > 0) return undefined;
+    return secretNotFound(path, environment);
+  }
+
+  /** A name means nothing where today's workspace is in the backup, whatever it was called then. */
   #workspace({ id, name }: WorkspaceRow): void {
-    if (name === this.#wanted.workspace) this.#workspaceId = id;
+    const isSame = id === this.#present.workspaceId;
+    if (isSame) this.#hasPresent = true;
+    if (isSame || (name === this.#wanted.workspace && !this.#hasPresent)) this.#workspaceId = id;
   }
 
   #environment({ id, name, workspace_id: workspaceId }: EnvironmentRow): void {
@@ -197,7 +214,7 @@ class PartsReader {
     if (workspaceId !== this.#workspaceId) return;
     // A secret that was moved since is looked for in all of them.
     const isWanted = environment === undefined || environment === name;
-    if (isWanted || this.#presentId !== undefined) this.#environments.set(id, name);
+    if (isWanted || this.#present.secretId !== undefined) this.#environments.set(id, name);
   }
 
   async #secret(row: SecretRow): Promise<void> {
@@ -208,32 +225,33 @@ class PartsReader {
       return;
     }
     const isGone = await this.#isGone(row.id);
-    this.#chosen.set(row.id, { row, environment: name, isGone, versions: [] });
+    const kept = ownBytes(row as unknown as BackupRowValues) as unknown as SecretRow;
+    this.#chosen.set(row.id, { row: kept, environment: name, isGone, versions: [] });
   }
 
   #isWanted(row: SecretRow, environment: string): boolean {
     const { path, environment: wanted, after } = this.#wanted;
     const isBehind = after === undefined || row.id > after;
     if (path === undefined) return isBehind && row.deleted_at === null;
-    if (row.id === this.#presentId) return true;
+    if (row.id === this.#present.secretId) return true;
     return row.path === path && environment === wanted && row.deleted_at === null;
   }
 
-  #version(row: VersionRow): void {
+  #version(values: BackupRowValues): void {
+    const row = values as unknown as VersionRow;
     const chosen = this.#chosen.get(row.secret_id);
-    if (chosen === undefined) return;
-    const version = this.#wanted.version ?? chosen.row.current_version;
-    if (!chosen.isGone && row.version !== version) return;
+    if (chosen === undefined || !this.isChosen(values)) return;
     // A secret is taken whole or not at all.
     const isFirst = chosen.versions.length === 0;
     if (this.#bytes > BYTES_MAX && isFirst && this.#wanted.path === undefined) return;
     this.#bytes += row.envelope.length;
-    // The bytes are parts of what was read, which is larger.
-    const copy = { envelope: row.envelope.slice(), checksum: row.checksum.slice() };
-    chosen.versions.push({ ...row, ...copy });
+    chosen.versions.push(ownBytes(values) as unknown as VersionRow);
   }
 }
 
-function absent(code: 'workspace_not_found' | 'environment_not_found', message: string): Error {
+function absent(
+  code: 'workspace_not_found' | 'environment_not_found',
+  message: string,
+): StrongroomError {
   return new StrongroomError(code, message, { hint: 'see what it holds with `backup list`' });
 }

@@ -1,4 +1,6 @@
+import { FIRST_WORKSPACE } from '../domain/workspaces/names.ts';
 import { StrongroomError } from '../errors.ts';
+import { shellWord } from '../lib/shell-word.ts';
 import type { Requirement } from './operation.ts';
 
 /** Nobody of that name or id may act. */
@@ -8,10 +10,32 @@ export function principalUnknown(): StrongroomError {
   });
 }
 
-/** Somebody lacks a right. */
-export function denied({ capability, resource }: Requirement, request: string): StrongroomError {
-  return new StrongroomError('denied', `you may not ${capability} ${resource.join('/')}`, {
-    details: { capability, resource: resource.join('/'), request },
-    hint: 'ask an owner of the vault, and give them the request id',
+/**
+ * Somebody lacks a right.
+ *
+ * @param owner - Such as `user:ada`, if it is an owner: only a denial can stand in the way, which
+ * they can revoke.
+ */
+export function denied(
+  { capability, resource }: Requirement,
+  request: string,
+  owner?: string,
+): StrongroomError {
+  const named = resource.join('/');
+  return new StrongroomError('denied', `you may not ${capability} ${named}`, {
+    details: { capability, resource: named, request },
+    hint: owner === undefined ? askOwner(request) : wayOut(owner, capability, resource),
   });
+}
+
+/** What whoever is refused something can do. */
+export function askOwner(request: string): string {
+  return `ask an owner of the vault, and give them the request id ${request}`;
+}
+
+function wayOut(owner: string, capability: string, resource: readonly string[]): string {
+  const [first = ''] = resource;
+  const place = first === 'sys' || first === FIRST_WORKSPACE ? [] : ['-w', first];
+  const words = [owner, capability, resource.join('/'), ...place].map(shellWord).join(' ');
+  return `\`strongroom access explain ${words}\` names the rule that denies it, and \`strongroom access revoke\` takes it away`;
 }

@@ -20,7 +20,7 @@ export interface WorkReport {
 }
 
 /** The kinds of work that come due. */
-export type TaskName = 'rotations' | 'trash' | 'keys' | 'backups';
+export type TaskName = 'rotations' | 'trash' | 'keys' | 'backups' | 'checksums';
 
 /** Says which things that failed before may be tried again, and keeps count. */
 export interface Attempts {
@@ -38,6 +38,7 @@ const TASKS: Readonly<Record<TaskName, (session: Session, attempt: Try) => Promi
   trash: purgeTrash,
   keys: continueKeys,
   backups: backUp,
+  checksums: verifyAll,
 };
 
 const PAGE = 1000;
@@ -46,12 +47,19 @@ const AT_ONCE = 64;
 /**
  * Does all work that is due, once: secrets whose policy wants a rotation and
  * that have a generator, trash whose retention is over, workspace keys that are
- * due, key jobs that are under way, and a backup if one is due. What fails stops nothing else.
+ * due, key jobs that are under way, a backup if one is due, and the check of all versions
+ * if it is. What fails stops nothing else.
  *
  * @param session - The system's.
  */
 export async function doDueWork(session: Session, attempts: Attempts): Promise<WorkReport> {
-  const done: Record<TaskName, number> = { rotations: 0, trash: 0, keys: 0, backups: 0 };
+  const done: Record<TaskName, number> = {
+    rotations: 0,
+    trash: 0,
+    keys: 0,
+    backups: 0,
+    checksums: 0,
+  };
   const failures: WorkFailure[] = [];
   for (const [name, run] of Object.entries(TASKS)) {
     const task = name as TaskName;
@@ -137,4 +145,24 @@ async function backUp(session: Session, attempt: Try): Promise<void> {
     const { created } = await session.backups.runScheduled();
     return created === undefined ? 0 : 1;
   });
+}
+
+/** Goes on with the check that is under way, or begins one if it is due. Damage is a failure. */
+async function verifyAll(session: Session, attempt: Try): Promise<void> {
+  await attempt('vault', async () => {
+    for (;;) {
+      const { startedAt, failed, finished } = await session.secrets.verifyChecksums({ due: true });
+      if (!finished) continue;
+      if (failed > 0) throw damageFound(failed);
+      return startedAt === null ? 0 : 1;
+    }
+  });
+}
+
+function damageFound(count: number): StrongroomError {
+  return new StrongroomError(
+    'integrity_error',
+    `${count} ${count === 1 ? 'version or secret is' : 'versions or secrets are'} damaged`,
+    { details: { count }, hint: 'see `strongroom verify --all`' },
+  );
 }

@@ -1,4 +1,4 @@
-import type { ValueOutput } from '../domain/secrets/value.ts';
+import { wipeOutput, type ValueOutput } from '../domain/secrets/value.ts';
 import { StrongroomError } from '../errors.ts';
 import { toVariables, type ExportedSecret, type VariableOptions } from '../formats/variables.ts';
 import { SecretValue } from '../secret-value.ts';
@@ -85,7 +85,7 @@ export class VaultEnvironment {
   async get(path: string, { field }: GetOptions = {}): Promise<SecretValue> {
     const secret = await this.#session.secrets.resolve({ ...this.#place, path, field });
     if (secret.kind !== 'fields') return secret.value;
-    wipeAll(secret);
+    wipeOutput(secret);
     throw new StrongroomError('invalid_input', `${path} has fields`, {
       details: { path, fields: Object.keys(secret.fields) },
       hint: `name one: get('${path}', { field: '${Object.keys(secret.fields)[0] ?? ''}' })`,
@@ -137,7 +137,7 @@ export class VaultEnvironment {
       const texts = Object.fromEntries(fields.map(([name, value]) => [name, value.reveal()]));
       return SecretValue.text(wholeAddress(texts) ?? databaseAddress(at, texts));
     } finally {
-      wipeAll(secret);
+      wipeOutput(secret);
     }
   }
 
@@ -197,7 +197,7 @@ export class VaultEnvironment {
         kept,
       };
     } finally {
-      secrets.forEach(wipeAll);
+      secrets.forEach(wipeOutput);
     }
   }
 
@@ -271,11 +271,6 @@ function toExported(secret: ValueOutput & { readonly path: string }): ExportedSe
 
 function contentOf(value: SecretValue): string | Uint8Array {
   return value.kind === 'text' ? value.reveal() : value.revealBytes();
-}
-
-function wipeAll(secret: ValueOutput): void {
-  if (secret.kind !== 'fields') secret.value.wipe();
-  else for (const value of Object.values(secret.fields)) value.wipe();
 }
 
 function holdsBytes(path: string): StrongroomError {

@@ -81,6 +81,17 @@ describe('making a vault', () => {
     }
   });
 
+  it('begins with one recovery key and one set of shares at most, as it hands over one of each', async () => {
+    const shamir = { kind: 'shamir', threshold: 2, shares: 3 } as const;
+    for (const slots of [
+      [{ kind: 'recovery' } as const, { kind: 'recovery' } as const],
+      [shamir, shamir],
+    ]) {
+      await expect(init({ slots })).rejects.toMatchObject({ code: 'invalid_input' });
+    }
+    expect(filesIn(root)).toEqual([]);
+  });
+
   it('refuses where a vault is, and leaves that one and its key as they are', async () => {
     await init();
     const before = filesIn(root);

@@ -221,6 +221,13 @@ async function createSlots(
   if (slots.length === 0) {
     throw new StrongroomError('invalid_input', 'a vault needs at least one slot');
   }
+  for (const kind of ['recovery', 'shamir'] as const) {
+    if (slots.filter((slot) => slot.kind === kind).length > 1) {
+      throw new StrongroomError('invalid_input', `a vault begins with one ${kind} slot at most`, {
+        hint: 'add further ones with `strongroom keys slots add`, which hands over one at a time',
+      });
+    }
+  }
   const rows: Unprotected<SlotRow>[] = [];
   for (const slot of slots) {
     const spec: NewSlot =

@@ -6,14 +6,18 @@ import {
   type BackupHeader,
   type BackupKeys,
 } from '../domain/backup/backup-header.ts';
+import type { RowLook } from '../domain/backup/fill-store.ts';
+import { decodeRow } from '../domain/backup/frames.ts';
 import { readTables, verifySignature, type BackupFile } from '../domain/backup/read-backup.ts';
 import type { TableDigest } from '../domain/backup/snapshot.ts';
 import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
+import type { Keyring } from '../keys/keyring.ts';
 import { backupKeyOf, rootKeyId } from '../keys/root-key.ts';
 import { keyFileCandidates } from '../seal/locations.ts';
 import { openSlots } from '../seal/open-slot.ts';
 import type { SlotKey } from '../seal/slot.ts';
 import type { SlotRow } from '../store/tables.ts';
+import type { Services } from './operation.ts';
 
 /** A backup whose keys are at hand. */
 export interface OpenedBackup {
@@ -50,20 +54,61 @@ export async function openBackup(file: BackupFile, opener: BackupOpener): Promis
 }
 
 /**
+ * Opens a backup of a vault that is open: with its own keys, or with what opened it before its root
+ * key changed.
+ *
+ * @throws {@link StrongroomError} `backup_of_another_vault`, `backup_damaged`, the codes of slots;
+ * `key_not_found` if it was made under an earlier root key and nothing was brought.
+ */
+export async function openOwnBackup(
+  file: BackupFile,
+  keys: readonly SlotKey[] | undefined,
+  { keyring, directory }: Pick<Services, 'keyring' | 'directory'>,
+): Promise<OpenedBackup> {
+  const { vault, rootKeyId: root } = file.header;
+  if (vault === keyring.vaultId && keys !== undefined) return openBackup(file, { keys, directory });
+  requireOwnBackup(file, keyring);
+  return { rootKey: keyring.rootKey(root), keys: unlockHeader(file, keyring.backupKey(root)) };
+}
+
+/**
+ * Refuses a backup that the vault has no key for.
+ *
+ * @throws {@link StrongroomError} `backup_of_another_vault`; `key_not_found` if it was made under an earlier root key.
+ */
+function requireOwnBackup({ header }: BackupFile, keyring: Keyring): void {
+  if (header.vault === keyring.vaultId) {
+    if (header.rootKeyId === keyring.rootKeyId) return;
+    throw new StrongroomError('key_not_found', 'the backup was made under an earlier root key', {
+      details: { root: header.rootKeyId },
+      hint: 'name what opened the vault then: --backup-key-file or --backup-recovery-file',
+    });
+  }
+  throw new StrongroomError('backup_of_another_vault', 'the backup is of another vault', {
+    details: { vault: header.vault },
+    hint: 'open that vault, or restore the backup as a whole with `strongroom backup restore FILE --to DIR`',
+  });
+}
+
+/**
  * Reads all of a backup: its signature, every chunk, every row. Nothing is written.
  *
+ * @param look - Sees each row.
  * @returns SHA-256 of the file, and what its tables hold.
- * @throws {@link StrongroomError} `backup_damaged`.
+ * @throws {@link StrongroomError} `backup_damaged`, and what `look` throws.
  */
 export async function checkWholeBackup(
   file: BackupFile,
   keys: BackupKeys,
+  look?: RowLook,
 ): Promise<{ readonly digest: Uint8Array; readonly tables: readonly TableDigest[] }> {
   const digest = await verifySignature(file);
   const parts = readTables(file, keys);
   for (;;) {
     const { value, done } = await parts.next();
     if (done === true) return { digest, tables: value };
+    if (look === undefined) continue;
+    for (const content of value.rows) look(value.table, decodeRow(value.columns, content));
   }
 }
 

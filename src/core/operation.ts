@@ -89,8 +89,12 @@ export interface Operation<I, O, P = unknown> {
   readonly requires: (input: I) => readonly Requirement[];
   /** What the audit entry names, also when the operation is denied or fails. */
   readonly subject: (input: I) => EntrySubject;
+  /** Its answer has what is given once and kept nowhere: an idempotency key is refused. */
+  readonly givesOnce?: true;
   /** Slow or outside work: key derivation, files, long reads. */
   readonly prepare?: (input: I, services: Services) => Promise<P>;
+  /** Takes back what `prepare` left outside the vault, once it is certain that nothing was changed. */
+  readonly undo?: (prepared: P) => void;
   /** The work itself, inside the cohort's transaction; awaits nothing but the store. */
   readonly apply: (input: I, call: Call, prepared: P) => Promise<O>;
 }

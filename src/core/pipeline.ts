@@ -13,7 +13,7 @@ import type { RowMac } from '../store/row-mac.ts';
 import { isStoreError, storageFailure } from '../store/sqlite-errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
-import type { CallOptions } from './context.ts';
+import type { CallOptions, SecurityContext } from './context.ts';
 import { denied, principalUnknown } from './denials.ts';
 import { runOnce } from './idempotency.ts';
 import type { Caller, Cohort, Item, Progress } from './item.ts';
@@ -86,6 +86,10 @@ export class Pipeline {
     const item = await this.#prepare(operation, caller, input, options);
     try {
       return (await this.#committer.submit(item)) as O;
+    } catch (error) {
+      const isCertain = !(error instanceof StrongroomError && error.code === 'outcome_unknown');
+      if (item.prepared !== undefined && isCertain) operation.undo?.(item.prepared as P);
+      throw error;
     } finally {
       for (const copy of item.copies) copy.wipe();
       dispose(item.prepared);
@@ -136,7 +140,7 @@ export class Pipeline {
     }
     const { input, copies } = held;
     try {
-      requireIdempotencyKey(idempotencyKey);
+      requireIdempotencyKey(idempotencyKey, operation);
       if (operation.prepare === undefined) {
         return { ...item, input, copies, fault: undefined };
       }
@@ -166,7 +170,7 @@ export class Pipeline {
       if (view === undefined) throw principalUnknown();
       for (const requirement of operation.requires(input)) {
         const { allowed } = rights.decide(view, { ...caller.context, now }, requirement);
-        if (!allowed) throw denied(requirement, request);
+        if (!allowed) throw denied(requirement, request, ownerOf(rights, view, caller.context));
       }
     });
   }
@@ -268,7 +272,9 @@ export class Pipeline {
     const calling = { ...caller.context, now: progress.now };
     for (const requirement of operation.requires(item.input)) {
       progress.decision = this.#rights.decide(view, calling, requirement);
-      if (!progress.decision.allowed) throw denied(requirement, item.request);
+      if (!progress.decision.allowed) {
+        throw denied(requirement, item.request, ownerOf(this.#rights, view, calling));
+      }
     }
     if (item.fault !== undefined) throw item.fault;
     if (cohort.lostTo !== undefined) throw cohort.lostTo;
@@ -364,4 +370,13 @@ function endsTransaction(error: unknown): boolean {
 function dispose(prepared: unknown): void {
   if (typeof prepared !== 'object' || prepared === null || !(Symbol.dispose in prepared)) return;
   (prepared as Disposable)[Symbol.dispose]();
+}
+
+/** How an owner is called whom nothing but a denial keeps from anything; `undefined` for others. */
+function ownerOf(
+  { policy }: Rights,
+  { principal: { id, kind, name } }: PrincipalView,
+  { can }: Pick<SecurityContext, 'can'>,
+): string | undefined {
+  return can === undefined && policy.isOwner(id) ? `${kind}:${name}` : undefined;
 }

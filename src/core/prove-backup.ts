@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 
 import { withScratch } from '../domain/backup/backup-file.ts';
-import { unlockHeader } from '../domain/backup/backup-header.ts';
+import type { RowLook } from '../domain/backup/fill-store.ts';
 import { formatReceipt, type Receipt } from '../domain/backup/receipt.ts';
 import { verifySignature, withBackupFile, type BackupFile } from '../domain/backup/read-backup.ts';
 import type { BackupSigner } from '../domain/backup/signing-key.ts';
@@ -14,7 +14,9 @@ import type { Clock } from '../lib/ids.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { SECRETS, VERSIONS } from '../store/protected-tables.ts';
 import { statement, type Parameters } from '../store/statement.ts';
-import type { OpenedBackup } from './open-backup.ts';
+import type { SlotKey } from '../seal/slot.ts';
+import { BackupRows } from './backup-rows.ts';
+import { openOwnBackup, type OpenedBackup } from './open-backup.ts';
 import { openTrustedLog } from './unseal-rows.ts';
 import { fillScratch, type FilledStore } from './restore-vault.ts';
 
@@ -53,6 +55,10 @@ const versionOf = statement((db, p: Parameters<{ secretId: string; version: numb
 /** What a proof is made with. */
 export interface ProveOptions {
   readonly keyring: Keyring;
+  /** The vault's directory. */
+  readonly directory: string;
+  /** What opened the vault when the backup was made, if its root key was changed since. */
+  readonly keys?: readonly SlotKey[] | undefined;
   readonly signer: BackupSigner;
   readonly now: Clock;
 }
@@ -64,8 +70,8 @@ export interface ProvenBackup extends Receipt {
 }
 
 /**
- * Restores a backup into a scratch vault beside it, verifies that vault's
- * record, decrypts secrets of every workspace, and signs what it found. The
+ * Restores a backup into a scratch vault beside it, checks the MACs of all rows,
+ * verifies that vault's record, decrypts secrets of every workspace, and signs what it found. The
  * scratch vault is gone afterwards.
  *
  * @param path - A backup of the vault whose keys are given.
@@ -75,34 +81,14 @@ export interface ProvenBackup extends Receipt {
 export async function proveBackup(path: string, options: ProveOptions): Promise<ProvenBackup> {
   const { keyring, signer, now } = options;
   return withBackupFile(path, async (file) => {
-    requireOwnBackup(file, keyring);
+    const opened = await openOwnBackup(file, options.keys, options);
     const digest = await verifySignature(file, [signer.key]);
-    const keys = unlockHeader(file, keyring.backupKey(file.header.rootKeyId));
     const decrypted = await withScratch(dirname(path), keyring.vaultId, (scratch) =>
-      trial(scratch, file, { keys, rootKey: keyring.rootKey(file.header.rootKeyId) }, now),
+      trial(scratch, file, opened, now),
     );
     const { header, sizeBytes } = file;
     const receipt: Receipt = { header, sizeBytes, digest, decrypted, provenAt: now() };
     return { ...receipt, receipt: signer.signNote(formatReceipt(receipt)) };
-  });
-}
-
-/**
- * Refuses a backup that the vault has no key for.
- *
- * @throws {@link StrongroomError} `backup_of_another_vault`; `key_not_found` if it was made under an earlier root key.
- */
-export function requireOwnBackup({ header }: BackupFile, keyring: Keyring): void {
-  if (header.vault === keyring.vaultId) {
-    if (header.rootKeyId === keyring.rootKeyId) return;
-    throw new StrongroomError('key_not_found', 'the backup was made under an earlier root key', {
-      details: { root: header.rootKeyId },
-      hint: 'name what opened the vault then: --backup-key-file or --backup-recovery-file',
-    });
-  }
-  throw new StrongroomError('backup_of_another_vault', 'the backup is of another vault', {
-    details: { vault: header.vault },
-    hint: 'open that vault, or restore the backup as a whole with `strongroom backup restore FILE --to DIR`',
   });
 }
 
@@ -112,7 +98,10 @@ async function trial(
   opened: OpenedBackup,
   now: Clock,
 ): Promise<number> {
-  const filled = await fillScratch(scratch, file, opened, now);
+  const root = { id: file.header.rootKeyId, key: opened.rootKey };
+  const rows = new BackupRows(file.header.vault, root, now);
+  const look: RowLook = (table, row) => rows.take(table, row);
+  const filled = await fillScratch(scratch, file, opened, { now, look });
   try {
     const { log } = await openTrustedLog(filled.store, filled);
     await verifyLog(filled.store, log, filled.mac);

@@ -185,13 +185,33 @@ describe('restoring a whole vault', () => {
     expect(await codeOf(openVault(place.path, options))).toBe('rollback_detected');
   });
 
+  it('is refused where this machine knows the vault, unless it takes its place', async () => {
+    const { to, configDirectory } = emptyMachine();
+    const { checkpoint } = vaultConfigFiles(place.made.id, configDirectory);
+    const known = readFileSync(vaultConfigFiles(place.made.id, place.configDirectory).checkpoint);
+    mkdirSync(join(checkpoint, '..'), { recursive: true });
+    writeFileSync(checkpoint, known);
+    const options = { file, ...keys(), by: OWNER, configDirectory };
+    await expect(restoreVault(to, options)).rejects.toMatchObject({
+      code: 'vault_has_checkpoint',
+      hint: expect.stringContaining('backup verify') as string,
+    });
+    expect(existsSync(to)).toBe(false);
+    expect(readFileSync(checkpoint)).toEqual(known);
+    const live = await openVault(place.path, { ...keys(), configDirectory, holder: 'a test' });
+    await live.close();
+    await restoreVault(to, { ...options, replace: true });
+    const vault = await openVault(to, { ...keys(), configDirectory, holder: 'a test' });
+    await vault.close();
+  });
+
   it('opens when it was stopped before the new checkpoint was kept outside', async () => {
     const { to, configDirectory } = emptyMachine();
     const { checkpoint } = vaultConfigFiles(place.made.id, configDirectory);
     const known = readFileSync(vaultConfigFiles(place.made.id, place.configDirectory).checkpoint);
     mkdirSync(join(checkpoint, '..'), { recursive: true });
     writeFileSync(checkpoint, known);
-    await restoreVault(to, { file, ...keys(), by: OWNER, configDirectory });
+    await restoreVault(to, { file, ...keys(), by: OWNER, configDirectory, replace: true });
     writeFileSync(checkpoint, known);
     const vault = await openVault(to, { ...keys(), configDirectory, holder: 'a test' });
     await vault.close();

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 
 import { selfTest } from '../crypto/self-test.ts';
 import { factsOf, type BackupFacts } from '../domain/backup/verify-file.ts';
-import { fillStore } from '../domain/backup/fill-store.ts';
+import { fillStore, type RowLook } from '../domain/backup/fill-store.ts';
 import { findSigner } from '../domain/backup/signing-key.ts';
 import { withBackupFile, type BackupFile } from '../domain/backup/read-backup.ts';
 import type { Work } from '../domain/work.ts';
@@ -21,6 +21,7 @@ import { updateRow } from '../store/rows.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { query } from '../store/statement.ts';
 import type { Store } from '../store/store.ts';
+import { readVaultRow } from '../store/vault-row.ts';
 import type { PrincipalRow } from '../store/tables.ts';
 import { LOCK_FILES, lockedDirectory, putInPlace, removeQuietly } from './init-vault.ts';
 import { checkWholeBackup, openBackup, type OpenedBackup } from './open-backup.ts';
@@ -40,6 +41,11 @@ export interface RestoreVaultOptions {
   readonly now?: Clock | undefined;
   /** The directory of key files and checkpoints. Default: the user's configuration directory. */
   readonly configDirectory?: string | undefined;
+  /**
+   * Whether the restored vault takes the place of the one that this machine knows: from then on
+   * that one is refused here, as an older copy. Default no.
+   */
+  readonly replace?: boolean | undefined;
 }
 
 /** A vault that was restored. */
@@ -63,8 +69,8 @@ const LEFTOVER = /^(lock\.(db(-journal|-wal|-shm)?|json(\.new)?)|\.(init|restore
  * its place and put there in one step.
  *
  * @throws {@link StrongroomError} `backup_damaged`, `schema_too_new`, `file_not_found`, the codes of
- * slots, `vault_exists`, `file_exists` if the directory is not empty, `vault_in_use`, `read_only`,
- * `storage_full`.
+ * slots, `vault_exists`, `file_exists` if the directory is not empty, `vault_has_checkpoint` if this
+ * machine knows the vault and it is not to be replaced, `vault_in_use`, `read_only`, `storage_full`.
  */
 export async function restoreVault(
   directory: string,
@@ -73,6 +79,7 @@ export async function restoreVault(
   requireEmpty(directory);
   return withBackupFile(options.file, async (file) => {
     const opened = await openBackup(file, { ...options, directory });
+    if (options.replace !== true) requireUnknown(file.header.vault, options.configDirectory);
     const { digest } = await checkWholeBackup(file, opened.keys);
     const facts = factsOf(file.header, file.sizeBytes, digest);
     selfTest();
@@ -130,7 +137,7 @@ async function build(
   options: RestoreVaultOptions & { readonly files: VaultConfigFiles },
 ): Promise<Built> {
   const { now = Date.now, by, files } = options;
-  const { store, keyring, mac } = await fillScratch(building, file, opened, now);
+  const { store, keyring, mac } = await fillScratch(building, file, opened, { now });
   try {
     const { row: old } = await openTrustedLog(store, { keyring, mac });
     let generation = 0;
@@ -176,12 +183,12 @@ export async function fillScratch(
   directory: string,
   file: BackupFile,
   { rootKey, keys }: OpenedBackup,
-  now: Clock,
+  { now, look }: { readonly now: Clock; readonly look?: RowLook },
 ): Promise<FilledStore> {
   const store = openSqlite(directory, { create: true });
   try {
     await migrate(store, { now });
-    await fillStore(store, file, keys);
+    await fillStore(store, file, keys, look);
     const root = { rootKey, rootKeyId: file.header.rootKeyId };
     return { store, ...(await unsealWith(store, root, now)) };
   } catch (error) {
@@ -191,12 +198,7 @@ export async function fillScratch(
 }
 
 async function nextGeneration({ transaction, mac }: Work): Promise<number> {
-  const [vault] = await transaction.all(
-    query((db) => db.selectFrom('vault').selectAll()),
-    {},
-  );
-  if (vault === undefined) throw new StrongroomError('integrity_error', 'the vault has no row');
-  mac.check(VAULT, vault);
+  const vault = await readVaultRow(transaction, mac);
   const set = { restore_generation: vault.restore_generation + 1 };
   await updateRow(transaction, mac, VAULT, { from: vault, set });
   return set.restore_generation;
@@ -229,6 +231,20 @@ function keepOutside(files: VaultConfigFiles, built: Built): StrongroomError | u
   } catch (cause) {
     return asStrongroomError(translateFileError(cause));
   }
+}
+
+/** The new checkpoint would be kept where the old one is, and the vault of that one refused. */
+function requireUnknown(vault: string, configDirectory: string | undefined): void {
+  const { checkpoint } = vaultConfigFiles(vault, configDirectory);
+  if (readOutsideCheckpoint(checkpoint) === undefined) return;
+  throw new StrongroomError(
+    'vault_has_checkpoint',
+    'this machine knows that vault: a restored one would take its place, and it would be refused here',
+    {
+      details: { path: checkpoint },
+      hint: 'try a restore with `strongroom backup verify FILE --prove`, or have both with another STRONGROOM_CONFIG_HOME for the restored one; if the old vault is gone, go on with --replace',
+    },
+  );
 }
 
 function requireEmpty(directory: string): void {

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { SecretType } from '../formats/secret-type.ts';
-import type { ValueInput } from '../domain/secrets/value.ts';
+import { wipeOutput, type ValueInput } from '../domain/secrets/value.ts';
 import type { SecretRead } from './operations/read-secret.ts';
 import type { SecretRotated } from './operations/rotate-secret.ts';
 import type { SecretAddress } from './operations/secret-address.ts';
@@ -102,8 +102,7 @@ export async function rotateWith(
     const newValue = await change(current);
     return await session.secrets.rotate({ ...address, newValue, cas: current.version });
   } finally {
-    current.value?.wipe();
-    for (const field of Object.values(current.fields ?? {})) field.wipe();
+    wipeOutput(current);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   makeTemporaryVault,
   openParts,
   OWNER,
+  tamper,
   type OpenParts,
   type TemporaryVault,
 } from '../testing/temporary-vault.ts';
@@ -145,6 +146,29 @@ describe('a round of the scheduler', () => {
     await expect(session.audit.verify()).resolves.toBeDefined();
   });
 
+  it('checks all versions once a week, goes on with a check that was interrupted, and tells damage', async () => {
+    const secrets = Array.from({ length: 600 }, (_, n) => ({ path: `s/${n}`, value: 'v' }));
+    await session.secrets.import({ environment, secrets });
+    await session.secrets.verifyChecksums();
+    expect(await scheduler.run()).toMatchObject({ done: { checksums: 1 }, failures: [] });
+    expect(await session.jobs.list()).toMatchObject([
+      { kind: 'verify-checksums', state: 'finished', done: 600, failed: 0 },
+    ]);
+    clock += 6 * DAY;
+    expect((await scheduler.run()).done.checksums).toBe(0);
+    clock += DAY;
+    tamper(place, (db) => db.exec('UPDATE versions SET checksum = zeroblob(32) WHERE version = 1'));
+    expect(await scheduler.run()).toMatchObject({
+      done: { checksums: 0 },
+      failures: [{ task: 'checksums', what: 'vault', code: 'integrity_error' }],
+    });
+    clock += DAY;
+    expect((await scheduler.run()).failures).toEqual([]);
+    await session.settings.write({ name: 'verify_every_days', value: 0 });
+    clock += 100 * DAY;
+    expect((await scheduler.run()).failures).toEqual([]);
+  });
+
   it('is never under way twice', async () => {
     for (let index = 0; index < 10; index += 1) await make(`KEY_${index}`);
     clock += DAY;
@@ -165,6 +189,54 @@ describe('a round of the scheduler', () => {
     parts = await openParts(place, { now });
     session = parts.as(OWNER);
     await expect(session.audit.verify()).resolves.toBeDefined();
+  });
+});
+
+describe("the caller's own functions", () => {
+  it('may throw, at once or later, and end neither the process nor the schedule', async () => {
+    await make('A');
+    clock += DAY;
+    const unhandled: unknown[] = [];
+    const warned: string[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    const hear = (warning: Error): void => void warned.push(String(warning));
+    process.on('unhandledRejection', note);
+    process.on('warning', hear);
+    const failures: unknown[] = [];
+    const reports: WorkReport[] = [];
+    const own = new Scheduler(parts.vault, now, {
+      everyMs: 1000,
+      onReport: (report) => {
+        reports.push(report);
+        clock += DAY;
+        const error = new Error('MARKER of the caller');
+        if (reports.length === 1) throw error;
+        return Promise.reject(error) as unknown as undefined;
+      },
+      onFailure: (error) => {
+        failures.push(error);
+        throw new Error('MARKER of the caller');
+      },
+    });
+    try {
+      own.start();
+      for (let round = 0; reports.length < 2 && round < 500; round += 1) await wait(10);
+      expect(reports).toHaveLength(2);
+      expect(failures).toEqual([]);
+      await parts.vault.close();
+      for (let round = 0; failures.length === 0 && round < 500; round += 1) await wait(10);
+      expect(failures).toMatchObject([{ code: 'vault_closed' }]);
+      await wait(50);
+      expect(unhandled).toEqual([]);
+      expect(warned).toHaveLength(3);
+      expect(warned.join()).not.toContain('MARKER');
+    } finally {
+      await own.stop();
+      process.off('unhandledRejection', note);
+      process.off('warning', hear);
+    }
+    parts = await openParts(place, { now });
+    session = parts.as(OWNER);
   });
 });
 

@@ -9,9 +9,9 @@ import type { UnsealedVault } from './vault.ts';
 export interface ScheduleOptions {
   /** How long from the end of a round to the next, in milliseconds, at least 1,000. Default 5 minutes. */
   readonly everyMs?: number | undefined;
-  /** Called after each round in which something was done or failed. */
+  /** Called after each round in which something was done or failed. What it throws ends nothing. */
   readonly onReport?: ((report: WorkReport) => void) | undefined;
-  /** Called if a round could not be begun or ended, such as on a full disk. */
+  /** Called if a round could not be begun or ended, such as on a full disk. What it throws ends nothing. */
   readonly onFailure?: ((error: StrongroomError) => void) | undefined;
 }
 
@@ -67,16 +67,25 @@ export class Scheduler {
   }
 
   async #next(): Promise<void> {
+    const { onReport, onFailure } = this.#options;
     try {
       const report = await this.run();
       const isNews = Object.values(report.done).some((count) => count > 0);
-      if (isNews || report.failures.length > 0) this.#options.onReport?.(report);
+      if (isNews || report.failures.length > 0) tell(() => onReport?.(report));
     } catch (error) {
-      this.#options.onFailure?.(asStrongroomError(error));
+      tell(() => onFailure?.(asStrongroomError(error)));
     } finally {
       this.#plan(this.#everyMs);
     }
   }
+}
+
+/** Calls the caller's own function, whose failures, at once or later, are not the scheduler's. */
+function tell(call: () => unknown): void {
+  new Promise((resolve) => resolve(call())).catch(() => {
+    // Not what it threw, which may have anything in it.
+    process.emitWarning('a function of the schedule threw', { code: 'STRONGROOM_SCHEDULE' });
+  });
 }
 
 /**

@@ -1,11 +1,12 @@
+import { allBackups } from '../domain/backup/backup-records.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { rootKeyId } from '../keys/root-key.ts';
 import { proveSlots, type ProvenSlots } from '../seal/open-slot.ts';
 import { parseSlotParams } from '../seal/slot-params.ts';
 import type { SlotKey, SlotKind } from '../seal/slot.ts';
-import { BACKUPS, SLOTS } from '../store/protected-tables.ts';
-import type { RowMac } from '../store/row-mac.ts';
+import { SLOTS } from '../store/protected-tables.ts';
+import type { RowMac, Unprotected } from '../store/row-mac.ts';
 import { removeRow, updateRow } from '../store/rows.ts';
 import { statement } from '../store/statement.ts';
 import type { Transaction } from '../store/store.ts';
@@ -42,7 +43,6 @@ export interface SlotWork {
 }
 
 const allSlots = statement((db) => db.selectFrom('slots').selectAll().orderBy('created_at'));
-const allBackups = statement((db) => db.selectFrom('backups').selectAll().orderBy('created_at'));
 
 /**
  * Every slot of the vault, the oldest first.
@@ -76,6 +76,16 @@ export function requireSlot(slots: readonly SlotRow[], which: string): SlotRow {
 /** The slots that open the vault now. */
 export function usableSlots(slots: readonly SlotRow[]): SlotRow[] {
   return slots.filter(({ pending_since: since }) => since === null);
+}
+
+/** The slot that has gone longest without proof that it opens, of those that open the vault now. */
+export function oldestUnproven(slots: readonly SlotRow[]): SlotRow | undefined {
+  return usableSlots(slots).toSorted((a, b) => trustedAt(a) - trustedAt(b))[0];
+}
+
+/** Since when nobody knows whether a slot still opens, in milliseconds since the epoch. */
+export function trustedAt(slot: SlotRow): number {
+  return slot.proven_at ?? slot.created_at;
 }
 
 /**
@@ -134,20 +144,20 @@ export function proveAgainst(
   return proveSlots(vaultId, slots, keys, (key) => rootKeyId(key, vaultId) === keyring.rootKeyId);
 }
 
-/** The backups that keys of before still open: a backup has the slots of its own day in it. */
+/** The backups that keys of before still open, the oldest first: a backup has the slots of its own day in it. */
 export async function backupsWith(
-  { transaction, mac }: SlotWork,
+  work: SlotWork,
   wanted: (backup: BackupRow) => boolean,
 ): Promise<OlderBackup[]> {
-  const rows = await transaction.all(allBackups, {});
-  for (const row of rows) mac.check(BACKUPS, row);
-  return rows
+  const newestFirst = await allBackups(work);
+  return newestFirst
+    .toReversed()
     .filter((row) => row.removed_at === null && wanted(row))
     .map(({ id, file, created_at: at }) => ({ id, file, createdAt: toIso(at) }));
 }
 
 /** The summary of a slot's row. */
-export function toSlotSummary(row: SlotRow): SlotSummary {
+export function toSlotSummary(row: Unprotected<SlotRow>): SlotSummary {
   const params = parseSlotParams(row.params);
   const number = (name: string): number | null => {
     const value = params[name];

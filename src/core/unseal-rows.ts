@@ -11,6 +11,7 @@ import { AUDIT_LOGS, VAULT } from '../store/protected-tables.ts';
 import { RowMac } from '../store/row-mac.ts';
 import { query } from '../store/statement.ts';
 import type { Store, Transaction } from '../store/store.ts';
+import { uncheckedVaultRow } from '../store/vault-row.ts';
 import type { AuditLogRow, SlotRow, VaultRow } from '../store/tables.ts';
 
 /** What a root key gives access to. */
@@ -76,10 +77,7 @@ export async function loadRows(transaction: Transaction): Promise<{
   readonly slots: readonly SlotRow[];
   readonly keys: Parameters<Keyring['add']>[0][];
 }> {
-  const vault = await transaction.get(
-    query((db) => db.selectFrom('vault').selectAll()),
-    {},
-  );
+  const vault = await uncheckedVaultRow(transaction);
   if (vault === undefined) {
     throw new StrongroomError('not_a_vault', 'the database holds no vault', {
       hint: 'make one with `strongroom init`',

@@ -18,3 +18,6 @@ export interface Work {
   /** Principal id of the caller. */
   readonly actor: string;
 }
+
+/** What it takes to decrypt what was read. */
+export type OpeningWork = Pick<Work, 'keyring'>;

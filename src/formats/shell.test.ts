@@ -105,7 +105,16 @@ describe('the shell format', () => {
 
   it('refuses every name that bash would not keep or would evaluate', () => {
     const known = execFileSync('bash', ['-c', 'compgen -v'], { encoding: 'utf8' }).split('\n');
-    const dynamic = ['RANDOM', 'SRANDOM', 'HISTCMD', 'LINENO', 'BASH_ARGV0', 'FUNCNAME', 'TMOUT'];
+    const dynamic = [
+      'RANDOM',
+      'SRANDOM',
+      'HISTCMD',
+      'LINENO',
+      'BASH_ARGV0',
+      'FUNCNAME',
+      'TMOUT',
+      'PIPESTATUS',
+    ];
     const names = [...new Set([...known, ...dynamic, 'HOSTNAME', 'LANG'])].filter(isRendered);
     expect(names).toContain('LANG');
     const value = 'x[$(: > owned)]';

@@ -36,6 +36,28 @@ const codeOf = (work: () => unknown): string => {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
+describe('the root key', () => {
+  it('leaves no copy in memory when it was used for slots, also when that fails', async () => {
+    const key = createSecretKey(rootBytes);
+    const exported: Uint8Array[] = [];
+    const handle = new Proxy(key, {
+      get: (of, name) => {
+        if (name !== 'export') return Reflect.get(of, name, of) as unknown;
+        return () => {
+          exported.push(of.export());
+          return exported.at(-1);
+        };
+      },
+    });
+    const keyring = new Keyring(vaultId, { id: root.id, key: handle });
+    await keyring.withRoot(async ({ bytes }) => expect(hex(bytes)).toBe(hex(rootBytes)));
+    await expect(
+      keyring.withRoot(async () => Promise.reject(new Error('no slot'))),
+    ).rejects.toThrow('no slot');
+    expect(exported.map(hex)).toEqual(['00'.repeat(32), '00'.repeat(32)]);
+  });
+});
+
 describe('a wrapped key', () => {
   it('is 32 new random bytes unless others are given, which are wiped', () => {
     const keyring = make();

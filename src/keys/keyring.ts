@@ -104,7 +104,7 @@ export class Keyring {
   async withRoot<T>(
     use: (root: { readonly id: string; readonly bytes: Uint8Array }) => Promise<T>,
   ): Promise<T> {
-    const bytes = new Uint8Array(this.#root(this.#rootId).export());
+    const bytes = this.#root(this.#rootId).export();
     try {
       return await use({ id: this.#rootId, bytes });
     } finally {

@@ -94,7 +94,7 @@ describe('keyfile', () => {
     const path = join(directory, 'new', 'deep', 'master.key');
     const created = await create({ kind: 'keyfile', path });
     expect(await rootOpenedBy(created, { kind: 'keyfile', path })).toEqual(ROOT.bytes);
-    expect(created).toEqual({ row: created.row });
+    expect(created).toEqual({ row: created.row, keyFile: path });
   });
 
   test('writes comments for the person, then the token', async () => {

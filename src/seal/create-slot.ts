@@ -1,3 +1,5 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+
 import { randomBytes } from '../crypto/random.ts';
 import { toBase64 } from '../lib/base64.ts';
 import { wipe } from '../lib/bytes.ts';
@@ -9,6 +11,9 @@ import { ROOT_KEY_BYTES, wrapRootKey, type SlotHeader } from './slot-cipher.ts';
 import { SALT_BYTES, slotRules, type SlotHandover } from './slot-kinds.ts';
 import { parseSlotParams, type SlotParams } from './slot-params.ts';
 import type { NewSlot, RootKey, SlotKey, SlotKind } from './slot.ts';
+
+/** Bytes of the key in a key file. */
+const KEY_FILE_BYTES = 32;
 
 /** A slot that was made, and what is given to people and kept nowhere. */
 export interface CreatedSlot extends SlotHandover {
@@ -44,6 +49,26 @@ export async function createSlot(
     return { row, ...seed.handOver(vaultId) };
   } finally {
     wipe(seed.input);
+  }
+}
+
+/**
+ * Makes a slot for a key file that is yet to be written.
+ *
+ * @param root - Its bytes stay the caller's.
+ * @returns The row, and what has to be in the key file: 32 bytes.
+ */
+export async function draftKeyFileSlot(
+  vaultId: string,
+  root: RootKey,
+  now: Clock,
+): Promise<{ readonly row: Unprotected<SlotRow>; readonly key: KeyObject }> {
+  const input = randomBytes(KEY_FILE_BYTES);
+  try {
+    const row = await wrapIn(vaultId, root, { kind: 'keyfile', input, params: {} }, now);
+    return { row, key: createSecretKey(input) };
+  } finally {
+    wipe(input);
   }
 }
 

@@ -5,8 +5,10 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readFileSync,
+  rmSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -37,12 +39,27 @@ export function createKeyFile(path: string, vaultId: string, key: Uint8Array): v
     fchmodSync(file, FILE_MODE);
     writeFileSync(file, keyFileText(vaultId, key));
     fsyncSync(file);
+    syncDirectory(dirname(resolve(path)));
   } catch (error) {
     unlinkSync(path);
     throw error;
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * Refuses a place for a key file where something is already.
+ *
+ * @throws {@link StrongroomError} `file_exists`.
+ */
+export function requireNoFile(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw fileExists(path);
+}
+
+/** Removes a key file that was written for a slot that was not stored. */
+export function removeKeyFile(path: string): void {
+  rmSync(path, { force: true });
   syncDirectory(dirname(resolve(path)));
 }
 
@@ -88,12 +105,16 @@ function openNew(path: string): number {
     return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, FILE_MODE);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
-    throw new StrongroomError('file_exists', `there is a file at ${path} already`, {
-      details: { path },
-      hint: 'it may be the key of another vault: move it away, or choose another path',
-      cause: error,
-    });
+    throw fileExists(path, error);
   }
+}
+
+function fileExists(path: string, cause?: unknown): StrongroomError {
+  return new StrongroomError('file_exists', `there is a file at ${path} already`, {
+    details: { path },
+    hint: 'it may be the key of another vault: move it away, or choose another path',
+    cause,
+  });
 }
 
 /** Looks at the file that was opened, not at its name: links are common where keys are mounted. */

@@ -27,6 +27,8 @@ export interface SlotHandover {
   readonly recovery?: SecretValue;
   /** One for each keeper. */
   readonly shares?: readonly SecretValue[];
+  /** The key file that was written. */
+  readonly keyFile?: string;
 }
 
 /** A slot about to be made. */
@@ -67,7 +69,7 @@ const keyfile: RulesOf<'keyfile'> = {
     const input = randomBytes(INPUT_BYTES);
     const handOver = (vaultId: string): SlotHandover => {
       createKeyFile(path, vaultId, input);
-      return {};
+      return { keyFile: path };
     };
     return { input, params: {}, handOver };
   },

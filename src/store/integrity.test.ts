@@ -24,7 +24,14 @@ import {
   type TemporaryVault,
 } from '../testing/temporary-vault.ts';
 import { checkIntegrity, integrityState, readEpoch } from './integrity.ts';
-import { BACKUPS, COUNTED_TABLES, GROUPS, IMPORTS, SETTINGS } from './protected-tables.ts';
+import {
+  BACKUPS,
+  COUNTED_TABLES,
+  GROUPS,
+  IMPORTS,
+  SETTINGS,
+  PERSONAL_VALUES,
+} from './protected-tables.ts';
 import { insertRow } from './rows.ts';
 import type { Work } from '../domain/work.ts';
 import { uuidv7 } from '../lib/ids.ts';
@@ -71,6 +78,17 @@ async function fillCounted(work: Work): Promise<void> {
     position: 1,
     ...of,
   });
+  await insertRow(transaction, mac, PERSONAL_VALUES, {
+    id: uuidv7(),
+    workspace_id: workspace.id,
+    environment_id: one?.id ?? '',
+    path: 'A',
+    principal_id: work.actor,
+    revision: 1,
+    envelope: new Uint8Array(200),
+    created_at: work.now,
+    updated_at: work.now,
+  });
   await insertRow(transaction, mac, BACKUPS, {
     id: uuidv7(),
     file: 'a.srbackup',
@@ -102,7 +120,9 @@ const OTHER_ID = uuidv7();
 function others(column: string, value: StoredRow[string] | undefined): StoredRow[string][] {
   if (typeof value === 'number') return [value + 1];
   if (value instanceof Uint8Array) {
-    return [value.map((byte, at) => (at === 12 ? byte ^ 1 : byte))];
+    // Of an envelope its commitment is covered, from byte 114 on.
+    const altered = column === 'envelope' ? 120 : 12;
+    return [value.map((byte, at) => (at === altered ? byte ^ 1 : byte))];
   }
   if (value === null) return /_(at|since|until)$/.test(column) ? [1] : [''];
   return /(^|_)id$/.test(column) ? ['x', OTHER_ID] : [`${String(value)}x`];

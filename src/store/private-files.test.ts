@@ -160,3 +160,24 @@ describe.skipIf(process.platform === 'win32')('files of a vault', () => {
     }
   });
 });
+
+describe('a private directory', () => {
+  // Linux alone has a file system that says ENOENT to a new directory.
+  it.runIf(process.platform === 'linux')(
+    'is refused at once where no directory can be made',
+    () => {
+      const script = `
+      const { createPrivateDirectory } = await import(${JSON.stringify(join(import.meta.dirname, 'private-files.ts'))});
+      try { createPrivateDirectory('/proc/strongroom/a'); } catch (error) { console.log(error.code); }
+    `;
+      const child = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+        encoding: 'utf8',
+        timeout: 10_000,
+        killSignal: 'SIGKILL',
+      });
+      expect(child.signal).toBeNull();
+      expect(child.stdout.trim()).toBe('ENOENT');
+    },
+    20_000,
+  );
+});

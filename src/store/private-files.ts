@@ -9,6 +9,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -24,13 +25,34 @@ const FILE_MODE = 0o600;
  * that a power cut takes away is lost too, however well it was synced.
  */
 export function createPrivateDirectory(path: string): void {
-  const made = mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
-  if (made === undefined) return;
-  chmodSync(path, DIRECTORY_MODE);
-  const first = resolve(made);
-  for (let at = resolve(path); ; at = dirname(at)) {
+  for (const at of missingDirectories(resolve(path))) {
+    makeDirectory(at);
     syncDirectory(dirname(at));
-    if (at === first || at === dirname(at)) return;
+  }
+}
+
+/** A directory and those of its parents that are not there, the outermost first. */
+function missingDirectories(path: string): readonly string[] {
+  const missing: string[] = [];
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
+    if (statSync(at, { throwIfNoEntry: false })?.isDirectory() === true) break;
+    missing.unshift(at);
+  }
+  return missing;
+}
+
+/**
+ * Makes one directory. With `recursive` Node.js would try again without end
+ * where the system says ENOENT of a parent that is there, as in /proc.
+ */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: DIRECTORY_MODE });
+    chmodSync(path, DIRECTORY_MODE);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    // Somebody else made it in between.
+    if (code !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
   }
 }
 

@@ -245,7 +245,7 @@ export const PERSONAL_VALUES: ProtectedTable<'personal_values'> = {
     'updated_at',
   ],
   envelopes: ['envelope'],
-  counted: false,
+  counted: true,
 };
 
 export const VERIFY_ATTEMPTS: ProtectedTable<'verify_attempts'> = {
@@ -333,6 +333,7 @@ export const COUNTED_TABLES: readonly ProtectedTable<CountedTable>[] = [
   SETTINGS,
   IMPORTS,
   BACKUPS,
+  PERSONAL_VALUES,
 ] as never;
 
 /** The name of a table whose rows are counted. */
@@ -350,4 +351,5 @@ export type CountedTable =
   | 'groups'
   | 'settings'
   | 'imports'
-  | 'backups';
+  | 'backups'
+  | 'personal_values';

@@ -167,14 +167,15 @@ for (let number = 0; number < cycles; number += 1) {
   const problems = await cycle(subject, number);
   if (problems.length === 0) continue;
   failed += 1;
-  for (const problem of problems.slice(0, 5)) process.stdout.write(`cycle ${number}: ${problem}\n`);
+  for (const problem of problems.slice(0, 5))
+    process.stdout.write(`F1 cycle ${number}: ${problem}\n`);
   // What is left is worth looking at; the next cycle begins with a new vault.
-  process.stdout.write(`cycle ${number}: the vault is kept in ${subject.path}\n`);
+  process.stdout.write(`F1 cycle ${number}: the vault is kept in ${subject.path}\n`);
   subject = undefined;
 }
 const seconds = Math.round((performance.now() - began) / 1000);
 process.stdout.write(
-  `kill -9: ${looked} answers held against the vaults, slowest open ${Math.round(slowest)} ms, ${seconds} s\n`,
+  `F1 kill -9: ${looked} answers held against the vaults, slowest open ${Math.round(slowest)} ms, ${seconds} s\n`,
 );
 process.stdout.write(`${cycles - failed} passed, ${failed} failed\n`);
 if (failed === 0) rmSync(scratch, { recursive: true, force: true });

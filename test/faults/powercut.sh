@@ -113,7 +113,7 @@ run_cuts() {
     cut_power "$@"
     if [ "$name" = FULL ] && [ $((losing + bad)) -gt "$known" ]; then cat words; fi
   done
-  say "synchronous=$name: $cuts cuts, $losing lost something acknowledged (at most $most)," \
+  say "F3 synchronous=$name: $cuts cuts, $losing lost something acknowledged (at most $most)," \
     "$bad damaged, $acks acknowledged changes looked for, slowest open $slowest ms"
 }
 
@@ -124,7 +124,7 @@ passed=$((CUTS - failed))
 
 run_cuts "$CONTROL_CUTS" NORMAL --unsafe
 if [ $((losing * 100)) -lt $((CONTROL_CUTS * CONTROL_LOSING_PERCENT_MIN)) ]; then
-  say 'the control run lost too little: these cuts would not show a loss'
+  say 'F3 the control run lost too little: these cuts would not show a loss'
   failed=$((failed + 1))
 fi
 say "$passed passed, $failed failed"

@@ -246,7 +246,7 @@ function one(table: string): (typeof PROTECTED)[number] {
   return found;
 }
 
-describe('A76 F8 the entries of the audit log', () => {
+describe('A90 F8 the entries of the audit log', () => {
   const bodies = (db: DatabaseSync): StoredRow[] => storedRows(db, 'audit_entries');
   const changes: readonly (readonly [what: string, change: (db: DatabaseSync) => void])[] = [
     ['two neighbours in the other order', (db) => exchange(db, 3, 4)],

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 checks = {}
+envelopes_by_key = {}
 
 
 def check(name, holds):
@@ -187,6 +188,9 @@ def open_root(vault, slots, kind, given):
 def open_keys(vault, rows, root):
     keys = {}
     for row in rows:
+        if row["state"] == "destroyed":
+            check("destroyed keys", row["wrapped"] == b"")
+            continue
         workspace = uuid_bytes(row["workspace_id"]) if row["workspace_id"] else b""
         additional = tuple_of(
             "strongroom/v1/key",
@@ -204,7 +208,13 @@ def open_keys(vault, rows, root):
     return keys
 
 
-ENVELOPES = {("secrets", "metadata"), ("versions", "envelope"), ("layouts", "envelope")}
+ENVELOPES = {
+    ("secrets", "metadata"),
+    ("secret_states", "metadata"),
+    ("versions", "envelope"),
+    ("layouts", "envelope"),
+    ("personal_values", "envelope"),
+}
 PROTECTED = [
     "vault",
     "slots",
@@ -220,9 +230,30 @@ PROTECTED = [
     "versions",
     "layouts",
     "audit_logs",
+    "groups",
+    "settings",
+    "secret_states",
+    "imports",
+    "personal_values",
+    "verify_attempts",
+    "jobs",
+    "backups",
 ]
-IN_VAULT_SCOPE = ["vault", "slots", "workspaces", "principals", "audit_logs"]
-COUNTED = IN_VAULT_SCOPE + ["keys", "environments", "roles", "grants", "memberships"]
+IN_VAULT_SCOPE = ["vault", "slots", "workspaces", "principals", "audit_logs", "backups"]
+IN_SCOPE_OF_WORKSPACE = [
+    "keys",
+    "environments",
+    "roles",
+    "grants",
+    "memberships",
+    "groups",
+    "settings",
+    "imports",
+    "personal_values",
+]
+COUNTED = IN_VAULT_SCOPE + IN_SCOPE_OF_WORKSPACE
+# docs/spec/backup.md: what a backup does not have.
+NOT_IN_BACKUPS = {"verify_attempts", "idempotency"}
 
 
 def column_bytes(table, name, value):
@@ -233,9 +264,16 @@ def column_bytes(table, name, value):
     return (b"\x02" if isinstance(value, str) else b"\x03") + lp(value)
 
 
+def rows_of(database, table):
+    there = database.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", [table]).fetchone()
+    if there is None and table in NOT_IN_BACKUPS:
+        return []
+    return database.execute(f'SELECT * FROM "{table}"')
+
+
 def check_rows(database, vault_id, keys):
     for table in PROTECTED:
-        for row in database.execute(f"SELECT * FROM {table}"):
+        for row in rows_of(database, table):
             columns = b"".join(
                 lp(name) + column_bytes(table, name, row[name])
                 for name in sorted(row.keys())
@@ -250,7 +288,7 @@ def check_integrity_rows(database, vault_id, keys):
     """Returns the state that the newest anchoring entry of the log must have."""
     found = {}
     for table in COUNTED:
-        for row in database.execute(f"SELECT * FROM {table}"):
+        for row in rows_of(database, table):
             scope = "" if table in IN_VAULT_SCOPE else row["workspace_id"] or ""
             count, total = found.get(scope, (0, 0))
             key = keys[("row-mac", row["mac_key"])]
@@ -292,9 +330,11 @@ def open_envelope(envelope, keys, domain, ids, number):
     """`ids` are vault, workspace, environment and subject, 16 bytes each."""
     check("envelope headers", envelope[:6] == b"SRE\x00\x01\x01")
     workspace_key_id = envelope[6:22]
+    key = str(uuid.UUID(bytes=workspace_key_id))
+    envelopes_by_key[key] = envelopes_by_key.get(key, 0) + 1
     context = (domain, b"\x01", *ids, u64(number))
     data_key = open_gcm(
-        keys[str(uuid.UUID(bytes=workspace_key_id))],
+        keys[key],
         envelope[22:82],
         tuple_of("strongroom/v1/wrap", *context, workspace_key_id),
     )
@@ -340,27 +380,86 @@ def read_secrets(database, vault_id, keys):
         versions = {}
         for version in database.execute("SELECT * FROM versions WHERE secret_id = ?", [row["id"]]):
             number = version["version"]
+            if version["destroyed_at"] is not None:
+                check("destroyed versions", version["envelope"] == version["checksum"] == b"")
+                versions[number] = None
+                continue
             record = open_envelope(version["envelope"], keys, "value", place, number)
             message = tuple_of("strongroom/v1/checksum", uuid_bytes(row["id"]), u64(number), record)
             key = keys[("checksum", version["checksum_key"])]
             check("version checksums", mac_of(key, message) == version["checksum"])
             versions[number] = (read_record(record), version["envelope"][114:146])
-        (kind, fields), commit = versions[row["current_version"]]
+        current = versions[row["current_version"]]
         if row["current_commit"] is not None:
-            check("commitments of current versions", commit == row["current_commit"])
+            check("commitments of current versions", current[1] == row["current_commit"])
         metadata = None
         if row["metadata"] is not None:
             plain = open_envelope(row["metadata"], keys, "metadata", place, row["metadata_revision"])
             metadata = json.loads(plain)
         check("metadata revisions", (row["metadata"] is None) == (row["metadata_revision"] == 0))
-        if row["deleted_at"] is None:
+        if row["destroyed_at"] is not None:
+            emptied = ("metadata", "current_commit", "previous_version")
+            check("destroyed secrets", all(row[name] is None for name in emptied))
+            check("destroyed secrets", not any(versions.values()) and row["deleted_at"] is not None)
+        states = read_states(database, vault_id, keys, row)
+        if row["deleted_at"] is None and current is not None:
+            kind, fields = current[0]
             secrets[f"{row['environment']}/{row['path']}"] = {
                 "kind": kind,
                 "fields": {name: base64.b64encode(value).decode() for name, _, value in fields},
                 "versions": len(versions),
                 "description": (metadata or {}).get("description"),
+                "states": states,
             }
     return secrets
+
+
+def read_states(database, vault_id, keys, secret):
+    """What the row of a secret said before: each from `since` up to, not including, `until`."""
+    rows = database.execute(
+        "SELECT st.*, e.name FROM secret_states st LEFT JOIN environments e ON e.id = environment_id"
+        " WHERE secret_id = ? ORDER BY number",
+        [secret["id"]],
+    ).fetchall()
+    numbers = [row["number"] for row in rows]
+    check("states are numbered without a gap", numbers == list(range(1, len(rows) + 1)))
+    check("states of secrets: count", len(rows) == (secret["states"] or 0))
+    began, states = secret["created_at"], []
+    for row in rows:
+        check("states join", began == row["since"] <= row["until"])
+        check("states: workspace", row["workspace_id"] == secret["workspace_id"])
+        began, metadata = row["until"], {}
+        check("metadata revisions", (row["metadata"] is None) == (row["metadata_revision"] == 0))
+        if secret["destroyed_at"] is not None:
+            check("destroyed secrets", row["metadata"] is None)
+        if row["metadata"] is not None:
+            ids = (row["workspace_id"], row["environment_id"], secret["id"])
+            place = [vault_id, *map(uuid_bytes, ids)]
+            number = row["metadata_revision"]
+            metadata = json.loads(open_envelope(row["metadata"], keys, "metadata", place, number))
+        name = f"{row['name']}/{row['path']}"
+        states.append({"name": name, "description": metadata.get("description")})
+    if rows:
+        check("states join", began == secret["state_since"])
+    return states
+
+
+def read_personal_values(database, vault_id, keys):
+    values = {}
+    for row in database.execute(
+        "SELECT v.*, e.name AS environment, p.name AS principal FROM personal_values v"
+        " JOIN environments e ON e.id = environment_id JOIN principals p ON p.id = principal_id"
+    ):
+        ids = (row["workspace_id"], row["environment_id"], row["id"])
+        place = [vault_id, *map(uuid_bytes, ids)]
+        record = open_envelope(row["envelope"], keys, "personal", place, row["revision"])
+        kind, fields = read_record(record)
+        values[f"{row['principal']}:{row['environment']}/{row['path']}"] = {
+            "kind": kind,
+            "fields": {name: base64.b64encode(value).decode() for name, _, value in fields},
+            "revision": row["revision"],
+        }
+    return values
 
 
 def read_layouts(database, vault_id, keys):
@@ -376,7 +475,7 @@ def read_layouts(database, vault_id, keys):
 
 
 def check_idempotency(database, vault_id, keys):
-    for row in database.execute("SELECT * FROM idempotency"):
+    for row in rows_of(database, "idempotency"):
         subject = mac_of(
             keys[("fingerprint", row["fingerprint_key"])],
             tuple_of(
@@ -463,8 +562,24 @@ def check_signing_keys(log, keys):
     check("ML-DSA signing key", private.public_key().public_bytes_raw() == log["ml_dsa_public"])
 
 
-def check_logs(database, keys, state):
-    entries = 0
+def check_heads(database, vault_id, keys):
+    """Gives size and root of each log after the newest transaction, by the log's number."""
+    heads = {}
+    for row in database.execute("SELECT h.*, l.id FROM audit_heads h JOIN audit_logs l ON number = log"):
+        message = tuple_of(
+            "strongroom/v1/audit-head",
+            vault_id,
+            uuid_bytes(row["id"]),
+            u64(row["size"]),
+            row["root"],
+        )
+        check("heads of logs: MAC", mac_of(keys[("row-mac", row["mac_key"])], message) == row["mac"])
+        heads[row["log"]] = (row["size"], row["root"])
+    return heads
+
+
+def check_logs(database, vault_id, keys, state):
+    entries, heads = 0, check_heads(database, vault_id, keys)
     for log in database.execute("SELECT * FROM audit_logs"):
         check_signing_keys(log, keys)
         number = [log["number"]]
@@ -476,6 +591,7 @@ def check_logs(database, keys, state):
             again = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             check("entries: canonical JSON", again == body)
         leaves = [leaf_hash(body.encode()) for body in bodies]
+        check("heads of logs: tree", heads[log["number"]] == (len(leaves), tree_root(leaves)))
         for tile in database.execute("SELECT * FROM audit_tiles WHERE log = ?", number):
             width = 256 ** tile["level"]
             starts = range(tile["tile"] * 256 * width, (tile["tile"] + 1) * 256 * width, width)
@@ -498,7 +614,14 @@ def main(directory, kind, *files):
     vault = database.execute("SELECT * FROM vault").fetchone()
     slots = database.execute("SELECT * FROM slots").fetchall()
     root = open_root(vault, slots, kind, read_input(kind, files))
-    keys = open_keys(vault, database.execute("SELECT * FROM keys").fetchall(), root)
+    json.dump(read_tables(database, root), sys.stdout)
+
+
+def read_tables(database, root):
+    """Holds all tables against one another, and gives what is in them."""
+    vault = database.execute("SELECT * FROM vault").fetchone()
+    rows = database.execute("SELECT * FROM keys").fetchall()
+    keys = open_keys(vault, rows, root)
     vault_id = uuid_bytes(vault["id"])
     check_rows(database, vault_id, keys)
     state = check_integrity_rows(database, vault_id, keys)
@@ -506,10 +629,20 @@ def main(directory, kind, *files):
     report = {
         "secrets": read_secrets(database, vault_id, keys),
         "layouts": read_layouts(database, vault_id, keys),
-        "entries": check_logs(database, keys, state),
-        "checks": {name: {"passed": p, "failed": f} for name, (p, f) in checks.items()},
+        "personal": read_personal_values(database, vault_id, keys),
+        "entries": check_logs(database, vault_id, keys, state),
+        "workspace_keys": {
+            f"{row['name']}/{row['number']}": {
+                "state": row["state"],
+                "envelopes": envelopes_by_key.get(row["id"], 0),
+            }
+            for row in database.execute(
+                "SELECT k.*, w.name FROM keys k JOIN workspaces w ON w.id = workspace_id"
+                " WHERE purpose = 'workspace' ORDER BY number"
+            )
+        },
     }
-    json.dump(report, sys.stdout)
+    return report | {"checks": {name: {"passed": p, "failed": f} for name, (p, f) in checks.items()}}
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { backupBySpec } from './backup.ts';
 import { completion } from './completion.ts';
 import { fernet } from './fernet.ts';
 import { formats } from './formats.ts';
 import { Report } from './report.ts';
+import { makeSampleVault } from './sample-vault.ts';
 import { python } from './tools.ts';
 import { vaultBySpec } from './vault.ts';
 
@@ -28,7 +30,10 @@ try {
   if ('missing' in found) report.leaveOut('Python with its packages', found.missing);
   if (path !== undefined) {
     fernet(path, report);
-    await vaultBySpec(path, place('spec'), report);
+    const spec = place('spec');
+    const made = await makeSampleVault(spec);
+    backupBySpec(path, { made, directory: spec }, report);
+    await vaultBySpec(path, { made, directory: spec }, report);
   }
   formats(path, place('formats'), report);
   completion(place('completion'), report);

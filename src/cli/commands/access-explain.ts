@@ -7,6 +7,7 @@ import type {
 } from '../../core/operations/access-explain.ts';
 import type { Capability } from '../../domain/access/capability.ts';
 import { wholeResource, type ScopeOptions } from '../access-words.ts';
+import { pastMoment } from '../past-moment.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -31,23 +32,22 @@ export function registerExplain(group: Command, terminal: Terminal): void {
     .option('--user-agent <text>', 'as if by this program')
     .option('--mfa', 'as if with a second factor')
     .option('--no-mfa', 'as if without a second factor')
-    .option('--at <time>', 'as if at this RFC 3339 time')
+    .option('--at <time>', 'as if then, such as 2026-03-01T12:00', pastMoment('--at'))
     .action(async (...given: readonly unknown[]) => {
       const command = given.at(-1) as Command;
       const [principal = '', can = '', text = ''] = command.args;
       const options = command.optsWithGlobals<ExplainOptions>();
       const { ip, userAgent, mfa, at } = options;
       const stated = { ip, userAgent, mfa, at };
-      const input: ExplainInput = {
+      const input: Omit<ExplainInput, 'resource'> = {
         principal,
         capability: can as Capability,
-        resource: wholeResource(text, options),
         ...(Object.values(stated).some((each) => each !== undefined)
           ? { circumstances: stated }
           : {}),
       };
-      const found = await withSession(options, terminal, (session) =>
-        session.access.explain(input),
+      const found = await withSession(options, terminal, async (session) =>
+        session.access.explain({ ...input, resource: await wholeResource(session, text, options) }),
       );
       terminal.result(found, wordsOf(found));
     });
@@ -67,9 +67,10 @@ export function registerWhoCan(group: Command, terminal: Terminal): void {
     .argument('<resource>', 'environment and path, such as production/db/PASSWORD, or sys/audit')
     .action(async (can: string, text: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<ScopeOptions>();
-      const asked = { capability: can as Capability, resource: wholeResource(text, options) };
       const holders: AccessHolder[] = [];
       await withSession(options, terminal, async (session) => {
+        const resource = await wholeResource(session, text, options);
+        const asked = { capability: can as Capability, resource };
         let cursor: string | undefined;
         do {
           const page = await session.access.whoCan({ ...asked, limit: 1000, cursor });

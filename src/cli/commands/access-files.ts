@@ -13,7 +13,7 @@ import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
 
 interface ReplayOptions extends GlobalOptions {
-  readonly last: string;
+  readonly last?: string;
 }
 
 /** `strongroom access test FILE`: exits with 6 if a case comes out otherwise than expected. */
@@ -49,16 +49,22 @@ export function registerReplay(group: Command, terminal: Terminal): void {
     .command('replay')
     .description('tell who would lose or gain what, before rules are changed')
     .argument('<file>', 'JSON or YAML: grants to add, and ids of grants to remove')
-    .requiredOption(
+    .option(
       '--last <time>',
       'put it against what was done since: 30d, 12h or an RFC 3339 time',
       moment('--last', 'past'),
     )
     .action(async (file: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<ReplayOptions>();
+      const { last } = options;
+      if (last === undefined) {
+        throw new StrongroomError('usage', 'replay takes --last: since when it looks back', {
+          hint: 'as in --last 30d (also 12h, or an RFC 3339 time)',
+        });
+      }
       const change = read(file) as Omit<ReplayInput, 'since'>;
       const found = await withSession(options, terminal, (session) =>
-        session.access.replay({ ...change, since: options.last }),
+        session.access.replay({ ...change, since: last }),
       );
       show(found, terminal);
     });
@@ -77,6 +83,9 @@ function show(found: AccessReplayed, terminal: Terminal): void {
   terminal.result(found, rows.length === 0 ? '' : table);
   const window = found.isComplete ? '' : ', not all of that time';
   terminal.note(`${found.entries} entries decided again${window}; nothing was changed`);
+  if (found.undecided > 0) {
+    terminal.note(`${found.undecided} more say too little to be decided again`);
+  }
   if (rows.length === 0) terminal.note('nobody would lose or gain anything that was asked for');
 }
 

@@ -46,16 +46,16 @@ function registerRule(group: Command, terminal: Terminal, verb: 'grant' | 'deny'
     const command = given.at(-1) as Command;
     const [subject = '', can = '', pattern = ''] = command.args;
     const options = command.optsWithGlobals<ScopeOptions & ConditionOptions>();
-    const input = {
-      subject,
-      can: capabilitiesOf(can),
-      pattern: wholeResource(pattern, options),
-      conditions: conditionsOf(options),
-    };
-    const made = await withSession(options, terminal, (session) => session.access[verb](input));
+    const input = { subject, can: capabilitiesOf(can), conditions: conditionsOf(options) };
+    const made = await withSession(options, terminal, async (session) =>
+      session.access[verb]({ ...input, pattern: await wholeResource(session, pattern, options) }),
+    );
     terminal.result(made, '');
     const what = verb === 'grant' ? 'may' : 'may not';
-    terminal.note(`${subject} ${what} ${made.can.join(', ')} ${made.pattern} (grant ${made.id})`);
+    terminal.note(
+      `${made.subject} ${what} ${made.can.join(', ')} ${made.pattern} (grant ${made.id})`,
+    );
+    for (const warning of made.warnings) terminal.warn(warning);
   });
   addExamples(
     command,

@@ -5,10 +5,9 @@ import type { Command } from 'commander';
 import type { RestoredSecret } from '../../core/operations/restore-parts.ts';
 import type { RestoredVault } from '../../core/restore-vault.ts';
 import { StrongroomError } from '../../errors.ts';
-import type { SlotKey } from '../../seal/slot.ts';
+import { addBackupKeyOptions, backupKeysOf, type BackupKeyOptions } from '../backup-keys.ts';
 import { withKeyHint } from '../key-hints.ts';
 import { wholeNumber } from '../option-values.ts';
-import { readSecretFile } from '../read-secret.ts';
 import { formatFacts, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -16,15 +15,14 @@ import { keysOf } from '../vault-keys.ts';
 import { environmentOf, principalOf, withSession, type GlobalOptions } from '../vault-access.ts';
 import { rowsOf } from './backup-verify.ts';
 
-interface RestoreOptions extends GlobalOptions {
+interface RestoreOptions extends GlobalOptions, BackupKeyOptions {
   readonly to?: string;
   readonly secret?: string;
   readonly allSecrets?: boolean;
   readonly environment?: string;
   readonly version?: number;
   readonly as?: string;
-  readonly backupKeyFile?: string;
-  readonly backupRecoveryFile?: string;
+  readonly replace?: boolean;
 }
 
 /** `strongroom backup restore FILE`: a whole vault with `--to`; or parts, into the vault that is there. */
@@ -34,22 +32,19 @@ export function registerBackupRestore(group: Command, terminal: Terminal): void 
     .description('restore a whole vault into an empty directory, or secrets into this vault')
     .argument('<file>', 'a backup')
     .option('--to <directory>', 'restore the whole vault: a directory that is empty or not there')
+    .option('--replace', 'with --to, also if this machine knows the vault, whose place it takes')
     .option('--secret <path>', 'bring one secret back into this vault')
     .option('--all-secrets', 'bring back the secrets of the workspace, or of -e alone')
     .option('-e, --environment <environment>', 'environment of --secret and --all-secrets')
     .option('--version <n>', 'this version of --secret', wholeNumber('--version', 1))
     .option('--as <path>', 'make a new secret of --secret, of this name')
-    .option(
-      '--backup-key-file <file>',
-      'key file that opened the vault before its root key changed',
-    )
-    .option('--backup-recovery-file <file>', 'recovery key of before, instead')
     .action(async (file: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<RestoreOptions>();
       requireOne(options);
       if (options.to !== undefined) await restoreWhole(file, options.to, options, terminal);
       else await restoreSecrets(file, options, terminal);
     });
+  addBackupKeyOptions(command);
   addExamples(
     command,
     'strongroom backup restore FILE --to .strongroom',
@@ -82,7 +77,7 @@ async function restoreWhole(
   let restored: RestoredVault;
   try {
     const by = principalOf(options).value;
-    restored = await restoreVault(resolve(to), { file, keys, by });
+    restored = await restoreVault(resolve(to), { file, keys, by, replace: options.replace });
   } catch (error) {
     throw withKeyHint(error);
   }
@@ -113,7 +108,7 @@ async function restoreSecrets(
     ? environmentOf(options.environment, options, terminal)
     : options.environment;
   if (!isOne) await requireYes(terminal, 'Write the values of the backup as new versions?');
-  const keys = await backupKeys(options);
+  const keys = backupKeysOf(options);
   const target = { file: resolve(file), workspace, environment, path, version, as, keys };
   const { secrets, taken } = await withSession(options, terminal, async (session) => {
     const all: { readonly secrets: RestoredSecret[]; readonly taken: string[] } = {
@@ -139,16 +134,6 @@ async function restoreSecrets(
     rows.length === 0 ? '' : formatTable(['name', 'environment', 'version', 'outcome'], rows),
   );
   for (const name of taken) terminal.warn(`${name} is another secret by now and stays as it is`);
-}
-
-async function backupKeys({
-  backupKeyFile,
-  backupRecoveryFile,
-}: RestoreOptions): Promise<readonly SlotKey[] | undefined> {
-  if (backupRecoveryFile !== undefined) {
-    return [{ kind: 'recovery', token: readSecretFile(backupRecoveryFile) }];
-  }
-  return backupKeyFile === undefined ? undefined : [{ kind: 'keyfile', path: backupKeyFile }];
 }
 
 async function requireYes(terminal: Terminal, question: string): Promise<void> {

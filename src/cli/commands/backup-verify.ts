@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 import type { Command } from 'commander';
 
 import type { BackupFacts } from '../../domain/backup/verify-file.ts';
 import { StrongroomError } from '../../errors.ts';
 import { vaultConfigFiles } from '../../seal/locations.ts';
+import { addBackupKeyOptions, backupKeysOf, type BackupKeyOptions } from '../backup-keys.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatFacts } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -12,7 +14,7 @@ import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
 import { readVerifierText } from '../verifier-files.ts';
 
-interface VerifyOptions extends GlobalOptions {
+interface VerifyOptions extends GlobalOptions, BackupKeyOptions {
   readonly key?: string;
   readonly decrypt?: boolean;
   readonly prove?: boolean;
@@ -28,16 +30,18 @@ export function registerBackupVerify(group: Command, terminal: Terminal): void {
     .description('tell whether a backup is whole and unchanged, without a vault and its keys')
     .argument('<file>', 'a backup')
     .option('--key <file>', 'the public key, from `strongroom backup key`')
-    .option('--decrypt', "decrypt and check everything, with the vault's keys")
+    .option('--decrypt', "check every row and decrypt every value, with the vault's keys")
     .option('--prove', 'try a restore too, and keep the receipt')
     .action(async (file: string, _: object, command: Command) => {
       // Until a verification has succeeded it has crashed.
       process.exitCode = EXIT.internal;
       const options = command.optsWithGlobals<VerifyOptions>();
-      const isDeep = options.decrypt === true || options.prove === true;
+      const keys = backupKeysOf(options);
+      const isDeep = options.decrypt === true || options.prove === true || keys !== undefined;
       await (isDeep ? verifyInVault(file, options, terminal) : verifyFile(file, options, terminal));
       process.exitCode = EXIT.ok;
     });
+  addBackupKeyOptions(command);
   addExamples(
     command,
     'strongroom backup verify FILE --key backup.pub',
@@ -66,16 +70,20 @@ async function verifyInVault(
 ): Promise<void> {
   const prove = options.prove === true;
   const verified = await withSession(options, terminal, (session) =>
-    session.backups.verify({ file, prove }),
+    session.backups.verify({ file: resolve(file), prove, keys: backupKeysOf(options) }),
   );
-  const { decrypted } = verified;
+  const { decrypted, values } = verified;
   const proven =
     decrypted === undefined
       ? undefined
       : `a restore was tried, and ${decrypted} values were decrypted`;
   terminal.result(
     { ok: true, ...verified },
-    formatFacts({ verified: `${whole}; all of it decrypts`, ...rowsOf(verified), proven }),
+    formatFacts({
+      verified: `${whole}; every row was checked, and ${values} values were decrypted`,
+      ...rowsOf(verified),
+      proven,
+    }),
   );
 }
 

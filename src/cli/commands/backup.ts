@@ -22,6 +22,7 @@ interface CreateOptions extends GlobalOptions {
 interface PruneOptions extends GlobalOptions {
   readonly keep?: number;
   readonly keepLast?: number;
+  readonly evenKept?: boolean;
 }
 
 const DAY_MS = 86_400_000;
@@ -77,25 +78,31 @@ function registerList(group: Command, terminal: Terminal): void {
     .option('-a, --all', 'those that were removed too')
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & { readonly all?: boolean }>();
-      const { backups } = await withSession(options, terminal, (session) => session.backups.list());
+      const { backups, unlisted, missing } = await withSession(options, terminal, (session) =>
+        session.backups.list(),
+      );
       const shown = backups.filter(({ removedAt }) => options.all === true || removedAt === null);
       if (shown.length === 0) terminal.note('no backups');
-      const rows = shown.map(rowOf);
+      const rows = shown.map((each) => rowOf(each, missing.includes(each.file)));
       terminal.result(
-        { backups: shown },
+        { backups: shown, unlisted, missing },
         rows.length === 0 ? '' : formatTable(['made', 'proven', 'secrets', 'size', 'file'], rows),
       );
+      for (const file of unlisted) {
+        terminal.warn(`${file} is not listed; strongroom backup verify --prove FILE lists it`);
+      }
     });
   addExamples(command, 'strongroom backup list');
 }
 
-function rowOf(backup: BackupSummary): readonly string[] {
+function rowOf(backup: BackupSummary, isMissing: boolean): readonly string[] {
+  const mark = backup.removedAt !== null ? '(removed) ' : isMissing ? '(missing) ' : '';
   return [
     formatAge(backup.createdAt, Date.now()),
     backup.provenAt === null ? 'no' : formatAge(backup.provenAt, Date.now()),
     String(backup.secrets),
     formatBytes(backup.sizeBytes),
-    backup.removedAt === null ? backup.file : `(removed) ${backup.file}`,
+    `${mark}${backup.file}`,
   ];
 }
 
@@ -117,14 +124,19 @@ function registerPrune(group: Command, terminal: Terminal): void {
     .description('remove backups that need not be kept; the newest proven one stays')
     .option('--keep <duration>', 'keep those that are younger, as in 7d', daysOf)
     .option('--keep-last <n>', 'keep so many, the newest', wholeNumber('--keep-last', 1))
+    .option('--even-kept', 'also those whose own --keep is not over')
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<PruneOptions>();
-      const { keep: keepDays, keepLast } = options;
+      const { keep: keepDays, keepLast, evenKept } = options;
+      requireRule(options);
       const pruned = await withSession(options, terminal, (session) =>
-        session.backups.prune({ keepDays, keepLast }),
+        session.backups.prune({ keepDays, keepLast, evenKept }),
       );
       terminal.result(pruned, pruned.removed.join('\n'));
       terminal.note(`removed ${pruned.removed.length}, kept ${pruned.kept}`);
+      for (const file of pruned.missing) {
+        terminal.warn(`${file} was gone already, and is listed as removed now`);
+      }
       for (const file of pruned.failed)
         terminal.warn(`${file} is not removed: look at it yourself`);
     });
@@ -133,6 +145,13 @@ function registerPrune(group: Command, terminal: Terminal): void {
     'strongroom backup prune --keep 30d',
     'strongroom backup prune --keep-last 7',
   );
+}
+
+function requireRule({ keep, keepLast, evenKept }: PruneOptions): void {
+  if (evenKept !== true || keep !== undefined || keepLast !== undefined) return;
+  throw new StrongroomError('usage', '--even-kept goes with --keep or --keep-last', {
+    hint: 'as in --even-kept --keep-last 7',
+  });
 }
 
 /** A duration in days, of which there may be parts. */

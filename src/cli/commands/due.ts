@@ -17,6 +17,8 @@ interface DueOptions extends GlobalOptions {
 }
 
 const PAGE = 1000;
+/** Two days. */
+const NEAR_MS = 172_800_000;
 
 /** `strongroom due`: which secrets are to be rotated. */
 export function registerDue(program: Command, terminal: Terminal): void {
@@ -59,12 +61,19 @@ export function dueTable(secrets: readonly DueSecret[]): string {
   const rows = secrets.map((secret) => [
     secret.environment,
     secret.path,
-    secret.isOverdue ? `overdue since ${secret.dueAt.slice(0, 10)}` : secret.dueAt.slice(0, 10),
+    `${secret.isOverdue ? 'overdue since ' : ''}${dayOrTime(secret.dueAt, now)}`,
     secret.rotatedAt === null ? 'never' : formatAge(secret.rotatedAt, now),
     secret.rotation,
     secret.generator ?? 'none',
   ]);
   return formatTable(['environment', 'name', 'due', 'rotated', 'policy', 'generator'], rows);
+}
+
+/** A day, and near it also the time. */
+function dayOrTime(time: string, now: number): string {
+  const day = time.slice(0, 10);
+  const isNear = Math.abs(Date.parse(time) - now) < NEAR_MS;
+  return isNear ? `${day} ${time.slice(11, 16)}Z` : day;
 }
 
 function duration(text: string): string {

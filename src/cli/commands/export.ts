@@ -12,7 +12,7 @@ import { collect } from '../global-options.ts';
 import { environmentOption } from '../option-values.ts';
 import { requireOutside, reserveFile, type ReservedFile } from '../private-output.ts';
 import { findVault } from '../project.ts';
-import { readEnvironment, toExported } from '../read-environment.ts';
+import { readEnvironment, tellLeftOut, toExported } from '../read-environment.ts';
 import type { Terminal } from '../terminal.ts';
 import { splitNames } from '../split-names.ts';
 import { addExamples } from '../usage.ts';
@@ -73,7 +73,8 @@ export function registerExport(program: Command, terminal: Terminal): void {
         const read = await readEnvironment(session, { workspace, environment, only, except });
         const at = { workspace, environment };
         const layout = format === 'dotenv' ? await readLayout(session, at) : undefined;
-        return { secrets: read.map(toExported), layout };
+        tellLeftOut(read, terminal);
+        return { secrets: read.secrets.map(toExported), layout };
       });
       const text = await render(exported, format, options);
       if (file === undefined) {

@@ -2,7 +2,13 @@ import type { Command } from 'commander';
 
 import { formatAge } from '../age.ts';
 import { EXIT } from '../exit-codes.ts';
-import { addOpenerOptions, openedWith, openersOf, type OpenerOptions } from '../openers.ts';
+import {
+  addOpenerOptions,
+  holdKeys,
+  openedWith,
+  openersOf,
+  type OpenerOptions,
+} from '../openers.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
@@ -12,13 +18,16 @@ import { keysOf } from '../vault-keys.ts';
 export function drillAction(command: Command, terminal: Terminal): void {
   addOpenerOptions(command).action(async (_: object, self: Command) => {
     const options = self.optsWithGlobals<GlobalOptions & OpenerOptions>();
-    const keys = await keysOf(options, terminal);
-    const brought = await openersOf(options, terminal);
+    using held = holdKeys(await keysOf(options, terminal));
+    using brought = await openersOf(options, terminal);
+    const { keys } = held;
     const drilled = await withSession(
       options,
       terminal,
       (session, vault) =>
-        session.keys.drill({ openers: [...openedWith(options, keys, vault), ...brought] }),
+        session.keys.drill({
+          openers: [...openedWith(options, keys, vault), ...(brought.keys ?? [])],
+        }),
       { keys },
     );
     const now = Date.now();

@@ -1,6 +1,5 @@
 import { Option, type Command } from 'commander';
 
-import type { SlotAdded } from '../../core/operations/slots.ts';
 import type { OlderBackup, SlotSummary } from '../../core/slots.ts';
 import type { Session } from '../../core/session.ts';
 import { formatAge } from '../age.ts';
@@ -30,15 +29,21 @@ export function registerSlots(keys: Command, terminal: Terminal): void {
 }
 
 /** Adds the options that say what a new slot opens with. */
-export function addNewSlotOptions(command: Command): Command {
+function addNewSlotOptions(command: Command): Command {
   return command
     .option('--new-key-file <file>', 'write the new key file there')
     .option('--new-passphrase-file <file>', 'take the new passphrase from a file')
     .option('--new-recovery-file <file>', 'write the new recovery key to a new file')
     .option('--share-directory <directory>', 'write the new shares there, one file each')
-    .addOption(
-      new Option('--kdf <kdf>', 'how a passphrase becomes a key').choices(['argon2id', 'pbkdf2']),
-    );
+    .addOption(kdfOption());
+}
+
+/** The option of how a passphrase becomes a key. */
+export function kdfOption(): Option {
+  return new Option('--kdf <kdf>', 'how a passphrase becomes a key').choices([
+    'argon2id',
+    'pbkdf2',
+  ]);
 }
 
 function registerList(group: Command, terminal: Terminal): void {
@@ -96,7 +101,10 @@ async function addSlot(kind: string, options: AddOptions, terminal: Terminal): P
     const added = await session.slots.add({ slot, replaces: options.replaces });
     const given = giveOver(handover, added);
     const isAsked = added.slot.isPending && given.shareFiles === undefined && terminal.canAsk;
-    const confirmed = isAsked ? await confirmAtOnce(session, added, terminal) : undefined;
+    const { id, threshold } = added.slot;
+    const confirmed = isAsked
+      ? await confirmBack(session, { slot: id, threshold: threshold ?? 0 }, terminal)
+      : undefined;
     return { added, given, confirmed };
   });
   const { added, given, confirmed } = done;
@@ -116,14 +124,14 @@ async function addSlot(kind: string, options: AddOptions, terminal: Terminal): P
   for (const warning of added.warnings) terminal.note(warning);
 }
 
-async function confirmAtOnce(
+async function confirmBack(
   session: Session,
-  { slot }: SlotAdded,
+  { slot, threshold }: { readonly slot: string; readonly threshold: number },
   terminal: Terminal,
 ): ReturnType<Session['slots']['confirm']> {
-  const shares = await askBack(slot.threshold ?? 0, terminal);
+  const shares = await askBack(threshold, terminal);
   try {
-    return await session.slots.confirm({ slot: slot.id, shares });
+    return await session.slots.confirm({ slot, shares });
   } finally {
     for (const share of shares) share.wipe();
   }
@@ -136,14 +144,16 @@ function registerConfirm(group: Command, terminal: Terminal): void {
     .argument('[slot]', 'its id, where several wait', 'shamir')
     .action(async (slot: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & OpenerOptions>();
-      const openers = await openersOf(options, terminal);
+      using openers = await openersOf(options, terminal);
+      const given = (openers.keys ?? []).flatMap((each) =>
+        each.kind === 'shamir' ? each.shares : [],
+      );
       const confirmed = await withSession(options, terminal, async (session) => {
-        const given = openers.flatMap((each) => (each.kind === 'shamir' ? each.shares : []));
+        if (given.length > 0) return session.slots.confirm({ slot, shares: given });
         const pending = (await session.slots.list()).find(
           (each) => each.isPending && (each.id === slot || each.kind === slot),
         );
-        const shares = given.length > 0 ? given : await askBack(pending?.threshold ?? 1, terminal);
-        return session.slots.confirm({ slot, shares });
+        return confirmBack(session, { slot, threshold: pending?.threshold ?? 1 }, terminal);
       });
       terminal.result(confirmed, '');
       if (terminal.isJson) return;

@@ -104,11 +104,11 @@ function notes(secret: SecretSummary | EffectiveSecret): string {
   const state = 'isActive' in secret && !secret.isActive ? ['inactive'] : [];
   const source = 'from' in secret ? sourceNote(secret) : undefined;
   const expiry =
-    expiresAt === null ? [] : [isExpired ? 'expired' : `until ${expiresAt.slice(0, 10)}`];
+    expiresAt === null ? [] : [isExpired ? 'expired' : `expires ${expiresAt.slice(0, 10)}`];
+  const said = [...state, ...expiry].join(', ');
   return [
     ...(source === undefined ? [] : [source]),
-    ...state,
-    ...expiry,
+    ...(said.length > 0 ? [said] : []),
     ...tags.map((tag) => `#${tag}`),
   ].join(' ');
 }

@@ -65,15 +65,24 @@ function changesOf({ added, changed, deleted }: Promoted): number {
   return added.length + changed.length + deleted.length;
 }
 
-function countsOf({ added, changed, unchanged, deleted }: Promoted): string {
+function countsOf(plan: Promoted): string {
+  const { added, changed, unchanged, inactive, withoutValue, deleted } = plan;
+  const left = inactive.length === 0 ? '' : `, ${inactive.length} inactive and left out`;
+  const without =
+    withoutValue.length === 0
+      ? ''
+      : `, ${withoutValue.length} without a current value and left out`;
   const gone = deleted.length === 0 ? '' : `, ${deleted.length} deleted`;
-  return `${added.length} added, ${changed.length} changed, ${unchanged.length} unchanged${gone}`;
+  const counts = `${added.length} added, ${changed.length} changed, ${unchanged.length} unchanged`;
+  return counts + left + without + gone;
 }
 
-function table({ added, changed, deleted }: Promoted): string {
+function table({ added, changed, inactive, withoutValue, deleted }: Promoted): string {
   const rows = [
     ...added.map((path) => [path, 'added']),
     ...changed.map((path) => [path, 'changed']),
+    ...inactive.map((path) => [path, 'inactive, left out']),
+    ...withoutValue.map((path) => [path, 'without a current value, left out']),
     ...deleted.map((path) => [path, 'deleted']),
   ].toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
   return rows.length === 0 ? '' : formatTable(['name', ''], rows);

@@ -44,7 +44,7 @@ export function registerRotate(program: Command, terminal: Terminal): void {
     .option('--all', 'every secret that has a generator')
     .addOption(new Option('--type <type>', 'those of this type').choices(SECRET_TYPES))
     .option('--tag <tag>', 'those with this tag')
-    .option('--due', 'those that are due')
+    .option('--due', 'those that are due; without -e, in every environment')
     .option('-a, --all-environments', 'in every environment')
     .action(async (path: string | undefined, _: object, command: Command) => {
       const options = command.optsWithGlobals<RotateOptions>();
@@ -56,7 +56,7 @@ export function registerRotate(program: Command, terminal: Terminal): void {
     command,
     'strongroom rotate DB_PASSWORD -e production',
     'strongroom rotate STRIPE_KEY -e production --given',
-    'strongroom rotate --due --all-environments',
+    'strongroom rotate --due',
   );
 }
 
@@ -105,7 +105,8 @@ async function rotateOne(path: string, options: RotateOptions, terminal: Termina
 
 async function rotateMany(options: RotateOptions, terminal: Terminal): Promise<void> {
   const environment =
-    options.allEnvironments === true
+    // Like `due`, which shows every environment.
+    options.allEnvironments === true || (options.due === true && options.environment === undefined)
       ? undefined
       : environmentOf(options.environment, options, terminal);
   const { workspace, type, tag, due } = options;

@@ -9,7 +9,7 @@ import { EXIT } from '../exit-codes.ts';
 import { findProgram } from '../find-program.ts';
 import { collect } from '../global-options.ts';
 import { environmentOption } from '../option-values.ts';
-import { readEnvironment, toExported } from '../read-environment.ts';
+import { readEnvironment, tellLeftOut, toExported } from '../read-environment.ts';
 import { splitNames } from '../split-names.ts';
 import {
   becomeProgram,
@@ -96,9 +96,11 @@ async function readSecrets(
   terminal: Terminal,
 ): Promise<readonly SecretResolved[]> {
   const { workspace, only, except } = options;
-  const read = await withSession(options, terminal, (session) =>
+  const resolved = await withSession(options, terminal, (session) =>
     readEnvironment(session, { workspace, environment, only, except }),
   );
+  tellLeftOut(resolved, terminal);
+  const read = resolved.secrets;
   for (const { path, isExpired } of read) if (isExpired) terminal.note(`${path} has expired`);
   const isAll = only === undefined && except === undefined;
   if (read.length === 0 && isAll) terminal.note(`no secrets in ${environment}`);

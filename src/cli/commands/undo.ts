@@ -97,10 +97,14 @@ function tell(
   { isDone }: { readonly isDone: boolean },
   terminal: Terminal,
 ): void {
-  const { secrets, lost } = undone;
+  const { secrets, lost, partOf } = undone;
   terminal.result({ ...undone, isDone }, secrets.length === 0 ? '' : table(secrets));
   if (terminal.isJson) return;
   for (const path of lost) terminal.note(`${path} stays: its value of then was destroyed`);
+  if (partOf !== undefined) {
+    const { change, secrets: count } = partOf;
+    terminal.note(`part of a change of ${count}; to undo all: strongroom undo ${change}`);
+  }
   if (!isDone) terminal.note('nothing was changed');
   else if (secrets.length === 0) terminal.note('there is nothing to undo');
 }

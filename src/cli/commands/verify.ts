@@ -84,21 +84,31 @@ async function readCandidate(
 
 async function verifyAll(options: VerifyOptions, terminal: Terminal): Promise<void> {
   const damaged: DamagedSecret[] = [];
-  const checked = await withSession(options, terminal, async (session) => {
+  const { done: checked, failed } = await withSession(options, terminal, async (session) => {
     let part = await session.secrets.verifyChecksums();
     damaged.push(...part.damaged);
+    if (part.checked < part.done && !terminal.isJson) {
+      terminal.note(
+        `going on after the ${counted(part.done - part.checked)} of an interrupted check`,
+      );
+    }
     while (!part.finished) {
       terminal.progress(`checked ${part.done} of ${part.total} versions`);
-      part = await session.secrets.verifyChecksums({ cursor: part.next });
+      part = await session.secrets.verifyChecksums();
       damaged.push(...part.damaged);
     }
-    return part.done;
+    return part;
   });
-  terminal.result({ checked, damaged }, damaged.length === 0 ? '' : table(damaged));
-  if (damaged.length > 0) process.exitCode = EXIT.verificationFailed;
+  terminal.result({ checked, failed, damaged }, damaged.length === 0 ? '' : table(damaged));
+  if (failed > 0) process.exitCode = EXIT.verificationFailed;
   if (terminal.isJson) return;
+  if (failed > damaged.length) {
+    terminal.note(
+      `${failed - damaged.length} more damaged before: see \`strongroom audit list --action secrets.damaged\``,
+    );
+  }
   terminal.note(
-    damaged.length === 0
+    failed === 0
       ? `checked ${counted(checked)}: nothing is damaged`
       : `checked ${counted(checked)}: keep a copy of the vault's files, and restore from a backup what is damaged`,
   );

@@ -4,15 +4,17 @@ import { findSecret } from '../../domain/secrets/find.ts';
 import { pathFault } from '../../domain/secrets/path.ts';
 import { findPersonal, listPersonal, openPersonal } from '../../domain/secrets/personal-values.ts';
 import { whyNoValue } from '../../domain/secrets/read-current.ts';
-import { rowsUnder } from '../../domain/secrets/rows-under.ts';
+import { allSecrets } from '../../domain/secrets/rows-under.ts';
 import { wipeRecord } from '../../domain/secrets/value.ts';
 import { openVersion, readVersionRow } from '../../domain/secrets/versions.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import { throughImport } from '../../domain/workspaces/imports.ts';
 import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
+import { askOwner } from '../denials.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import type { ImportRow, PersonalValueRow, SecretRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
+import { mayAt } from '../rights-at.ts';
 
 /** A path in an environment, whether there is a secret or not. */
 export interface Place {
@@ -124,7 +126,9 @@ export class EffectivePlaces implements Disposable {
       const environment = this.#sourceOf(row);
       if (path === undefined || environment === undefined) continue;
       const source = { environment, path };
-      if (!mayAt(this.#call, this.#capability, source)) throw this.#denied(source, asked);
+      if (!mayAt(this.#call, this.#capability, environment, path)) {
+        throw this.#denied(source, asked);
+      }
       const found = await this.#stored(source, asked);
       if (found !== undefined && found.kind !== 'personal') return { ...found, kind: 'inherited' };
     }
@@ -162,7 +166,7 @@ export class EffectivePlaces implements Disposable {
   async #allRows(environment: Environment): Promise<ReadonlyMap<string, SecretRow>> {
     const known = this.#rows.get(environment.id);
     if (known !== undefined) return known;
-    const rows = await rowsUnder(this.#call, environment, '');
+    const rows = await allSecrets(this.#call, environment);
     const byPath = new Map(rows.map((row) => [row.path, row]));
     this.#rows.set(environment.id, byPath);
     return byPath;
@@ -215,12 +219,6 @@ function tooManyPaths({ name }: Environment): StrongroomError {
   );
 }
 
-/** Whether the caller may do something at a place. */
-export function mayAt(call: Call, capability: 'read' | 'list', place: Place): boolean {
-  const { environment, path } = place;
-  return call.may(capability, [environment.workspace.name, environment.name, ...path.split('/')]);
-}
-
 /**
  * The error for a place that the caller may not look at, on the way to another.
  * It goes on record with its name; the caller is told it only if it may list it.
@@ -236,7 +234,7 @@ export function deniedAt(
   },
 ): StrongroomError {
   call.about({ detail: keyOf(place) });
-  const isNamed = mayAt(call, 'list', place);
+  const isNamed = mayAt(call, 'list', place.environment, place.path);
   return new StrongroomError(
     'denied',
     `you may not ${say.doing} ${isNamed ? say.named : say.unnamed}`,
@@ -247,7 +245,7 @@ export function deniedAt(
         request: call.request,
         ...(isNamed ? { resource: keyOf(place) } : {}),
       },
-      hint: 'ask an owner of the vault, and give them the request id',
+      hint: askOwner(call.request),
     },
   );
 }

@@ -2,6 +2,7 @@ import type { RecordField, VersionRecord } from '../../crypto/version-record.ts'
 import { VALUE_BYTES_MAX } from '../../domain/secrets/limits.ts';
 import { pathFault } from '../../domain/secrets/path.ts';
 import { StrongroomError, type ErrorCode } from '../../errors.ts';
+import { askOwner } from '../denials.ts';
 import { parseTemplate, type Reference } from '../../formats/references.ts';
 import { concat, wipe } from '../../lib/bytes.ts';
 import type { Call } from '../operation.ts';
@@ -186,7 +187,7 @@ export class ReferenceExpander implements Disposable {
     this.#call.about({ detail: resource.join('/') });
     return new StrongroomError('denied', `you may not read a secret that ${containing} refers to`, {
       details: { path: root.path, capability: 'read', request: this.#call.request },
-      hint: 'ask an owner of the vault, and give them the request id',
+      hint: askOwner(this.#call.request),
     });
   }
 }

@@ -13,7 +13,14 @@ import { isUuid } from '../../lib/ids.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
-import { page, pageOf, requireSight, workspaceName, type PageInput } from './access-scope.ts';
+import {
+  page,
+  pageOf,
+  requirePlace,
+  requireSight,
+  workspaceName,
+  type PageInput,
+} from './access-scope.ts';
 import { toGrantSummary, type GrantSummary } from './grant-view.ts';
 import * as schema from './schema.ts';
 import { capability } from './secret-access.ts';
@@ -131,7 +138,10 @@ const principal = z.string().min(1).max(PRINCIPAL_MAX);
 
 const looking = { secretMembers: [], mutates: false, requires: () => [] } as const;
 
-/** Errors: `subject_not_found`, `denied` for another principal than the caller. */
+/**
+ * Errors: `subject_not_found`, `workspace_not_found`, `environment_not_found`, `denied` for another
+ * principal than the caller.
+ */
 export const explainAccess: Operation<ExplainInput, AccessExplained> = {
   ...looking,
   name: 'access.explain',
@@ -148,7 +158,7 @@ export const explainAccess: Operation<ExplainInput, AccessExplained> = {
   },
 };
 
-/** Errors: `denied`. */
+/** Errors: `workspace_not_found`, `environment_not_found`, `denied`. */
 export const whoCan: Operation<WhoCanInput, AccessHolders> = {
   ...looking,
   name: 'access.whoCan',
@@ -167,7 +177,7 @@ export const whoCan: Operation<WhoCanInput, AccessHolders> = {
   },
 };
 
-/** Errors: `subject_not_found`, `denied`. */
+/** Errors: `subject_not_found`, `workspace_not_found`, `environment_not_found`, `denied`. */
 export const testAccess: Operation<TestAccessInput, AccessTested> = {
   ...looking,
   name: 'access.test',
@@ -228,6 +238,7 @@ function requestOf(
   known: Circumstances,
 ): AccessRequest {
   const segments = asked.resource.split('/');
+  requirePlace(call, segments);
   return {
     capability: asked.capability,
     resource: segments,

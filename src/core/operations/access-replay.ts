@@ -8,7 +8,7 @@ import { GRANTS } from '../../store/protected-tables.ts';
 import type { RowChange } from '../../store/store.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
 import { conditions, pattern, type GrantInput } from './access-rules.ts';
-import { ACCESS } from './access-scope.ts';
+import { ACCESS, patternWarnings } from './access-scope.ts';
 import { capabilities, subjectText } from './secret-access.ts';
 import * as schema from './schema.ts';
 
@@ -53,7 +53,10 @@ export interface AccessReplayed {
 
 const CHANGES_MAX = 1000;
 
-/** Errors: `grant_not_found`, `subject_not_found`, `workspace_not_found`, `built_in_role`. */
+/**
+ * Errors: `grant_not_found`, `subject_not_found`, `workspace_not_found`, `built_in_role`,
+ * `environment_not_found` for a workspace's name in place of an environment's.
+ */
 export const replayAccess: Operation<ReplayInput, AccessReplayed, PastAccesses> = {
   name: 'access.replay',
   summary: 'Decides what was done before again, as if rules had been changed, and changes nothing.',
@@ -96,6 +99,7 @@ function changesOf(call: Call, { add = [], remove = [] }: ReplayInput): readonly
   });
   const added = add.map(({ effect = 'allow', ...rest }) => {
     const draft = draftGrant(call, call, { ...rest, effect });
+    patternWarnings(call, { ...rest, effect });
     return { table: 'grants' as const, added: call.mac.protect(GRANTS, draft) };
   });
   return [...removed, ...added];

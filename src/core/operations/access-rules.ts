@@ -19,6 +19,7 @@ import {
   CHANGES_ACCESS,
   page,
   pageOf,
+  patternWarnings,
   requireChangesAt,
   requireSight,
   scope,
@@ -39,6 +40,12 @@ export interface GrantInput {
   readonly pattern: string;
   /** When it counts. Default: always. */
   readonly conditions?: Conditions | undefined;
+}
+
+/** A rule that was made. */
+export interface GrantMade extends GrantSummary {
+  /** What is odd about it, such as an environment that is not there. */
+  readonly warnings: readonly string[];
 }
 
 export interface RevokeInput {
@@ -88,10 +95,10 @@ const common = {
 } as const;
 
 /**
- * Errors: `subject_not_found`, `workspace_not_found`, `built_in_role`, `invalid_input`,
- * `escalation_refused`.
+ * Errors: `subject_not_found`, `workspace_not_found`, `environment_not_found` for a workspace's name
+ * in place of an environment's, `built_in_role`, `invalid_input`, `escalation_refused`.
  */
-export const grantAccess: Operation<GrantInput, GrantSummary> = {
+export const grantAccess: Operation<GrantInput, GrantMade> = {
   ...common,
   name: 'access.grant',
   summary: 'Allows somebody something.',
@@ -104,8 +111,8 @@ export const grantAccess: Operation<GrantInput, GrantSummary> = {
   },
 };
 
-/** Errors: `subject_not_found`, `workspace_not_found`, `built_in_role`, `invalid_input`, `last_owner`. */
-export const denyAccess: Operation<GrantInput, GrantSummary> = {
+/** Errors: as for {@link grantAccess} but the last, and `last_owner`. */
+export const denyAccess: Operation<GrantInput, GrantMade> = {
   ...common,
   name: 'access.deny',
   summary: 'Denies somebody something, whatever else allows it.',
@@ -177,8 +184,10 @@ function changesAt(text: string): readonly Requirement[] {
   return [{ capability: 'admin', resource: [first] }];
 }
 
-async function made(call: Call, grant: NewGrant): Promise<GrantSummary> {
+async function made(call: Call, grant: NewGrant): Promise<GrantMade> {
+  const warnings = patternWarnings(call, grant);
   const row = await insertGrant(call, draftGrant(call, call, grant));
-  call.about({ detail: `${row.effect} ${grant.subject}: grant ${row.id}` });
-  return toGrantSummary(call, row);
+  const subject = call.policy.textOf(row.subject_id);
+  call.about({ detail: `${row.effect} ${subject}: grant ${row.id}` });
+  return { ...toGrantSummary(call, row), warnings };
 }

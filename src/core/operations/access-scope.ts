@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { HeldGrant } from '../../domain/access/policy.ts';
 import { FIRST_WORKSPACE } from '../../domain/workspaces/names.ts';
 import { StrongroomError } from '../../errors.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
 import { uuidBytes, uuidText } from '../../lib/ids.ts';
 import { denied } from '../denials.ts';
@@ -83,17 +84,97 @@ export function workspaceName(call: Call, id: string | null): string | null {
  * @throws {@link StrongroomError} `denied`.
  */
 export function requireSight(call: Call, workspace: string | undefined): void {
-  if (call.may('read', ACCESS)) return;
+  if (call.may('read', ACCESS) || isUnderOwner(call)) return;
   if (workspace !== undefined && call.may('admin', [workspace])) return;
   throw denied({ capability: 'read', resource: ACCESS }, call.request);
 }
 
-/** Makes sure that the caller may change a rule that counts where this one does. */
+/**
+ * Makes sure that the caller may change a rule that counts where this one does.
+ *
+ * @throws {@link StrongroomError} `denied`, which names a workspace only to those who may list something there.
+ */
 export function requireChangesAt(call: Call, workspaceId: string | null): void {
   const name = workspaceId === null ? null : workspaceName(call, workspaceId);
   const resource = name === null ? ACCESS : [name];
-  if (call.may('admin', resource)) return;
-  throw denied({ capability: 'admin', resource }, call.request);
+  if (call.may('admin', resource) || isUnderOwner(call)) return;
+  const isKnown = name !== null && call.may('list', resource, 'under');
+  throw denied({ capability: 'admin', resource: isKnown ? resource : ACCESS }, call.request);
+}
+
+/** Whether an owner calls, with the right to change rights: a denial elsewhere takes no rule out of reach. */
+function isUnderOwner(call: Call): boolean {
+  return call.policy.isOwner(call.principal.id) && call.may('admin', ACCESS);
+}
+
+/**
+ * Makes sure that the workspace and the environment of a resource are there:
+ * an answer about what is not there would reassure for nothing. Who may list
+ * nothing in the workspace is not told.
+ *
+ * @throws {@link StrongroomError} `workspace_not_found`, `environment_not_found`.
+ */
+export function requirePlace(call: Call, resource: readonly string[]): void {
+  const [first = '', second, third] = resource;
+  if (first === 'sys') {
+    const isKnownTo = call.may('read', ACCESS) || isUnderOwner(call);
+    if (second === 'audit' && third !== undefined && isKnownTo) call.directory.workspace(third);
+    return;
+  }
+  if (!call.may('list', [first], 'under') && !call.may('read', ACCESS) && !isUnderOwner(call)) {
+    return;
+  }
+  const workspace = call.directory.workspace(first);
+  if (second === undefined) return;
+  const isThere = call.directory.environments(workspace).some(({ name }) => name === second);
+  if (!isThere && isKnownWorkspace(call, second)) {
+    const rest = resource.slice(2).map(shellWord).join('/');
+    throw misplaced(resource, `what is in that workspace is named with -w ${second}: ${rest}`);
+  }
+  call.directory.environment(first, second);
+}
+
+/**
+ * What is odd about the place of a rule: warnings, none if nothing is.
+ *
+ * @throws {@link StrongroomError} `environment_not_found` for a pattern that names a workspace where
+ * an environment belongs, and would cover nothing.
+ */
+export function patternWarnings(
+  call: Call,
+  rule: {
+    readonly effect: 'allow' | 'deny';
+    readonly subject: string;
+    readonly can: readonly string[];
+    readonly pattern: string;
+  },
+): readonly string[] {
+  const [first = '', second = '**', ...rest] = rule.pattern.split('/');
+  if (['sys', '*', '**'].includes(first) || ['*', '**'].includes(second)) return [];
+  const { directory } = call;
+  const workspace = directory.workspace(first);
+  if (directory.environments(workspace).some(({ name }) => name === second)) return [];
+  if (!isKnownWorkspace(call, second)) {
+    return [`there is no environment ${second} in ${first}: the rule counts once there is one`];
+  }
+  const words = [rule.subject, rule.can.join(','), rest.join('/') || '**'].map(shellWord);
+  const verb = rule.effect === 'allow' ? 'grant' : 'deny';
+  const hint = `strongroom access ${verb} ${words.join(' ')} -w ${second}`;
+  throw misplaced(rule.pattern.split('/'), hint);
+}
+
+/** Whether there is a workspace of a name that the caller may know of. */
+function isKnownWorkspace(call: Call, name: string): boolean {
+  if (call.directory.findWorkspace(name) === undefined) return false;
+  return call.may('list', [name], 'under') || call.may('read', ACCESS) || isUnderOwner(call);
+}
+
+/** A workspace's name stands where an environment's belongs. */
+function misplaced(segments: readonly string[], hint: string): StrongroomError {
+  const [first = '', second = ''] = segments;
+  const message = `${second} is a workspace, and no environment of ${first}`;
+  const details = { resource: segments.join('/') };
+  return new StrongroomError('environment_not_found', message, { details, hint });
 }
 
 /** Of rules, those that allow: what somebody has who has them. */

@@ -166,6 +166,13 @@ describe('an inactive secret', () => {
     await expect(session.secrets.verify({ ...at, candidate: 'x' })).rejects.toMatchObject(refused);
     const { secrets } = await session.secrets.list({ environment: 'production' });
     expect(secrets[0]).toMatchObject({ path: at.path, isActive: false });
+    const inEffect = await session.environments.resolve({ environment: 'production' });
+    expect(inEffect).toMatchObject({
+      secrets: [],
+      leftOut: [{ path: at.path, reason: 'inactive' }],
+    });
+    const only = { environment: 'production', only: [at.path] };
+    await expect(session.environments.resolve(only)).rejects.toMatchObject(refused);
     await session.secrets.update({ ...at, active: true });
     expect(await fieldsNow()).toMatchObject({ user: 'shop' });
   });

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 
+import type { BackupHeader } from '../../domain/backup/backup-header.ts';
+import { requireBackup } from '../../domain/backup/backup-records.ts';
+import type { BackupFacts } from '../../domain/backup/verify-file.ts';
+import { StrongroomError } from '../../errors.ts';
+import type { SlotKey } from '../../seal/slot.ts';
+import type { Unprotected } from '../../store/row-mac.ts';
 import type { BackupRow } from '../../store/tables.ts';
-import type { Requirement } from '../operation.ts';
+import type { Requirement, Services } from '../operation.ts';
 import { toIso } from './secret-view.ts';
 
 /** A backup that was made. Times are RFC 3339. */
@@ -47,6 +53,48 @@ export const DAY_MS = 86_400_000;
 /** The path of a file or a directory. */
 export const filePath: z.ZodType<string> = z.string().min(1).max(4096);
 
+/** What opens slots. */
+export const slotKeys: z.ZodType<SlotKey[]> = z.array(z.custom<SlotKey>(isSlotKey)).max(16);
+
+/**
+ * Where the backup is that is named by its path, or by its id.
+ *
+ * @throws {@link StrongroomError} `backup_not_found`; `invalid_input` if none is named.
+ */
+export async function backupFile(
+  { file, id }: { readonly file?: string | undefined; readonly id?: string | undefined },
+  { store, mac }: Services,
+): Promise<string> {
+  if (file !== undefined) return file;
+  if (id === undefined) throw new StrongroomError('invalid_input', 'which backup?');
+  return (await store.read((transaction) => requireBackup({ transaction, mac }, id))).file;
+}
+
+/** What is recorded of a backup that was found to be whole. */
+export function recordOf(
+  file: string,
+  header: BackupHeader,
+  { sizeBytes, sha256 }: Pick<BackupFacts, 'sizeBytes' | 'sha256'>,
+): Unprotected<BackupRow> {
+  return {
+    id: header.id,
+    file,
+    created_at: header.createdAt,
+    size_bytes: sizeBytes,
+    sha256: new Uint8Array(Buffer.from(sha256, 'hex')),
+    root_key_id: header.rootKeyId,
+    audit_log: header.auditLog,
+    audit_size: header.auditSize,
+    secrets: header.secrets,
+    versions: header.versions,
+    proven_at: null,
+    receipt: null,
+    verified_at: null,
+    keep_until: null,
+    removed_at: null,
+  };
+}
+
 /** What callers are told of a backup. */
 export function toBackup(row: BackupRow): BackupSummary {
   return {
@@ -70,4 +118,8 @@ export function toBackup(row: BackupRow): BackupSummary {
 
 function isoOrNull(ms: number | null): string | null {
   return ms === null ? null : toIso(ms);
+}
+
+function isSlotKey(given: unknown): boolean {
+  return typeof given === 'object' && given !== null && 'kind' in given;
 }

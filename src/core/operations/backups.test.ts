@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -46,7 +47,7 @@ beforeEach(async () => {
   now = Date.now();
   parts = await openParts(place, { now: () => now });
   session = parts.as(OWNER);
-  directory = temporaryDirectory();
+  directory = realpathSync(temporaryDirectory());
   await session.secrets.write({ environment, path, value: 'first' });
 });
 afterEach(async () => {
@@ -118,6 +119,23 @@ describe('making a backup', () => {
     await expect(session.backups.create(inside)).rejects.toMatchObject({ code: 'invalid_input' });
     expect(existsSync(inside.directory)).toBe(false);
     await expect(session.backups.create({})).rejects.toMatchObject({ code: 'invalid_input' });
+    const refused = async (at: string): Promise<void> => {
+      const making = session.backups.create({ directory: at });
+      await expect(making).rejects.toMatchObject({ code: 'invalid_input' });
+    };
+    await refused(join(place.path, '..x'));
+    await refused(place.path);
+    symlinkSync(place.path, join(directory, 'link'));
+    await refused(join(directory, 'link'));
+    await refused(join(directory, 'link', 'new', 'directory'));
+    mkdirSync(join(directory, 'real'));
+    symlinkSync(join(directory, 'real'), join(directory, 'other'));
+    await refused(join(directory, 'other'));
+    expect(readdirSync(place.path).filter((name) => /^(\.\.x|new|strongroom-)/.test(name))).toEqual(
+      [],
+    );
+    const beside = { directory: `${place.path}..x`, proof: 'later' } as const;
+    expect((await session.backups.create(beside)).file).toContain('..x');
   });
 
   it('removes what a killed attempt left, of this vault alone', async () => {
@@ -152,7 +170,12 @@ describe('keeping backups', () => {
     const third = await session.backups.create({ directory, keepDays: 1, proof: 'later' });
     now += 2 * DAY;
     const pruned = await session.backups.prune();
-    expect(pruned).toEqual({ removed: [third.file, first.file], failed: [], kept: 1 });
+    expect(pruned).toEqual({
+      removed: [third.file, first.file],
+      failed: [],
+      missing: [],
+      kept: 1,
+    });
     expect(names()).toHaveLength(2);
     expect(existsSync(second.file)).toBe(true);
     const { backups } = await session.backups.list();
@@ -296,6 +319,8 @@ describe('bringing parts back', () => {
     const at = { file, environment, path };
     await expect(session.backups.restoreParts(at)).rejects.toMatchObject({ code: 'key_not_found' });
     await expect(session.backups.verify({ file })).rejects.toMatchObject({ code: 'key_not_found' });
+    const proven = await session.backups.verify({ file, prove: true, keys });
+    expect(proven).toMatchObject({ decrypted: 1, values: 1 });
     const restored = await session.backups.restoreParts({ ...at, keys });
     expect(restored.secrets).toMatchObject([{ outcome: 'changed', version: 3 }]);
     expect(await read(path)).toBe('first');
@@ -321,15 +346,20 @@ describe('bringing parts back', () => {
     await session.audit.verify();
   });
 
-  it('needs the right to write what it writes, and reads no backup for others', async () => {
+  it('needs the rights to read and to write what it writes, and reads no backup for others', async () => {
     const { file } = await session.backups.create({ directory, proof: 'later' });
     const reader = parts.as(OWNER, { can: ['read', 'list'] });
     await expect(reader.backups.restoreParts({ file, environment, path })).rejects.toMatchObject({
       code: 'denied',
     });
-    const writer = parts.as(OWNER, { can: ['write'] });
-    await expect(writer.backups.restoreParts({ file })).rejects.toMatchObject({ code: 'denied' });
-    await expect(writer.backups.restoreParts({ file, environment, path })).resolves.toBeDefined();
+    for (const can of [['write'], ['write', 'list']] as const) {
+      const writer = parts.as(OWNER, { can });
+      const restoring = writer.backups.restoreParts({ file, environment, path });
+      await expect(restoring).rejects.toMatchObject({ code: 'denied' });
+    }
+    const both = parts.as(OWNER, { can: ['read', 'write'] });
+    await expect(both.backups.restoreParts({ file })).rejects.toMatchObject({ code: 'denied' });
+    await expect(both.backups.restoreParts({ file, environment, path })).resolves.toBeDefined();
   });
 
   it('writes nothing out of a backup that was changed', async () => {
@@ -340,5 +370,50 @@ describe('bringing parts back', () => {
       code: 'backup_damaged',
     });
     expect(await read(path)).toBe('second');
+  });
+});
+
+describe('a backup whose file is gone', () => {
+  it('is named by the list, and health goes by the newest that is there', async () => {
+    const older = await session.backups.create({ directory, proof: 'later' });
+    now += DAY;
+    const newer = await session.backups.create({ directory, proof: 'later' });
+    expect(await session.backups.list()).toMatchObject({ missing: [] });
+    expect((await session.health.read({})).backupAt).toBe(newer.createdAt);
+    rmSync(newer.file);
+    expect(await session.backups.list()).toMatchObject({ missing: [newer.file] });
+    expect((await session.health.read({})).backupAt).toBe(older.createdAt);
+  });
+});
+
+describe('bringing back what has no place any more', () => {
+  it('names all that is to be made first, with what makes it', async () => {
+    await session.workspaces.create({ name: 'billing' });
+    const workspace = 'billing';
+    for (const name of ['eu', 'us']) {
+      await session.environments.create({ workspace, name });
+      await session.secrets.write({ workspace, environment: name, path: 'A', value: name });
+    }
+    const { file } = await session.backups.create({ directory, proof: 'later' });
+    await session.workspaces.delete({ name: workspace });
+    const refused = await session.backups
+      .restoreParts({ file, workspace })
+      .catch((e: unknown) => e);
+    expect(refused).toMatchObject({ code: 'workspace_not_found' });
+    const { hint = '' } = refused as { hint?: string };
+    const commands = [...hint.matchAll(/`strongroom ([^`]+)`/g)].map(([, command]) => command);
+    expect(commands).toEqual([
+      'workspace create billing',
+      'environment create eu -w billing',
+      'environment create us -w billing',
+    ]);
+    await session.workspaces.create({ name: workspace });
+    await expect(session.backups.restoreParts({ file, workspace })).rejects.toMatchObject({
+      code: 'environment_not_found',
+      hint: expect.not.stringContaining('workspace create') as string,
+    });
+    for (const name of ['eu', 'us']) await session.environments.create({ workspace, name });
+    const { secrets } = await session.backups.restoreParts({ file, workspace });
+    expect(secrets.map(({ environment: at }) => at).toSorted()).toEqual(['eu', 'us']);
   });
 });

@@ -1,11 +1,14 @@
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 import { z } from 'zod';
 
 import {
+  backupFilesIn,
+  fileState,
   prepareDirectory,
   removeBackupFile,
   removeLeftovers,
+  settleBackup,
 } from '../../domain/backup/backup-file.ts';
 import { allBackups, insertBackup } from '../../domain/backup/backup-records.ts';
 import { verifySignature, withBackupFile } from '../../domain/backup/read-backup.ts';
@@ -15,6 +18,7 @@ import { writeBackup, type WrittenBackup } from '../../domain/backup/write-backu
 import { readSetting } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
 import { createPrivateDirectory, writePrivateFile } from '../../store/private-files.ts';
+import type { BackupRow } from '../../store/tables.ts';
 import type { Operation, Services } from '../operation.ts';
 import { proveBackup, type ProvenBackup } from '../prove-backup.ts';
 import {
@@ -23,6 +27,7 @@ import {
   filePath,
   KEEP_DAYS_MAX,
   READS_BACKUPS,
+  recordOf,
   toBackup,
   type BackupSummary,
 } from './backup-view.ts';
@@ -51,10 +56,24 @@ export const backupKey: Operation<Record<string, never>, { readonly verifierKeys
   apply: async (_input, call) => ({ verifierKeys: (await signerOfVault(call)).verifierKeys }),
 };
 
-interface MadeBackup {
+/** A backup that is in its place and not listed yet. It is gone when it was not asked for after all. */
+class MadeBackup implements Disposable {
   readonly written: WrittenBackup;
   readonly digest: Uint8Array;
   readonly proven: ProvenBackup | undefined;
+  /** Whether it was given to the list. Not so where an idempotency key has an answer already. */
+  isListed = false;
+
+  constructor(written: WrittenBackup, digest: Uint8Array, proven?: ProvenBackup) {
+    this.written = written;
+    this.digest = digest;
+    this.proven = proven;
+  }
+
+  [Symbol.dispose](): void {
+    settleBackup(this.written.path);
+    if (!this.isListed) removeBackupFile(this.written.path);
+  }
 }
 
 /** Errors: `file_exists`, `storage_full`, `read_only`, and those of a proof. */
@@ -71,57 +90,63 @@ export const createBackup: Operation<CreateBackupInput, BackupSummary, MadeBacku
   requires: () => ADMINISTERS_BACKUPS,
   subject: () => ({}),
   prepare: async (input, services) => {
-    const place = prepareDirectory(chosenDirectory(input.directory, services));
+    const place = prepareDirectory(chosenDirectory(input.directory), services.directory);
     removeLeftovers(place, services.keyring.vaultId);
     const signer = await signerFor(services);
-    const { store, keyring, log, now } = services;
-    const auditKeys = log.verifierKeys;
-    const written = await writeBackup({ store, keyring, signer, auditKeys, directory: place, now });
+    const auditKeys = services.log.verifierKeys;
+    const written = await writeBackup({ ...services, signer, auditKeys, directory: place });
     try {
       if (input.proof !== 'later') {
-        const proven = await proveBackup(written.path, { keyring, signer, now });
+        const proven = await proveBackup(written.path, { ...services, signer });
         writeReceipt(written.path, proven.receipt);
-        return { written, proven, digest: proven.digest };
+        return new MadeBackup(written, proven.digest, proven);
       }
       const digest = await withBackupFile(written.path, (file) => verifySignature(file));
-      return { written, proven: undefined, digest };
+      return new MadeBackup(written, digest);
     } catch (error) {
       // What does not restore is no backup.
       removeBackupFile(written.path);
+      settleBackup(written.path);
       throw error;
     }
   },
-  apply: async (input, call, { written, digest, proven }) => {
+  undo: ({ written }) => {
+    removeBackupFile(written.path);
+  },
+  apply: async (input, call, made) => {
+    const { written, digest, proven } = made;
     const { header } = written;
     const days = input.keepDays ?? (await readSetting(call, null, 'backup_keep_days'));
     const keepDays = input.keepDays === null ? null : days;
+    const { sizeBytes, path } = written;
+    const sha256 = Buffer.from(digest).toString('hex');
     const row = await insertBackup(call, {
-      id: header.id,
-      file: written.path,
-      created_at: header.createdAt,
-      size_bytes: written.sizeBytes,
-      sha256: digest,
-      root_key_id: header.rootKeyId,
-      audit_log: header.auditLog,
-      audit_size: header.auditSize,
-      secrets: header.secrets,
-      versions: header.versions,
+      ...recordOf(path, header, { sizeBytes, sha256 }),
       proven_at: proven?.provenAt ?? null,
       receipt: proven?.receipt ?? null,
       verified_at: proven?.provenAt ?? null,
       keep_until: keepDays === null ? null : header.createdAt + keepDays * DAY_MS,
-      removed_at: null,
     });
+    made.isListed = true;
     call.about({ detail: `backup ${row.id}` });
     return toBackup(row);
   },
 };
 
+/** The backups of a vault. */
+export interface BackupList {
+  readonly backups: readonly BackupSummary[];
+  /**
+   * Files beside them, or in `STRONGROOM_BACKUP_PATH`, that have the name of a backup of this vault
+   * and are not listed: whoever made them was stopped. `backups.verify` lists one that is whole.
+   */
+  readonly unlisted: readonly string[];
+  /** Files of backups that were not removed, and that are not in their place or cannot be reached. */
+  readonly missing: readonly string[];
+}
+
 /** Errors: none of its own. */
-export const listBackups: Operation<
-  Record<string, never>,
-  { readonly backups: readonly BackupSummary[] }
-> = {
+export const listBackups: Operation<Record<string, never>, BackupList, readonly string[]> = {
   name: 'backups.list',
   summary: 'Lists the backups that were made, newest first.',
   input: z.strictObject({}),
@@ -129,23 +154,32 @@ export const listBackups: Operation<
   mutates: false,
   requires: () => READS_BACKUPS,
   subject: () => ({}),
-  apply: async (_input, call) => ({ backups: (await allBackups(call)).map(toBackup) }),
+  prepare: async (_input, { store, mac, keyring }) => {
+    const rows = await store.read((transaction) => allBackups({ transaction, mac }));
+    const usual = process.env['STRONGROOM_BACKUP_PATH'] ?? '';
+    const directories = rows.map(({ file }) => dirname(file));
+    if (usual !== '') directories.push(resolve(usual));
+    return [...new Set(directories)].flatMap((at) => backupFilesIn(at, keyring.vaultId));
+  },
+  apply: async (_input, call, files) => {
+    const rows = await allBackups(call);
+    const kept = rows.filter((row) => row.removed_at === null);
+    const listed = new Set(kept.map(({ file }) => file));
+    const isMissing = (row: BackupRow): boolean =>
+      ['missing', 'unreachable'].includes(fileState(row.file, row.size_bytes));
+    return {
+      backups: rows.map(toBackup),
+      unlisted: files.filter((file) => !listed.has(file)),
+      missing: kept.filter(isMissing).map(({ file }) => file),
+    };
+  },
 };
 
-/** Where backups go: never into the vault, which a backup has to outlive. */
-function chosenDirectory(given: string | undefined, { directory: vault }: Services): string {
+function chosenDirectory(given: string | undefined): string {
   const chosen = given ?? process.env['STRONGROOM_BACKUP_PATH'] ?? '';
-  if (chosen === '') {
-    throw new StrongroomError('invalid_input', 'there is no directory for backups', {
-      hint: 'name one with --to or STRONGROOM_BACKUP_PATH',
-    });
-  }
-  const path = resolve(chosen);
-  const way = relative(resolve(vault), path);
-  if (way.startsWith('..') || isAbsolute(way)) return path;
-  throw new StrongroomError('invalid_input', `${path} is in the vault's directory`, {
-    details: { path },
-    hint: 'backups belong somewhere else, best on another disk',
+  if (chosen !== '') return chosen;
+  throw new StrongroomError('invalid_input', 'there is no directory for backups', {
+    hint: 'name one with --to or STRONGROOM_BACKUP_PATH',
   });
 }
 

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import { principalNames } from '../../domain/access/principals.ts';
 import { findDeleted, findSecret, requireSecret } from '../../domain/secrets/find.ts';
 import { openMetadata, type JsonValue } from '../../domain/secrets/metadata.ts';
 import { listVersions } from '../../domain/secrets/versions.ts';
@@ -85,15 +84,14 @@ export const describeSecret: Operation<DescribeSecretInput, SecretDescription> =
     const { row, at = call.now } = await described(call, environment, input);
     call.about({ secretId: row.id });
     const { description, usage, custom = {} } = openMetadata(call, row);
-    const names = await principalNames(call.transaction, call.mac);
     return {
       ...toSummary({ ...call, now: at }, environment, row),
-      createdByName: names.get(row.created_by) ?? row.created_by,
-      updatedByName: names.get(row.updated_by) ?? row.updated_by,
+      createdByName: call.policy.nameOf(row.created_by),
+      updatedByName: call.policy.nameOf(row.updated_by),
       description,
       usage,
       metadata: custom,
-      ownerName: row.owner === null ? null : (names.get(row.owner) ?? row.owner),
+      ownerName: row.owner === null ? null : call.policy.nameOf(row.owner),
       inactiveAt: row.inactive_at === null ? null : toIso(row.inactive_at),
     };
   },
@@ -137,10 +135,9 @@ export const secretHistory: Operation<SecretHistoryInput, SecretHistory> = {
   }),
   apply: async (input, call) => {
     const environments = environmentsOf(call, input);
-    const names = await principalNames(call.transaction, call.mac);
     const versions: SecretVersion[] = [];
     for (const environment of environments) {
-      for (const version of await versionsIn(call, environment, input.path, names)) {
+      for (const version of await versionsIn(call, environment, input.path)) {
         versions.push(version);
       }
     }
@@ -163,7 +160,6 @@ async function versionsIn(
   call: Call,
   environment: Environment,
   path: string,
-  names: ReadonlyMap<string, string>,
 ): Promise<readonly SecretVersion[]> {
   const secret = await findSecret(call, environment, path);
   if (secret === undefined) return [];
@@ -174,7 +170,7 @@ async function versionsIn(
     isPrevious: row.version === secret.previous_version,
     createdAt: toIso(row.created_at),
     createdBy: row.created_by,
-    createdByName: names.get(row.created_by) ?? row.created_by,
+    createdByName: call.policy.nameOf(row.created_by),
     deletedAt: row.deleted_at === null ? null : toIso(row.deleted_at),
     destroyedAt: row.destroyed_at === null ? null : toIso(row.destroyed_at),
   }));

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
 import { removeSecretGrants } from '../../domain/access/secret-grants.ts';
+import { shredCompleteAfter } from '../../domain/backup/backup-records.ts';
 import {
   destroySecret as destroyAll,
   destroyVersion,
-  shredCompleteAfter,
   type Destroyed,
 } from '../../domain/secrets/destroy.ts';
 import { findSecretById, requireSecretOrTrash } from '../../domain/secrets/find.ts';

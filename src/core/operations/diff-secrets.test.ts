@@ -5,6 +5,7 @@ import {
   makeTemporaryVault,
   openParts,
   OWNER,
+  tamper,
   type OpenParts,
   type TemporaryVault,
 } from '../../testing/temporary-vault.ts';
@@ -55,6 +56,8 @@ beforeAll(async () => {
   });
   await secrets.create({ ...staging, path: 'f/tagged', value: 'same-value', tags: ['a'] });
   await secrets.create({ ...production, path: 'f/tagged', value: 'same-value', usage: 'why' });
+  await session.workspaces.create({ name: 'other' });
+  await session.environments.create({ workspace: 'other', name: 'staging' }).catch(() => undefined);
 });
 afterAll(async () => {
   await parts.vault.close();
@@ -98,6 +101,37 @@ describe('the difference of two environments', () => {
       ['secrets.read', 'staging', 'f/fields', 1],
       ['secrets.diff', 'staging', undefined, undefined],
     ]);
+  });
+
+  it('is told where the same text came to stand for other secrets', async () => {
+    const value = '${f/same}';
+    await secrets.create({ ...staging, path: 'refers', value, references: true });
+    await secrets.create({ ...production, path: 'refers', value });
+    const { secrets: found } = await secrets.diff({ ...between, path: 'refers' });
+    expect(found).toMatchObject([{ change: 'changed', value: true, attributes: ['references'] }]);
+    await secrets.update({ ...production, path: 'refers', value, references: true });
+    expect((await secrets.diff({ ...between, path: 'refers' })).secrets).toMatchObject([
+      { change: 'same', value: false, attributes: [] },
+    ]);
+    expect(
+      (await secrets.diff({ ...production, path: 'refers', version: 1 })).secrets,
+    ).toMatchObject([{ change: 'changed', value: true, attributes: ['references'] }]);
+  });
+
+  it('of one secret reads no other whose path begins with its name', async () => {
+    const { id } = await secrets.create({ ...staging, path: 'f/other/deep', value: 'v' });
+    const spoil = (by: string): void =>
+      tamper(place, (db) => {
+        db.prepare('UPDATE secrets SET tags = ? WHERE id = ?').run(by, id);
+      });
+    spoil('["spoilt"]');
+    const one = { ...between, path: 'f/other' };
+    expect((await secrets.diff(one)).secrets).toMatchObject([{ path: 'f/other' }]);
+    const past = { ...staging, path: 'f/other', from: new Date(now).toISOString() };
+    expect((await secrets.diff(past)).secrets).toMatchObject([{ path: 'f/other' }]);
+    spoil('[]');
+    await secrets.delete({ ...staging, path: 'f/other/deep' });
+    await secrets.destroy({ ...staging, path: 'f/other/deep', all: true });
   });
 
   it('does not show what is inactive', async () => {
@@ -158,6 +192,8 @@ describe('the difference of two versions, and of two moments', () => {
       { ...staging, version: 1 },
       { ...staging, path: 'f/', version: 1 },
       { ...between, path: 'f/other', version: 1 },
+      { ...staging, path: 'f/other', version: 1, toWorkspace: 'other' },
+      { ...staging, path: 'f/other', version: 1, toWorkspace: 'default' },
     ]) {
       await expect(secrets.diff(input)).rejects.toMatchObject({ code: 'invalid_input' });
     }

@@ -1,17 +1,16 @@
 import { z } from 'zod';
 
-import type { Difference } from '../../domain/secrets/copy.ts';
-import { recordOf } from '../../domain/secrets/copy.ts';
-import { differenceOf } from '../../domain/secrets/difference.ts';
+import { differenceOf, openVersionOf, type Difference } from '../../domain/secrets/difference.ts';
 import { requireSecret } from '../../domain/secrets/find.ts';
 import { fromRecord, type ValueOutput } from '../../domain/secrets/value.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { mayAt, requireAt } from '../rights-at.ts';
 import { addressOf } from './place-secret.ts';
 import * as schema from './schema.ts';
-import { isFolder, mayAt, pathOrFolder, requireAt, requirementAt } from './secret-folder.ts';
-import { mayNow, pastMoment, snapshotOf, type Taken } from './snapshot.ts';
+import { isFolder, pathOrFolder, requirementAt } from './secret-folder.ts';
+import { mayNow, pastMoment, snapshotOf, snapshotOfOne, type Taken } from './snapshot.ts';
 
 export interface DiffSecretsInput {
   readonly workspace?: string | undefined;
@@ -155,10 +154,11 @@ async function diffVersions(
   input: DiffSecretsInput,
 ): Promise<SecretDifference> {
   const { path } = input;
-  const isOther = input.toEnvironment !== undefined || input.from !== undefined;
-  if (path === undefined || isFolder(path) || isOther || input.to !== undefined) {
+  const others = [input.toWorkspace, input.toEnvironment, input.from, input.to];
+  const isAlone = others.every((other) => other === undefined);
+  if (path === undefined || isFolder(path) || !isAlone) {
     throw new StrongroomError('invalid_input', 'versions are compared of one secret alone', {
-      hint: 'name the secret, and neither another environment nor a moment',
+      hint: 'name the secret, and neither another workspace or environment nor a moment',
     });
   }
   const present = await requireSecret(call, environment, path);
@@ -181,15 +181,15 @@ async function diffSides(
   { before, after }: Sides,
   { path = '', show = false }: DiffSecretsInput,
 ): Promise<readonly SecretDifference[]> {
+  const isOne = path !== '' && !isFolder(path);
   const [left, right] = await Promise.all(
     [before, after].map(({ environment, at }) =>
-      snapshotOf(call, environment, { prefix: path, at }),
+      isOne
+        ? snapshotOfOne(call, environment, { path, at })
+        : snapshotOf(call, environment, { prefix: path, at }),
     ),
   );
-  const isOne = path !== '' && !isFolder(path);
-  const paths = [...new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])]
-    .filter((each) => !isOne || each === path)
-    .toSorted();
+  const paths = [...new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])].toSorted();
   const found: SecretDifference[] = [];
   for (const each of paths) {
     const [a, b] = [left?.get(each), right?.get(each)];
@@ -299,5 +299,5 @@ async function shown(call: Call, environment: Environment, taken: Taken): Promis
     secretId: taken.present.id,
     version: taken.row.current_version,
   });
-  return fromRecord(await recordOf(call, taken));
+  return fromRecord((await openVersionOf(call, taken)).record);
 }

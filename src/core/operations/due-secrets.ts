@@ -1,21 +1,18 @@
 import { z } from 'zod';
 
-import { dueSecrets as due, type DuePosition } from '../../domain/secrets/due.ts';
+import { listByMoment, type MomentPosition } from '../../domain/secrets/list-by-moment.ts';
 import { generatorOf, policyOf } from '../../domain/secrets/rotation-columns.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import { StrongroomError } from '../../errors.ts';
 import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import { uuidBytes, uuidText } from '../../lib/ids.ts';
-import type { SecretRow } from '../../store/tables.ts';
 import type { Operation } from '../operation.ts';
+import { listScope, LOOKS_MAX, PAGE_LIMIT, requiresToList, type ListPlace } from './cursor.ts';
 import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
-export interface DueSecretsInput {
-  readonly workspace?: string | undefined;
-  /** Default: every environment of the workspace. */
-  readonly environment?: string | undefined;
+export interface DueSecretsInput extends ListPlace {
   /** Also those that will be due by then: a duration such as `7d` or `12h`. Default: those that are due now. */
   readonly within?: string | undefined;
   /** Only those that can be rotated without anybody: they have a generator. Default no. */
@@ -42,16 +39,17 @@ export interface DueSecret {
   readonly rotatedAt: string | null;
 }
 
-/** Secrets that are due, the most urgent first. */
+/** Secrets that are due, the most urgent first. A page may have fewer than `limit` and still not be the last. */
 export interface DueList {
   readonly secrets: readonly DueSecret[];
   /** Set if there are more: pass it as `cursor`. */
   readonly next: string | undefined;
 }
 
-const LIMIT_DEFAULT = 100;
-const LIMIT_MAX = 1000;
-/** When the last one is due and its id: its path is for who may list it. */
+/**
+ * When the last one that was looked at is due, and its id. Not the id alone:
+ * who rotates what is due page by page changes where the last one stands.
+ */
 const CURSOR = /^(\d{1,16})\.([A-Za-z0-9_-]{22})$/;
 
 /** Errors: `workspace_not_found`, `environment_not_found`. */
@@ -66,38 +64,28 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       .refine((text) => parseDuration(text) !== undefined, { error: 'a duration such as 7d' })
       .optional(),
     automatic: z.boolean().optional(),
-    limit: z.int().min(1).max(LIMIT_MAX).optional(),
+    limit: z.int().min(1).max(PAGE_LIMIT.max).optional(),
     cursor: z.string().regex(CURSOR).optional(),
   }),
   secretMembers: [],
   mutates: false,
-  requires: (input) => [
-    {
-      capability: 'list',
-      resource: [
-        schema.workspaceOf(input),
-        ...(input.environment === undefined ? [] : [input.environment]),
-      ],
-      reach: 'under',
-    },
-  ],
+  requires: requiresToList,
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: async (input, call) => {
-    const workspace = call.directory.workspace(schema.workspaceOf(input));
-    const environments =
-      input.environment === undefined
-        ? call.directory.environments(workspace)
-        : [call.directory.environment(workspace.name, input.environment)];
-    const found = await due(call, environments, {
-      until: call.now + (parseDuration(input.within ?? '') ?? 0),
-      limit: input.limit ?? LIMIT_DEFAULT,
-      after: input.cursor === undefined ? undefined : decodeCursor(input.cursor),
-      automatic: input.automatic ?? false,
-      mayList: ({ name }, path) => call.may('list', [workspace.name, name, ...path.split('/')]),
+    const { environments, mayList } = listScope(call, input);
+    const { rows, position } = await listByMoment(call, environments, {
+      by: 'rotation_due_at',
+      before: call.now + (parseDuration(input.within ?? '') ?? 0) + 1,
+      active: true,
+      generated: input.automatic,
+      limit: input.limit ?? PAGE_LIMIT.byDefault,
+      looksMax: LOOKS_MAX,
+      after: input.cursor === undefined ? undefined : decodePosition(input.cursor),
+      mayList,
     });
-    const secrets = found.due.map(({ row, environment }) => ({
+    const secrets = rows.map(({ row, environment }) => ({
       id: row.id,
-      workspace: workspace.name,
+      workspace: environment.workspace.name,
       environment: environment.name,
       path: row.path,
       type: row.type as SecretType,
@@ -107,18 +95,17 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       isOverdue: (row.rotation_due_at ?? 0) <= call.now,
       rotatedAt: row.rotated_at === null ? null : toIso(row.rotated_at),
     }));
-    return { secrets, next: found.hasMore ? encodeCursor(found.due.at(-1)?.row) : undefined };
+    return { secrets, next: position && encodePosition(position) };
   },
 };
 
-function encodeCursor(row: SecretRow | undefined): string | undefined {
-  if (row === undefined) return undefined;
-  return `${row.rotation_due_at ?? 0}.${toBase64Url(uuidBytes(row.id))}`;
+function encodePosition({ moment, id }: MomentPosition): string {
+  return `${moment}.${toBase64Url(uuidBytes(id))}`;
 }
 
-function decodeCursor(cursor: string): DuePosition {
-  const [, dueAt = '', id = ''] = CURSOR.exec(cursor) ?? [];
+function decodePosition(cursor: string): MomentPosition {
+  const [, moment = '', id = ''] = CURSOR.exec(cursor) ?? [];
   const bytes = fromBase64Url(id);
-  if (bytes !== undefined) return { dueAt: Number(dueAt), id: uuidText(bytes) };
+  if (bytes !== undefined) return { moment: Number(moment), id: uuidText(bytes) };
   throw new StrongroomError('invalid_input', 'the cursor is not one of ours');
 }

@@ -52,7 +52,10 @@ export const generateValue: Operation<
   }),
   secretMembers: ['value', 'fields'],
   mutates: false,
-  requires: () => [],
+  // Key pairs take a while to make: not for those who have no business here.
+  requires: (input) => [
+    { capability: 'list', resource: [schema.workspaceOf(input)], reach: 'under' },
+  ],
   subject: (input) => ({ detail: input.generator }),
   prepare: async ({ generator: text }) => {
     const asked = parseGenerator(text);

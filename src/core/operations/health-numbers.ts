@@ -1,4 +1,6 @@
-import { BACKUPS, SLOTS } from '../../store/protected-tables.ts';
+import { fileState } from '../../domain/backup/backup-file.ts';
+import { allBackups } from '../../domain/backup/backup-records.ts';
+import { SLOTS } from '../../store/protected-tables.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SlotRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
@@ -65,25 +67,6 @@ const readOnce = statement((db) =>
 
 const allSlots = statement((db) => db.selectFrom('slots').selectAll().orderBy('created_at'));
 
-const newestBackup = statement((db) =>
-  db
-    .selectFrom('backups')
-    .selectAll()
-    .where('removed_at', 'is', null)
-    .orderBy('created_at', 'desc')
-    .limit(1),
-);
-
-const newestReceipt = statement((db) =>
-  db
-    .selectFrom('backups')
-    .selectAll()
-    .where('receipt', 'is not', null)
-    .where('proven_at', 'is not', null)
-    .orderBy('proven_at', 'desc')
-    .limit(1),
-);
-
 /**
  * Counts the secrets of the vault.
  *
@@ -113,13 +96,19 @@ export async function slotRows({ transaction, mac }: Call): Promise<readonly Slo
   return rows;
 }
 
-/** When the newest backup that is there was made, and when one was last proven by a restore. */
-export async function backupMoments({
-  transaction,
-  mac,
-}: Call): Promise<{ readonly madeAt: number | undefined; readonly provenAt: number | undefined }> {
-  const made = await transaction.get(newestBackup, {});
-  const proven = await transaction.get(newestReceipt, {});
-  for (const row of [made, proven]) if (row !== undefined) mac.check(BACKUPS, row);
-  return { madeAt: made?.created_at, provenAt: proven?.proven_at ?? undefined };
+/** When the newest backup whose file is in its place was made, and when one was last proven by a restore. */
+export async function backupMoments(
+  call: Call,
+): Promise<{ readonly madeAt: number | undefined; readonly provenAt: number | undefined }> {
+  const rows = await allBackups(call);
+  const proven = rows.map(({ receipt, proven_at: at }) => (receipt === null ? null : at));
+  return {
+    madeAt: rows.find(
+      ({ removed_at: removedAt, file, size_bytes: size }) =>
+        removedAt === null && fileState(file, size) === 'there',
+    )?.created_at,
+    provenAt: proven.reduce<number | undefined>((last, at) => {
+      return at === null ? last : Math.max(last ?? at, at);
+    }, undefined),
+  };
 }

@@ -9,6 +9,7 @@ import {
 } from '../../domain/workspaces/imports.ts';
 import type { ImportRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { listScope, requiresToList } from './cursor.ts';
 import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
@@ -105,25 +106,12 @@ export const listImports: Operation<ListImportsInput, readonly ImportSummary[]> 
   }),
   secretMembers: [],
   mutates: false,
-  requires: (input) => [
-    {
-      capability: 'list',
-      resource: [
-        schema.workspaceOf(input),
-        ...(input.environment === undefined ? [] : [input.environment]),
-      ],
-      reach: 'under',
-    },
-  ],
+  requires: requiresToList,
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: async (input, call) => {
-    const workspace = call.directory.workspace(schema.workspaceOf(input));
-    const environments =
-      input.environment === undefined
-        ? call.directory.environments(workspace)
-        : [call.directory.environment(workspace.name, input.environment)];
+    const { environments } = listScope(call, input);
     return environments
-      .filter(({ name }) => call.may('list', [workspace.name, name], 'under'))
+      .filter(({ workspace, name }) => call.may('list', [workspace.name, name], 'under'))
       .flatMap((environment) => call.directory.imports(environment))
       .map((row) => toSummary(call, row));
   },

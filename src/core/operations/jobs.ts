@@ -46,9 +46,8 @@ export const listJobs: Operation<ListJobsInput, readonly JobSummary[]> = {
   subject: () => ({}),
   apply: async ({ limit = LIMIT_DEFAULT, running = false }, call) => {
     const names = new Map(call.directory.workspaces().map(({ id, name }) => [id, name]));
-    const rows = await newestJobs(call, running ? LIMIT_MAX : limit);
-    const wanted = running ? rows.filter((row) => row.finished_at === null).slice(0, limit) : rows;
-    return wanted.map((row) => ({
+    const rows = await newestJobs(call, { limit, running });
+    return rows.map((row) => ({
       id: row.id,
       kind: row.kind,
       workspace: names.get(row.workspace_id ?? '') ?? null,

@@ -1,24 +1,31 @@
+import { resolve } from 'node:path';
+
 import { z } from 'zod';
 
-import { removeBackupFile } from '../../domain/backup/backup-file.ts';
-import { unlockHeader } from '../../domain/backup/backup-header.ts';
-import { allBackups, requireBackup, updateBackup } from '../../domain/backup/backup-records.ts';
+import { fileState, removeBackupFile, type FileState } from '../../domain/backup/backup-file.ts';
+import type { BackupHeader } from '../../domain/backup/backup-header.ts';
+import type { RowLook } from '../../domain/backup/fill-store.ts';
+import { allBackups, insertBackup, updateBackup } from '../../domain/backup/backup-records.ts';
 import { withBackupFile } from '../../domain/backup/read-backup.ts';
 import { writeReceipt } from '../../domain/backup/receipt.ts';
 import { expiredBackups } from '../../domain/backup/retention.ts';
 import { factsOf, type BackupFacts } from '../../domain/backup/verify-file.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
-import { StrongroomError } from '../../errors.ts';
 import { parseDuration } from '../../lib/duration.ts';
+import type { SlotKey } from '../../seal/slot.ts';
 import type { BackupRow } from '../../store/tables.ts';
-import { checkWholeBackup } from '../open-backup.ts';
+import { BackupEnvelopes, BackupRows } from '../backup-rows.ts';
+import { checkWholeBackup, openOwnBackup } from '../open-backup.ts';
 import type { Operation, Services } from '../operation.ts';
-import { proveBackup, requireOwnBackup } from '../prove-backup.ts';
+import { proveBackup } from '../prove-backup.ts';
 import {
   ADMINISTERS_BACKUPS,
+  backupFile,
   DAY_MS,
   filePath,
   KEEP_DAYS_MAX,
+  recordOf,
+  slotKeys,
   type BackupSummary,
 } from './backup-view.ts';
 import { createBackup, signerFor } from './create-backup.ts';
@@ -29,12 +36,16 @@ export interface VerifyBackupInput {
   readonly id?: string | undefined;
   /** Tries a restore too, and keeps the receipt. Default no. */
   readonly prove?: boolean | undefined;
+  /** What opened the vault when the backup was made, if its root key was changed since. */
+  readonly keys?: readonly SlotKey[] | undefined;
 }
 
-/** A backup that was decrypted and read to its end. */
+/** A backup that was decrypted and read to its end: every row's MAC, and every value. */
 export interface BackupVerified extends BackupFacts {
   /** Rows by table. */
   readonly rows: Readonly<Record<string, number>>;
+  /** Values that were decrypted: all that there are. */
+  readonly values: number;
   /** Values that the trial restore decrypted; `undefined` if none was asked for. */
   readonly decrypted: number | undefined;
   readonly receipt: string | undefined;
@@ -45,6 +56,8 @@ export interface PruneBackupsInput {
   readonly keepDays?: number | undefined;
   /** Keeps the newest so many. */
   readonly keepLast?: number | undefined;
+  /** Removes also those whose own time is not over. Needs one of the other two. */
+  readonly evenKept?: boolean | undefined;
 }
 
 /** What a pruning did. The newest backup that was proven stays whatever was asked. */
@@ -53,6 +66,9 @@ export interface BackupsPruned {
   readonly removed: readonly string[];
   /** Files that could not be removed: they are not what was written, or their directory cannot be changed. */
   readonly failed: readonly string[];
+  /** Files that were gone already, and are listed as removed now. */
+  readonly missing: readonly string[];
+  /** Backups that are there. */
   readonly kept: number;
 }
 
@@ -67,81 +83,109 @@ export interface ScheduledBackup {
   readonly removed: readonly string[];
 }
 
-/** Errors: `backup_not_found`, `backup_damaged`, `backup_unverifiable`, `backup_of_another_vault`, `file_not_found`, and those of a proof. */
-export const verifyBackup: Operation<VerifyBackupInput, BackupVerified, BackupVerified> = {
+/**
+ * Lists the backup if nothing says of it yet, as when its making was stopped.
+ *
+ * Errors: `backup_not_found`, `backup_damaged`, `integrity_error`, `decryption_failed`,
+ * `backup_unverifiable`, `backup_of_another_vault`, `key_not_found`, the codes of slots,
+ * `file_not_found`, and those of a proof.
+ */
+export const verifyBackup: Operation<VerifyBackupInput, BackupVerified, Verified> = {
   name: 'backups.verify',
   summary: 'Decrypts a backup of this vault and checks all of it; may try a restore.',
   input: z.strictObject({
     file: filePath.optional(),
     id: z.uuid().optional(),
     prove: z.boolean().optional(),
+    keys: slotKeys.optional(),
   }),
-  secretMembers: [],
+  secretMembers: ['keys'],
   mutates: true,
   requires: () => ADMINISTERS_BACKUPS,
   subject: ({ id }) => ({ detail: id === undefined ? undefined : `backup ${id}` }),
   prepare: async (input, services) => {
-    const path = input.file ?? (await fileOf(input.id, services));
-    const verified = await decryptAll(path, services);
-    if (input.prove !== true) return { ...verified, decrypted: undefined, receipt: undefined };
-    const { keyring, now } = services;
+    const path = resolve(await backupFile(input, services));
+    const verified = await decryptAll(path, input.keys, services);
+    if (input.prove !== true) return verified;
     const signer = await signerFor(services);
-    const { decrypted, receipt } = await proveBackup(path, { keyring, signer, now });
-    writeReceipt(path, receipt);
-    return { ...verified, decrypted, receipt };
+    const proven = await proveBackup(path, { ...services, signer, keys: input.keys });
+    writeReceipt(path, proven.receipt);
+    const { decrypted, receipt } = proven;
+    return { ...verified, facts: { ...verified.facts, decrypted, receipt } };
   },
-  apply: async (_input, call, verified) => {
-    call.about({ detail: `backup ${verified.id}` });
-    const row = (await allBackups(call)).find(({ id }) => id === verified.id);
-    // One that was made before the vault itself was restored may have no row.
-    if (row !== undefined && Buffer.from(row.sha256).toString('hex') === verified.sha256) {
-      const { receipt } = verified;
-      const proof = receipt === undefined ? {} : { proven_at: call.now, receipt };
-      await updateBackup(call, row, { verified_at: call.now, ...proof });
+  apply: async (_input, call, { path, header, facts }) => {
+    call.about({ detail: `backup ${facts.id}` });
+    const row = (await allBackups(call)).find(({ id }) => id === facts.id);
+    const { receipt } = facts;
+    const proof = receipt === undefined ? {} : { proven_at: call.now, receipt };
+    if (row === undefined) {
+      const adopted = { ...recordOf(path, header, facts), verified_at: call.now, ...proof };
+      const days = await readSetting(call, null, 'backup_keep_days');
+      const until = days === null ? null : header.createdAt + days * DAY_MS;
+      await insertBackup(call, { ...adopted, keep_until: until });
+    } else if (Buffer.from(row.sha256).toString('hex') === facts.sha256) {
+      const back = row.file === path ? { removed_at: null } : {};
+      await updateBackup(call, row, { verified_at: call.now, ...proof, ...back });
     }
-    return verified;
+    return facts;
   },
 };
 
 interface Removal {
   readonly gone: readonly BackupRow[];
+  readonly missing: readonly BackupRow[];
   readonly failed: readonly BackupRow[];
+  readonly kept: number;
 }
 
 /** Errors: none of its own. */
 export const pruneBackups: Operation<PruneBackupsInput, BackupsPruned, Removal> = {
   name: 'backups.prune',
   summary: 'Removes backups that need not be kept any longer.',
-  input: z.strictObject({
-    keepDays: z.number().positive().max(KEEP_DAYS_MAX).optional(),
-    keepLast: z.int().min(1).optional(),
-  }),
+  input: z
+    .strictObject({
+      keepDays: z.number().positive().max(KEEP_DAYS_MAX).optional(),
+      keepLast: z.int().min(1).optional(),
+      evenKept: z.boolean().optional(),
+    })
+    .refine(({ keepDays, keepLast, evenKept }) => {
+      return evenKept !== true || keepDays !== undefined || keepLast !== undefined;
+    }, 'members that go together'),
   secretMembers: [],
   mutates: true,
   requires: () => ADMINISTERS_BACKUPS,
   subject: () => ({}),
-  prepare: async ({ keepDays, keepLast }, { store, mac, now }) => {
-    const rows = await store.read((transaction) => allBackups({ transaction, mac }));
+  prepare: async ({ keepDays, keepLast, evenKept }, { store, mac, now }) => {
+    const all = await store.read((transaction) => allBackups({ transaction, mac }));
+    const rows = all.filter((row) => row.removed_at === null);
+    const state = new Map(rows.map((row) => [row.id, fileState(row.file, row.size_bytes)]));
+    const inState = (wanted: FileState): BackupRow[] =>
+      rows.filter(({ id }) => state.get(id) === wanted);
+    const there = inState('there');
     const keepMs = keepDays === undefined ? undefined : keepDays * DAY_MS;
-    const expired = expiredBackups(rows, { keepMs, keepLast }, now());
+    const expired = expiredBackups(there, { keepMs, keepLast, evenKept }, now());
     const gone = expired.filter(({ file }) => isRemoved(file));
-    return { gone, failed: expired.filter((row) => !gone.includes(row)) };
+    const stuck = expired.filter((row) => !gone.includes(row));
+    return {
+      gone,
+      missing: inState('missing'),
+      failed: [...stuck, ...inState('altered'), ...inState('unreachable')],
+      kept: there.length - gone.length,
+    };
   },
-  apply: async (_input, call, { gone, failed }) => {
+  apply: async (_input, call, { gone, missing, failed, kept }) => {
     const rows = await allBackups(call);
-    for (const { id } of gone) {
+    for (const { id } of [...gone, ...missing]) {
       const row = rows.find((each) => each.id === id);
       if (row === undefined || row.removed_at !== null) continue;
       await updateBackup(call, row, { removed_at: call.now });
       call.record('backups.remove', { detail: `backup ${id}` });
     }
-    const kept = rows.filter(({ id, removed_at: removedAt }) => {
-      return removedAt === null && !gone.some((each) => each.id === id);
-    });
     return {
       removed: gone.map(({ file }) => file),
       failed: failed.map(({ file }) => file),
-      kept: kept.length,
+      missing: missing.map(({ file }) => file),
+      kept,
     };
   },
 };
@@ -172,21 +216,32 @@ export const runScheduledBackup: Operation<ScheduledBackupInput, ScheduledBackup
     apply: async (_input, _call, done) => done,
   };
 
-async function fileOf(id: string | undefined, { store, mac }: Services): Promise<string> {
-  if (id === undefined) throw new StrongroomError('invalid_input', 'which backup?');
-  return (await store.read((transaction) => requireBackup({ transaction, mac }, id))).file;
+interface Verified {
+  readonly path: string;
+  readonly header: BackupHeader;
+  readonly facts: BackupVerified;
 }
 
+/** Reads all of a backup: its signature, every chunk, every row's MAC and every value. */
 async function decryptAll(
   path: string,
-  { keyring }: Services,
-): Promise<Omit<BackupVerified, 'decrypted' | 'receipt'>> {
+  keys: readonly SlotKey[] | undefined,
+  services: Services,
+): Promise<Verified> {
   return withBackupFile(path, async (file) => {
-    requireOwnBackup(file, keyring);
-    const keys = unlockHeader(file, keyring.backupKey(file.header.rootKeyId));
-    const { digest, tables } = await checkWholeBackup(file, keys);
+    const { header, sizeBytes } = file;
+    const opened = await openOwnBackup(file, keys, services);
+    const root = { id: header.rootKeyId, key: opened.rootKey };
+    const checked = new BackupRows(header.vault, root, services.now);
+    const envelopes = new BackupEnvelopes(checked);
+    const look: RowLook = (table, row) => {
+      checked.take(table, row);
+      envelopes.take(table.table, row);
+    };
+    const { digest, tables } = await checkWholeBackup(file, opened.keys, look);
     const rows = Object.fromEntries(tables.map((each) => [each.table, each.rows]));
-    return { ...factsOf(file.header, file.sizeBytes, digest), rows };
+    const facts = { ...factsOf(header, sizeBytes, digest), rows, values: envelopes.opened };
+    return { path, header, facts: { ...facts, decrypted: undefined, receipt: undefined } };
   });
 }
 

@@ -1,13 +1,19 @@
 import { z } from 'zod';
 
-import { findJob, listJobs } from '../../domain/jobs/jobs.ts';
+import { findJob, newestJob } from '../../domain/jobs/jobs.ts';
 import { isKeyDue, keyUsesOf, workspaceKeys } from '../../domain/keys/workspace-keys.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { Workspace } from '../../domain/workspaces/directory.ts';
-import { VAULT } from '../../store/protected-tables.ts';
-import { statement } from '../../store/statement.ts';
+import { readVaultRow } from '../../store/vault-row.ts';
 import type { Call, Operation } from '../operation.ts';
-import { readSlots, slotWarnings, toSlotSummary, type SlotSummary } from '../slots.ts';
+import {
+  oldestUnproven,
+  readSlots,
+  slotWarnings,
+  toSlotSummary,
+  trustedAt,
+  type SlotSummary,
+} from '../slots.ts';
 import { REWRAP_JOB, scan, type Scanned } from './keys.ts';
 import { ROOT_JOB } from './root-key.ts';
 import { toIso } from './secret-view.ts';
@@ -48,8 +54,6 @@ export interface KeyStatus {
   readonly warnings: readonly string[];
 }
 
-const theVault = statement((db) => db.selectFrom('vault').selectAll());
-const JOBS_MAX = 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const PROOF_DAYS = 180;
 
@@ -69,13 +73,8 @@ export const keyStatus: Operation<Record<string, never>, KeyStatus, Scanned> = {
     for (const workspace of call.directory.workspaces()) {
       workspaces.push(await keysOf(call, workspace, counts));
     }
-    const unproven = slots
-      .filter(({ pending_since: since }) => since === null)
-      .toSorted((a, b) => (a.proven_at ?? a.created_at) - (b.proven_at ?? b.created_at));
-    const [oldest] = unproven;
-    const isOld =
-      oldest !== undefined &&
-      call.now - (oldest.proven_at ?? oldest.created_at) > PROOF_DAYS * DAY_MS;
+    const oldest = oldestUnproven(slots);
+    const isOld = oldest !== undefined && call.now - trustedAt(oldest) > PROOF_DAYS * DAY_MS;
     return {
       root: await rootOf(call),
       workspaces,
@@ -105,7 +104,7 @@ async function keysOf(
   const keys: WorkspaceKeyStatus[] = [];
   let isDue = false;
   for (const row of await workspaceKeys(call, workspace.id)) {
-    const uses = await keyUsesOf(call.transaction, row.id);
+    const uses = await keyUsesOf(call, row.id);
     if (row.state === 'active') isDue = isKeyDue(row, uses, { days: rotationDays, now: call.now });
     keys.push({
       id: row.id,
@@ -122,10 +121,9 @@ async function keysOf(
 
 /** A root key is as old as the job that took it into use, or as the vault. */
 async function rootOf(call: Call): Promise<KeyStatus['root']> {
-  const vault = await call.transaction.get(theVault, {});
-  if (vault !== undefined) call.mac.check(VAULT, vault);
+  const vault = await readVaultRow(call.transaction, call.mac);
   const { rootKeyId: id } = call.keyring;
-  const jobs = await listJobs(call, JOBS_MAX);
-  const rotated = jobs.find((job) => job.kind === ROOT_JOB && job.detail === id);
-  return { id, createdAt: toIso(rotated?.created_at ?? vault?.created_at ?? 0) };
+  const rotated = await newestJob(call, ROOT_JOB, null);
+  const since = rotated?.detail === id ? rotated.created_at : vault.created_at;
+  return { id, createdAt: toIso(since) };
 }

@@ -205,9 +205,34 @@ describe('rotation of a workspace key', () => {
     await session.keys.rotate();
     await rewrapAll();
     const [job] = await session.jobs.list();
-    expect(job).toMatchObject({ failed: 1, done: intact, state: 'finished' });
+    expect(job).toMatchObject({ failed: 1, done: intact, state: 'failed' });
     expect(job?.detail).toMatch(/^versions /);
     expect(await session.keys.retire()).toMatchObject({ destroyed: [], kept: [{ envelopes: 1 }] });
+  });
+
+  it('that failed for something is begun anew, until nothing fails', async () => {
+    await fill();
+    const altered = (flip: number): void =>
+      tamper(place, (db) => {
+        const [row] = storedRows(db, 'versions');
+        const envelope = bytes(row?.['envelope']).slice();
+        envelope[40] = (envelope[40] ?? 0) ^ flip;
+        db.prepare('UPDATE versions SET envelope = ? WHERE rowid = 1').run(envelope);
+      });
+    altered(1);
+    await session.keys.rotate();
+    await rewrapAll();
+    await rewrapAll();
+    expect(await session.jobs.list()).toMatchObject([
+      { state: 'failed', done: 0, failed: 1, total: 1 },
+      { state: 'failed', failed: 1 },
+    ]);
+    altered(1);
+    await rewrapAll();
+    expect((await session.jobs.list())[0]).toMatchObject({ state: 'finished', done: 1, failed: 0 });
+    expect(await session.keys.retire()).toMatchObject({ destroyed: [1], kept: [] });
+    await rewrapAll();
+    expect(await session.jobs.list()).toHaveLength(3);
   });
 
   it('A40 leaves other workspaces as they are', async () => {
@@ -294,6 +319,13 @@ describe('the status of keys', () => {
 });
 
 describe('keys that are due', () => {
+  it('are not found out from uses that were altered in the database', async () => {
+    await session.secrets.write({ environment, path: 'a', value: 'v' });
+    tamper(place, (db) => db.exec('UPDATE key_uses SET uses = 0'));
+    await expect(session.keys.rotateDue()).rejects.toMatchObject({ code: 'integrity_error' });
+    await expect(session.keys.status()).rejects.toMatchObject({ code: 'integrity_error' });
+  });
+
   it('are those as old as the setting says, of each workspace', async () => {
     let now = Date.now();
     await parts.vault.close();

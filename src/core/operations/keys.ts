@@ -2,7 +2,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { z } from 'zod';
 
-import { advanceJob, beginJob, findJob, finishJob, jobInput } from '../../domain/jobs/jobs.ts';
+import {
+  advanceJob,
+  beginJob,
+  findJob,
+  finishJob,
+  jobInput,
+  newestJob,
+} from '../../domain/jobs/jobs.ts';
 import { countByKey } from '../../domain/keys/envelope-pages.ts';
 import { rewrapBatch } from '../../domain/keys/rewrap.ts';
 import {
@@ -120,7 +127,8 @@ export const rotateDueKeys: Operation<Record<string, never>, readonly KeyRotated
 /** Errors: `workspace_not_found`. */
 export const rewrapKeys: Operation<RewrapInput, BatchDone> = {
   name: 'keys.rewrap',
-  summary: 'Wraps the next data keys of a workspace under its active key.',
+  summary:
+    'Wraps the next data keys of a workspace under its active key, and those that failed once more.',
   input: z.strictObject({
     workspace: schema.workspace,
     limit: z.int().min(1).max(BATCH_MAX).optional(),
@@ -131,7 +139,7 @@ export const rewrapKeys: Operation<RewrapInput, BatchDone> = {
   subject: (input) => ({ workspace: schema.workspaceOf(input) }),
   apply: async (input, call) => {
     const workspace = call.directory.workspace(schema.workspaceOf(input));
-    const job = await findJob(call, REWRAP_JOB, workspace.id);
+    const job = await jobToContinue(call, workspace);
     if (job === undefined) return { done: 0, total: 0, failed: 0, finished: true };
     const batch = await rewrapBatch(call, {
       workspaceId: workspace.id,
@@ -145,7 +153,8 @@ export const rewrapKeys: Operation<RewrapInput, BatchDone> = {
     const total = finished ? done + failed : Math.max(job.total, done + failed);
     const detail = job.detail ?? batch.failedAt ?? null;
     const progress = { position: batch.position, done, failed, total, detail };
-    await (finished ? finishJob : advanceJob)(call, job, progress);
+    if (!finished) await advanceJob(call, job, progress);
+    else await finishJob(call, job, { ...progress, state: failed > 0 ? 'failed' : 'finished' });
     call.about({ detail: `${done} of ${total}` });
     return { done, total, failed, finished };
   },
@@ -204,7 +213,7 @@ export async function isDue(call: Call, workspace: Workspace): Promise<boolean> 
   const active = (await workspaceKeys(call, workspace.id)).find(({ state }) => state === 'active');
   if (active === undefined) return false;
   const days = await readSetting(call, workspace.id, 'key_rotation_days');
-  const uses = await keyUsesOf(call.transaction, active.id);
+  const uses = await keyUsesOf(call, active.id);
   return isKeyDue(active, uses, { days, now: call.now });
 }
 
@@ -230,6 +239,18 @@ async function beginRewrap(
   }
   const input = { reencrypt: reencrypt || wasReencrypting };
   return beginJob(call, { kind: REWRAP_JOB, workspaceId: workspace.id, input, total });
+}
+
+/** The job that is under way, or another one for what the last could not wrap. */
+async function jobToContinue(call: Call, workspace: Workspace): Promise<JobRow | undefined> {
+  const last = await newestJob(call, REWRAP_JOB, workspace.id);
+  if (last?.state !== 'failed') return findJob(call, REWRAP_JOB, workspace.id);
+  return beginJob(call, {
+    kind: REWRAP_JOB,
+    workspaceId: workspace.id,
+    input: jobInput(last),
+    total: last.failed,
+  });
 }
 
 /** A secret whose row changed is on record with what its row is held against. */

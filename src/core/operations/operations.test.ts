@@ -45,7 +45,7 @@ const TABLE: Readonly<Record<string, readonly [roles: string, input: object]>> =
     'writer owner',
     { environment: 'testing', secrets: [{ path: 'a', value: 'v' }] },
   ],
-  'secrets.rename': ['writer admin owner', { environment: 'testing', path: 'none', to: 'other' }],
+  'secrets.rename': ['writer owner', { environment: 'testing', path: 'none', to: 'other' }],
   'secrets.move': ['writer owner', { ...address, path: 'none', toEnvironment: 'testing' }],
   'secrets.copy': ['writer owner', { ...address, path: 'none', toEnvironment: 'testing' }],
   'secrets.diff': [
@@ -70,7 +70,7 @@ const TABLE: Readonly<Record<string, readonly [roles: string, input: object]>> =
     'writer admin owner',
     { environment: 'testing', folder: 'db', source: { environment: 'production' } },
   ],
-  'secrets.generate': ['nobody reader writer rotator auditor admin owner', { generator: 'hex:32' }],
+  'secrets.generate': ['reader writer rotator auditor admin owner', { generator: 'hex:32' }],
   'secrets.rotate': ['rotator admin owner', { ...address, newValue: 'v' }],
   'secrets.rollback': ['rotator admin owner', address],
   'secrets.retire': ['rotator admin owner', address],
@@ -98,13 +98,13 @@ const TABLE: Readonly<Record<string, readonly [roles: string, input: object]>> =
   'keys.rotateDue': ['admin owner', {}],
   'keys.rewrap': ['admin owner', {}],
   'keys.retire': ['admin owner', {}],
-  'keys.beginRoot': ['admin owner', {}],
-  'keys.rotateRoot': ['admin owner', {}],
+  'keys.beginRoot': ['owner', {}],
+  'keys.rotateRoot': ['owner', {}],
   'keys.drill': ['admin owner', { openers: [] }],
   'slots.list': ['admin owner', {}],
-  'slots.add': ['admin owner', { slot: { kind: 'recovery' } }],
-  'slots.confirm': ['admin owner', { slot: 'shamir', shares: [] }],
-  'slots.remove': ['admin owner', { slot: 'shamir' }],
+  'slots.add': ['owner', { slot: { kind: 'recovery' } }],
+  'slots.confirm': ['owner', { slot: 'shamir', shares: [] }],
+  'slots.remove': ['owner', { slot: 'shamir' }],
   'jobs.list': ['admin owner', {}],
   'jobs.run': ['admin owner', {}],
   'users.create': ['admin owner', { name: 'made' }],
@@ -170,7 +170,7 @@ const TABLE: Readonly<Record<string, readonly [roles: string, input: object]>> =
   'backups.prune': ['admin owner', { keepLast: 1000 }],
   'backups.key': ['admin owner', {}],
   'backups.runScheduled': ['admin owner', {}],
-  'backups.restoreParts': ['writer admin owner', { ...address, file: '/nowhere/a.backup' }],
+  'backups.restoreParts': ['owner', { ...address, file: '/nowhere/a.backup' }],
   'health.read': ['auditor admin owner', {}],
   'settings.read': ['admin owner', {}],
   'settings.write': ['admin owner', { name: 'trash_retention_days', value: 7 }],
@@ -444,6 +444,27 @@ describe('A36 the rights to every operation', () => {
         ),
       );
     }
+  });
+
+  it('of what opens the vault are the owners’ alone: an admin cannot come by them', async () => {
+    await parts.as(OWNER).users.create({ name: 'the-keeper' });
+    await assign(parts.as(OWNER), 'user:the-keeper', 'admin', vault);
+    const admin = parts.as('the-keeper');
+    const slot = { kind: 'recovery' } as const;
+    await expect(admin.slots.add({ slot })).rejects.toMatchObject({
+      code: 'denied',
+      details: { capability: 'write', resource: 'sys/slots' },
+    });
+    const [subject, can] = ['user:the-keeper', ['write'] as const];
+    for (const pattern of ['sys/slots', 'sys/keys', 'sys/**']) {
+      await expect(admin.access.grant({ subject, can, pattern })).rejects.toMatchObject({
+        code: 'escalation_refused',
+      });
+    }
+    await expect(
+      admin.roles.assign({ name: 'owner', member: subject, ...vault }),
+    ).rejects.toMatchObject({ code: 'escalation_refused' });
+    await expect(admin.slots.add({ slot })).rejects.toMatchObject({ code: 'denied' });
   });
 
   it('are tried in 2,000 cells or more', () => {

@@ -7,6 +7,7 @@ import {
 } from '../../domain/secrets/personal-values.ts';
 import { toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
 import type { Operation } from '../operation.ts';
+import { listScope, requiresToList } from './cursor.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -86,27 +87,15 @@ export const listOverrides: Operation<ListOverridesInput, readonly Override[]> =
   }),
   secretMembers: [],
   mutates: false,
-  requires: (input) => [
-    {
-      capability: 'list',
-      resource: [
-        schema.workspaceOf(input),
-        ...(input.environment === undefined ? [] : [input.environment]),
-      ],
-      reach: 'under',
-    },
-  ],
+  requires: requiresToList,
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: async (input, call) => {
-    const workspace = call.directory.workspace(schema.workspaceOf(input));
-    const environments =
-      input.environment === undefined
-        ? call.directory.environments(workspace)
-        : [call.directory.environment(workspace.name, input.environment)];
+    const { environments } = listScope(call, input);
     const found: Override[] = [];
     for (const environment of environments) {
+      const place = { workspace: environment.workspace.name, environment: environment.name };
       for (const row of await listPersonal(call, environment)) {
-        found.push(toOverride({ workspace: workspace.name, environment: environment.name }, row));
+        found.push(toOverride(place, row));
       }
     }
     return found;

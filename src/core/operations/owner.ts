@@ -1,4 +1,3 @@
-import { principalNames } from '../../domain/access/principals.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Call } from '../operation.ts';
 
@@ -9,14 +8,13 @@ import type { Call } from '../operation.ts';
  * @param owner - A principal's name or id.
  * @throws {@link StrongroomError} `subject_not_found`.
  */
-export async function ownerId(
-  call: Call,
+export function ownerId(
+  { policy }: Pick<Call, 'policy'>,
   owner: string | null | undefined,
-): Promise<string | null | undefined> {
+): string | null | undefined {
   if (owner === null || owner === undefined) return owner;
-  const names = await principalNames(call.transaction, call.mac);
-  if (names.has(owner)) return owner;
-  for (const [id, name] of names) if (name === owner) return id;
+  const id = policy.principalId(owner);
+  if (id !== undefined) return id;
   throw new StrongroomError('subject_not_found', 'there is no principal of the name of the owner', {
     hint: 'name a user or a machine of this vault',
   });

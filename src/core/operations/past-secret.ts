@@ -52,7 +52,8 @@ export async function requirePast(
     const resource = [environment.workspace.name, environment.name];
     throw denied({ capability, resource }, call.request);
   }
-  if (capability === 'read' && present.deleted_at === null) requireActive(present, environment);
+  // Also what was inactive when it was deleted is not given out.
+  if (capability === 'read') requireActive(present, environment);
   return { ...past, at: moment };
 }
 
@@ -120,19 +121,21 @@ export async function listPast(
   };
 }
 
-const MOMENTS = ['former', 'now'] as const;
+const MOMENTS = ['former', 'now', 'start'] as const;
 const ID_BYTES = 16;
 
 /** A cursor holds an id: a path might be one that the caller may not know. */
-function encodePastCursor({ id, moment }: PastCursor): string {
-  return toBase64Url(Uint8Array.of(MOMENTS.indexOf(moment), ...uuidBytes(id)));
+function encodePastCursor(cursor: PastCursor): string {
+  const id = cursor.moment === 'start' ? cursor.environmentId : cursor.id;
+  return toBase64Url(Uint8Array.of(MOMENTS.indexOf(cursor.moment), ...uuidBytes(id)));
 }
 
 function decodePastCursor(cursor: string): PastCursor {
   const bytes = fromBase64Url(cursor);
   const moment = MOMENTS[bytes?.[0] ?? MOMENTS.length];
   if (bytes?.length === 1 + ID_BYTES && moment !== undefined) {
-    return { id: uuidText(bytes.subarray(1)), moment };
+    const id = uuidText(bytes.subarray(1));
+    return moment === 'start' ? { moment, environmentId: id } : { moment, id };
   }
   throw new StrongroomError('invalid_input', 'the cursor is not one of ours');
 }

@@ -11,6 +11,7 @@ import {
   type OpenParts,
   type TemporaryVault,
 } from '../../testing/temporary-vault.ts';
+import type { Capability } from '../../domain/access/capability.ts';
 import { createUser } from '../../domain/access/principals.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import type { Session } from '../session.ts';
@@ -53,6 +54,18 @@ async function clear(
 const someone = (
   ...rights: readonly (readonly [capabilities: string, pattern: string])[]
 ): Promise<Session> => limitedUser(parts, ...rights);
+
+/** Makes a user of a name who has these rights alone. */
+async function addUser(
+  name: string,
+  ...rights: readonly (readonly [capabilities: string, pattern: string])[]
+): Promise<void> {
+  await session.users.create({ name });
+  for (const [capabilities, pattern] of rights) {
+    const can = capabilities.split(' ') as Capability[];
+    await session.access.grant({ subject: `user:${name}`, can, pattern });
+  }
+}
 
 describe('a rename', () => {
   it('A73 keeps id, versions and their values, and the old name is free', async () => {
@@ -159,21 +172,50 @@ describe('a rename', () => {
     });
   });
 
-  it('needs the right to write at both paths, and never opens a value to its reader', async () => {
+  it('needs the right to write at both paths', async () => {
     const path = fresh();
     await secrets.create({ ...staging, path, value: 'v' });
-    const here = await someone(['list write', 'default/staging/**']);
+    const here = await someone(['list read write', 'default/staging/**']);
     await expect(here.secrets.rename({ ...staging, path, to: 'ok/1' })).resolves.toBeDefined();
-    const there = await someone(
-      ['list write', 'default/staging/ok/**'],
-      ['list read write', 'default/staging/mine/**'],
-    );
+    const there = await someone(['list read write', 'default/staging/ok/**']);
     await expect(
       there.secrets.rename({ ...staging, path: 'ok/1', to: 'elsewhere' }),
-    ).rejects.toMatchObject({ code: 'denied' });
+    ).rejects.toMatchObject({ code: 'denied', details: { capability: 'write' } });
+  });
+
+  it('A36 needs the right to read, whether or not the caller may read at the new path', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'v' });
+    await addUser(
+      'mover',
+      ['list write', 'default/staging/**'],
+      ['read', 'default/staging/mine/**'],
+    );
+    for (const who of [parts.as('mover'), parts.as('mover', { can: ['list', 'write'] })]) {
+      for (const to of ['mine/1', 'theirs/1']) {
+        await expect(who.secrets.rename({ ...staging, path, to })).rejects.toMatchObject({
+          code: 'denied',
+          message: `you may not read default/staging/${path}`,
+        });
+      }
+    }
+    expect(await clear(session, { ...staging, path })).toBe('v');
+  });
+
+  it('A36 needs the right to read each secret of a folder', async () => {
+    for (const name of ['a', 'b']) {
+      await secrets.create({ ...staging, path: `public/${name}`, value: 'v' });
+    }
+    const who = await someone(
+      ['list write', 'default/staging/**'],
+      ['read', 'default/staging/public/a'],
+    );
     await expect(
-      there.secrets.rename({ ...staging, path: 'ok/1', to: 'mine/1' }),
-    ).rejects.toMatchObject({ code: 'denied', message: 'you may not read default/staging/ok/1' });
+      who.secrets.rename({ ...staging, path: 'public/', to: 'open/' }),
+    ).rejects.toMatchObject({
+      code: 'denied',
+      details: { capability: 'read', resource: 'default/staging/public/b' },
+    });
   });
 
   it('needs the right to write at every name that a folder comes to have', async () => {
@@ -181,7 +223,7 @@ describe('a rename', () => {
       await secrets.create({ ...staging, path: `each/${name}`, value: 'v' });
     }
     const who = await someone(
-      ['list write', 'default/staging/each/*'],
+      ['list read write', 'default/staging/each/*'],
       ['list write', 'default/staging/there/a'],
       ['list', 'default/staging/there/b'],
     );
@@ -194,7 +236,7 @@ describe('a rename', () => {
   it('does not name a secret that the caller may not list', async () => {
     await secrets.create({ ...staging, path: 'mixed/open', value: 'v' });
     await secrets.create({ ...staging, path: 'mixed/hidden', value: 'v' });
-    const who = await someone(['list write', 'default/staging/mixed/open']);
+    const who = await someone(['list read write', 'default/staging/mixed/open']);
     const refused = await who.secrets
       .rename({ ...staging, path: 'mixed/', to: 'other/' })
       .catch((error: unknown) => error as Error);
@@ -318,6 +360,47 @@ describe('a move', () => {
     });
   });
 
+  it('A36 takes grants on the secret nowhere where the caller could not give them', async () => {
+    const path = fresh();
+    const all = 'list read write delete rotate admin';
+    await addUser('eve', [all, 'default/development/**'], ['list write', 'default/production/**']);
+    const eve = parts.as('eve');
+    const access = [{ subject: 'user:eve', can: ['read', 'delete'] as const }];
+    const development = { environment: 'development' };
+    await eve.secrets.create({ ...development, path, value: 'v', access });
+    const move = { ...development, path, toEnvironment: 'production' };
+    await expect(eve.secrets.move(move)).rejects.toMatchObject({
+      code: 'denied',
+      details: { capability: 'admin', resource: `default/production/${path}` },
+      hint: expect.stringContaining('take the rights on the secret away first') as string,
+    });
+    const admin = await someone(
+      [all, 'default/development/**'],
+      ['list read write admin', 'default/production/**'],
+    );
+    await expect(admin.secrets.move(move)).rejects.toMatchObject({ code: 'escalation_refused' });
+    await expect(eve.secrets.rename({ ...development, path, to: fresh() })).resolves.toBeDefined();
+    await eve.secrets.rename({ ...development, path: `t${count}/KEY`, to: path });
+    await eve.secrets.update({ ...development, path, access: [] });
+    await eve.secrets.move(move);
+    await expect(eve.secrets.read({ ...production, path })).rejects.toMatchObject({
+      code: 'denied',
+    });
+  });
+
+  it('A35 names nothing of another workspace in its record but the workspace', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'v' });
+    const there = { toWorkspace: 'billing', toEnvironment: 'testing' };
+    await secrets.copy({ ...staging, path, ...there, to: 'copied/KEY' });
+    await secrets.move({ ...staging, path, ...there, to: 'moved/KEY' });
+    const { entries } = await session.audit.query({ workspace: 'billing', limit: 2 });
+    expect(entries.map((each) => [each.action, each.path, each.detail])).toEqual([
+      ['secrets.move', 'moved/KEY', 'from workspace default'],
+      ['secrets.create', 'copied/KEY', 'from workspace default'],
+    ]);
+  });
+
   it('A96 undoes the first ones if a later one fails', async () => {
     await secrets.create({ ...staging, path: 'half/a', value: 'a' });
     const { id } = await secrets.create({ ...staging, path: 'half/b', value: 'b' });
@@ -367,5 +450,35 @@ describe('a copy', () => {
       { action: 'secrets.create', path: `${path}2`, version: 1, revision: 1 },
       { action: 'secrets.copy', path, version: 1, outcome: 'ok' },
     ]);
+  });
+});
+
+describe('into another workspace', () => {
+  it('nothing comes that is too weak for its rules, and the secret is named', async () => {
+    const folder = fresh();
+    for (const [name, value] of [
+      ['a', 'Str0ng-enough-for-it'],
+      ['b', 'weak'],
+    ] as const) {
+      await secrets.create({ ...staging, path: `${folder}/${name}`, value, type: 'password' });
+    }
+    const there = { toWorkspace: 'billing', toEnvironment: 'testing' };
+    await session.settings.write({ workspace: 'billing', name: 'complexity', value: 'strong' });
+    try {
+      for (const place of [secrets.copy, secrets.move]) {
+        await expect(place({ ...staging, path: `${folder}/`, ...there })).rejects.toMatchObject({
+          code: 'too_weak',
+          message: expect.stringContaining(`${folder}/b`) as string,
+          details: { path: `${folder}/b` },
+        });
+      }
+      expect(await secrets.copy({ ...staging, path: `${folder}/a`, ...there })).toMatchObject({
+        secrets: [{ workspace: 'billing' }],
+      });
+      const within = { ...staging, path: `${folder}/b`, toEnvironment: 'production' };
+      expect((await secrets.copy(within)).secrets).toHaveLength(1);
+    } finally {
+      await session.settings.write({ workspace: 'billing', name: 'complexity', value: null });
+    }
   });
 });

@@ -1,24 +1,18 @@
 import { z } from 'zod';
 
-import { followSecret } from '../../domain/access/secret-grants.ts';
-import { copySecret } from '../../domain/secrets/copy.ts';
+import { followSecret, requireGrantsAllowed } from '../../domain/access/secret-grants.ts';
+import { copySecret, requireStrongFor } from '../../domain/secrets/copy.ts';
 import { placeSecret, relocations, requireFree } from '../../domain/secrets/place.ts';
-import { casMismatch } from '../../domain/secrets/secret-errors.ts';
+import { requireUnchanged } from '../../domain/secrets/rotate.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { requireAt } from '../rights-at.ts';
+import { complexityOf } from './complexity.ts';
 import * as schema from './schema.ts';
 import { environmentOf, type SecretAddress } from './secret-address.ts';
-import {
-  isFolder,
-  mayAt,
-  pathOrFolder,
-  requireAt,
-  requirementAt,
-  secretsAt,
-  targetPath,
-} from './secret-folder.ts';
+import { isFolder, pathOrFolder, requirementAt, secretsAt, targetPath } from './secret-folder.ts';
 
 export interface RenameSecretInput extends SecretAddress {
   /** The new path; a folder takes a secret under its own name. Of a folder, the new folder. */
@@ -82,12 +76,13 @@ export const renameSecret: Operation<RenameSecretInput, SecretsPlaced> = {
   }),
   secretMembers: [],
   mutates: true,
-  requires: (input) => requirements(input, ['write']),
+  requires: (input) => requirements(input, ['read', 'write']),
   subject: subjectOf,
-  apply: (input, call) => relocate(call, input, { name: 'secrets.rename', needs: ['write'] }),
+  apply: (input, call) =>
+    relocate(call, input, { name: 'secrets.rename', needs: ['read', 'write'] }),
 };
 
-/** Errors: those of `secrets.rename`; `environment_not_found`, `workspace_not_found`, `decryption_failed`. */
+/** Errors: those of `secrets.rename`; `environment_not_found`, `workspace_not_found`, `decryption_failed`, `too_weak`. */
 export const moveSecret: Operation<MoveSecretInput, SecretsPlaced> = {
   name: 'secrets.move',
   summary: 'Moves a secret, or all in a folder, to another environment; ids and history stay.',
@@ -100,7 +95,7 @@ export const moveSecret: Operation<MoveSecretInput, SecretsPlaced> = {
     relocate(call, input, { name: 'secrets.move', needs: ['read', 'delete'] }),
 };
 
-/** Errors: `secret_not_found`, `secret_deleted`, `secret_exists`, `cas_mismatch`, `environment_not_found`. */
+/** Errors: `secret_not_found`, `secret_deleted`, `secret_exists`, `cas_mismatch`, `environment_not_found`, `too_weak`. */
 export const copySecrets: Operation<CopySecretInput, SecretsPlaced> = {
   name: 'secrets.copy',
   summary: 'Makes new secrets with the values of others, without their history.',
@@ -114,7 +109,11 @@ export const copySecrets: Operation<CopySecretInput, SecretsPlaced> = {
 
 type Needs = readonly ('read' | 'write' | 'delete')[];
 
-/** What is needed there, and the right to write here. */
+/**
+ * What is needed there, and the right to write here. To read there is always
+ * needed: at another place others may read, if not now then under other
+ * circumstances, and nobody decides that about a value that they may not have.
+ */
 function requirements(input: MoveSecretInput, needs: Needs): readonly Requirement[] {
   const { workspace, environment, path } = placeOf(input);
   const there = [schema.workspaceOf(input), input.environment] as const;
@@ -178,15 +177,18 @@ async function plan(
   const to = call.directory.environment(place.workspace, place.environment);
   if (from.id === to.id && place.path === input.path) throw samePlace();
   const rows = await secretsAt(call, from, input.path);
-  requireVersion(input, rows);
+  requireAsGiven(input, rows);
   const planned = isFolder(input.path)
     ? relocations(rows, input.path, place.path)
     : rows.map((row) => ({ row, path: place.path }));
   for (const { row, path } of planned) {
     for (const capability of needs) requireAt(call, capability, from, row.path);
     requireAt(call, 'write', to, path);
-    // Nobody comes to read a value by putting it where they may.
-    if (mayAt(call, 'read', to, path)) requireAt(call, 'read', from, row.path);
+    if (!isCopy) await requireGrantsAllowed(call, row.id, { environment: to, path });
+  }
+  if (from.workspace.id !== to.workspace.id) {
+    const complexity = await complexityOf(call, to.workspace.id);
+    for (const { row } of planned) await requireStrongFor(call, row, complexity);
   }
   const isWithin = from.id === to.id && !isCopy;
   await requireFree(
@@ -215,7 +217,7 @@ async function relocate(
     call.record(name, {
       ...addressOf(to, path),
       ...subject,
-      detail: `from ${nameOf(to, from, row.path)}`,
+      detail: `from ${originOf(to, from, row.path)}`,
     });
     secrets.push({ ...viewOf(placed, to), from: addressOf(from, row.path) });
   }
@@ -237,7 +239,7 @@ async function copy(input: CopySecretInput, call: Call): Promise<SecretsPlaced> 
       version: 1,
       revision: copied.row.row_revision,
       commit: copied.commit,
-      detail: `from ${nameOf(to, from, row.path)}`,
+      detail: `from ${originOf(to, from, row.path)}`,
     });
     secrets.push({ ...viewOf(copied.row, to), from: addressOf(from, row.path) });
   }
@@ -264,13 +266,18 @@ function nameOf(here: Environment, there: Environment, path: string): string {
   return here.id === there.id ? path : `${there.name}/${path}`;
 }
 
-function requireVersion(input: MoveSecretInput, rows: readonly SecretRow[]): void {
+/** Where something came from, for the record of where it is: of another workspace nothing but its name. */
+function originOf(here: Environment, there: Environment, path: string): string {
+  const isOther = here.workspace.id !== there.workspace.id;
+  return isOther ? `workspace ${there.workspace.name}` : nameOf(here, there, path);
+}
+
+function requireAsGiven(input: MoveSecretInput, rows: readonly SecretRow[]): void {
   if (input.cas === undefined) return;
   if (isFolder(input.path)) {
     throw new StrongroomError('invalid_input', 'a folder has no version to compare with');
   }
-  const current = rows[0]?.current_version ?? 0;
-  if (current !== input.cas) throw casMismatch(current, input.cas);
+  for (const row of rows) requireUnchanged(row, input.cas);
 }
 
 function byOldPath(a: SecretPlaced, b: SecretPlaced): number {

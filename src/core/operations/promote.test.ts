@@ -53,6 +53,8 @@ describe('a promotion', () => {
       added: ['p/new'],
       changed: ['p/other'],
       unchanged: ['p/same'],
+      inactive: [] as string[],
+      withoutValue: [] as string[],
       deleted: [] as string[],
     };
     const { promote } = session.environments;
@@ -82,7 +84,64 @@ describe('a promotion', () => {
     );
     expect(
       await who.environments.promote({ from: 'staging', to: 'production', prefix: 'q/' }),
-    ).toEqual({ added: ['q/open'], changed: [], unchanged: [], deleted: [] });
+    ).toEqual({
+      added: ['q/open'],
+      changed: [],
+      unchanged: [],
+      inactive: [],
+      withoutValue: [],
+      deleted: [],
+    });
+  });
+
+  it('A36 leaves out what is inactive, and lists it', async () => {
+    for (const name of ['there', 'new']) {
+      await secrets.create({ ...staging, path: `i/${name}`, value: 'inactive' });
+      await secrets.update({ ...staging, path: `i/${name}`, active: false });
+    }
+    await secrets.create({ ...production, path: 'i/there', value: 'live' });
+    const input = { from: 'staging', to: 'production', prefix: 'i/', delete: true };
+    const left = {
+      added: [],
+      changed: [],
+      unchanged: [],
+      inactive: ['i/new', 'i/there'],
+      withoutValue: [],
+      deleted: [],
+    };
+    const { promote } = session.environments;
+    expect(await promote({ ...input, dryRun: true })).toEqual(left);
+    expect(await promote(input)).toEqual(left);
+    expect(await clear(session, { ...production, path: 'i/there' })).toBe('live');
+    await expect(secrets.read({ ...production, path: 'i/new' })).rejects.toMatchObject({
+      code: 'secret_not_found',
+    });
+  });
+
+  it('leaves out what has no current value, and lists it', async () => {
+    await secrets.create({ ...staging, path: 'w/gone', value: 'one' });
+    await secrets.delete({ ...staging, path: 'w/gone', version: 1 });
+    await secrets.create({ ...staging, path: 'w/there', value: 'v' });
+    await secrets.create({ ...production, path: 'w/gone', value: 'live' });
+    const input = { from: 'staging', to: 'production', prefix: 'w/', delete: true };
+    const promoted = { added: ['w/there'], withoutValue: ['w/gone'], deleted: [] };
+    const { promote } = session.environments;
+    expect(await promote({ ...input, dryRun: true })).toMatchObject(promoted);
+    expect(await promote(input)).toMatchObject(promoted);
+    expect(await clear(session, { ...production, path: 'w/gone' })).toBe('live');
+  });
+
+  it('takes that references count along, though the text is the same', async () => {
+    await secrets.create({ ...staging, path: 'x/to', value: 'of the target' });
+    await secrets.create({ ...staging, path: 'x/from', value: '${x/to}', references: true });
+    await secrets.create({ ...production, path: 'x/from', value: '${x/to}' });
+    const input = { from: 'staging', to: 'production', prefix: 'x/' };
+    expect(await session.environments.promote(input)).toMatchObject({
+      added: ['x/to'],
+      changed: ['x/from'],
+    });
+    const resolved = await secrets.resolve({ ...production, path: 'x/from' });
+    expect(resolved.value?.reveal()).toBe('of the target');
   });
 
   it('needs the rights for each secret that it takes, and changes nothing without them', async () => {

@@ -4,15 +4,16 @@ import { followSecret } from '../../domain/access/secret-grants.ts';
 import { copySecret, overwriteSecret } from '../../domain/secrets/copy.ts';
 import { differenceOf } from '../../domain/secrets/difference.ts';
 import { findSecret } from '../../domain/secrets/find.ts';
-import { secretsUnder } from '../../domain/secrets/place.ts';
+import { secretsUnder } from '../../domain/secrets/rows-under.ts';
 import { deleteSecret } from '../../domain/secrets/trash.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { mayAt, requireAt } from '../rights-at.ts';
 import { addressOf } from './place-secret.ts';
 import * as schema from './schema.ts';
-import { mayAt, prefix, requireAt } from './secret-folder.ts';
+import { prefix } from './secret-folder.ts';
 
 export interface PromoteInput {
   readonly workspace?: string | undefined;
@@ -34,6 +35,10 @@ export interface Promoted {
   /** Has the other value now, as a new version. */
   readonly changed: readonly string[];
   readonly unchanged: readonly string[];
+  /** Inactive in the first environment: not given out, so left out. */
+  readonly inactive: readonly string[];
+  /** Has no current value in the first environment, so left out. */
+  readonly withoutValue: readonly string[];
   readonly deleted: readonly string[];
 }
 
@@ -78,7 +83,13 @@ export const promoteEnvironment: Operation<PromoteInput, Promoted> = {
       throw new StrongroomError('invalid_input', 'an environment is not promoted into itself');
     }
     const sources = await secretsUnder(call, from, input.prefix ?? '');
-    const promoted = { added: [], changed: [], unchanged: [] } as Record<Outcome, string[]>;
+    const promoted: Record<Outcome, string[]> = {
+      added: [],
+      changed: [],
+      unchanged: [],
+      inactive: [],
+      withoutValue: [],
+    };
     for (const source of sources) {
       if (!mayAt(call, 'list', from, source.path)) continue;
       const outcome = await promoteOne(call, { from, to, source, isTried: input.dryRun === true });
@@ -89,7 +100,7 @@ export const promoteEnvironment: Operation<PromoteInput, Promoted> = {
   },
 };
 
-type Outcome = 'added' | 'changed' | 'unchanged';
+type Outcome = 'added' | 'changed' | 'unchanged' | 'inactive' | 'withoutValue';
 
 /** The segments of a prefix that are whole. */
 function folderOf(text: string = ''): readonly string[] {
@@ -111,6 +122,8 @@ async function promoteOne(
   },
 ): Promise<Outcome> {
   const { path } = source;
+  if (source.inactive_at !== null) return 'inactive';
+  if (source.current_commit === null) return 'withoutValue';
   requireAt(call, 'read', from, path);
   requireAt(call, 'write', to, path);
   const target = await findSecret(call, to, path);

@@ -4,9 +4,10 @@ import { indexEntries, catchUpIndex, indexedSize } from '../../domain/audit/entr
 import { newestCheckpoint } from '../../domain/audit/log-queries.ts';
 import { SOON_MS } from '../../domain/secrets/statistics.ts';
 import { SCHEMA_VERSION } from '../../store/migrate.ts';
-import { query } from '../../store/statement.ts';
 import type { SlotRow } from '../../store/tables.ts';
+import { readVaultRow } from '../../store/vault-row.ts';
 import type { Call, Operation } from '../operation.ts';
+import { oldestUnproven, usableSlots } from '../slots.ts';
 import { backupMoments, secretNumbers, slotRows, type SecretNumbers } from './health-numbers.ts';
 import { toIso } from './secret-view.ts';
 
@@ -64,7 +65,7 @@ export interface Health {
   readonly slots: readonly SlotHealth[];
   /** The slot that was made or proven longest ago. */
   readonly oldestUnprovenSlot: SlotHealth | undefined;
-  /** When the newest backup that is there was made. */
+  /** When the newest backup whose file is in its place was made. */
   readonly backupAt: string | undefined;
   /** When a restore of a backup last succeeded. */
   readonly backupProvenAt: string | undefined;
@@ -94,22 +95,20 @@ export const readHealth: Operation<ReadHealthInput, Health, Structure> = {
   },
   apply: async ({ deep = false }, call, { bytes, damage }) => {
     const { transaction, log } = call;
-    const [vault] = await transaction.all(
-      query((db) => db.selectFrom('vault').selectAll()),
-      {},
-    );
+    const vault = await readVaultRow(transaction, call.mac);
     const checkpoint = await transaction.get(newestCheckpoint, { log: log.number });
     const counted = await transaction.get(indexedSize, { log: log.number });
     const { kinds, ...numbers } = await secretNumbers(call, SOON_MS);
     const { madeAt, provenAt } = await backupMoments(call);
-    const slots = (await slotRows(call)).filter((row) => row.pending_since === null);
+    const slots = usableSlots(await slotRows(call));
+    const oldest = oldestUnproven(slots);
     return {
       vault: call.keyring.vaultId,
       status: damage.length === 0 ? 'ok' : 'damaged',
       isDeep: deep,
       damage,
       schema: SCHEMA_VERSION,
-      createdAt: toIso(vault?.created_at ?? 0),
+      createdAt: toIso(vault.created_at),
       workspaces: call.directory.workspaces().length,
       secrets: kinds.reduce((total, { count }) => total + count, 0),
       byWorkspace: byWorkspace(call, kinds),
@@ -121,7 +120,7 @@ export const readHealth: Operation<ReadHealthInput, Health, Structure> = {
       checkpointSize: checkpoint?.size ?? 0,
       checkpointAt: checkpoint === undefined ? undefined : toIso(checkpoint.created_at),
       slots: slots.map(slotHealth),
-      oldestUnprovenSlot: slots.toSorted((a, b) => trustedAt(a) - trustedAt(b)).map(slotHealth)[0],
+      oldestUnprovenSlot: oldest === undefined ? undefined : slotHealth(oldest),
       backupAt: madeAt === undefined ? undefined : toIso(madeAt),
       backupProvenAt: provenAt === undefined ? undefined : toIso(provenAt),
     };
@@ -144,11 +143,6 @@ function byType(kinds: SecretNumbers['kinds']): Readonly<Record<string, number>>
   const counts = new Map<string, number>();
   for (const { type, count } of kinds) counts.set(type, (counts.get(type) ?? 0) + count);
   return Object.fromEntries([...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Since when nobody knows whether it still opens. */
-function trustedAt(slot: SlotRow): number {
-  return slot.proven_at ?? slot.created_at;
 }
 
 function slotHealth(slot: SlotRow): SlotHealth {

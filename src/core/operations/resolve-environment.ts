@@ -1,13 +1,15 @@
 import { z } from 'zod';
 
 import { requireActive } from '../../domain/secrets/find.ts';
-import { secretNotFound } from '../../domain/secrets/secret-errors.ts';
+import { wipeOutput } from '../../domain/secrets/value.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import { StrongroomError } from '../../errors.ts';
-import { EffectivePlaces, mayAt, type Located, type Place } from '../effective/effective-places.ts';
+import { choosePaths } from '../effective/choose-paths.ts';
+import { EffectivePlaces, type Located, type Place } from '../effective/effective-places.ts';
 import { ReferenceExpander } from '../effective/expand-references.ts';
 import { denied } from '../denials.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { mayAt } from '../rights-at.ts';
 import {
   resolved,
   summaryOf,
@@ -29,9 +31,18 @@ export interface ResolveEnvironmentInput extends EnvironmentNamesInput {
   readonly except?: readonly string[] | undefined;
 }
 
+/** What has no value that may be given out, and why. */
+export interface LeftOut {
+  readonly path: string;
+  /** `deleted`: the value of its current version was deleted or destroyed. */
+  readonly reason: 'inactive' | 'deleted';
+}
+
 /** Values in effect, by path. */
 export interface EnvironmentResolved {
   readonly secrets: readonly SecretResolved[];
+  /** By path. Only names that the caller may list and read; none if `only` is given. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 /** Names in effect, by path. */
@@ -79,19 +90,22 @@ export const resolveEnvironment: Operation<ResolveEnvironmentInput, EnvironmentR
     using places = new EffectivePlaces(call);
     using expander = new ReferenceExpander(call, places);
     const listed = await listedPaths(call, places, environment);
-    const chosen = choose(listed, input, environment);
+    const chosen = choosePaths(listed, input, environment.name);
     const by = { places, expander, isNamed: input.only !== undefined };
     const secrets: SecretResolved[] = [];
+    const leftOut: LeftOut[] = [];
     try {
       for (const path of chosen) {
         const secret = await resolveOne(call, by, { environment, path });
-        if (secret !== undefined) secrets.push(secret);
+        if (secret === undefined) continue;
+        if ('reason' in secret) leftOut.push(secret);
+        else secrets.push(secret);
       }
     } catch (error) {
-      secrets.forEach(wipeValues);
+      secrets.forEach(wipeOutput);
       throw error;
     }
-    return { secrets };
+    return { secrets, leftOut };
   },
 };
 
@@ -121,7 +135,7 @@ async function listedPaths(
   environment: Environment,
 ): Promise<readonly string[]> {
   const paths = await places.paths(environment);
-  return paths.filter((path) => mayAt(call, 'list', { environment, path }));
+  return paths.filter((path) => mayAt(call, 'list', environment, path));
 }
 
 /** `isNamed`: asked for by name, so that what is inactive or has no value is an error. */
@@ -133,10 +147,10 @@ async function resolveOne(
     readonly isNamed: boolean;
   },
   asked: Place,
-): Promise<SecretResolved | undefined> {
+): Promise<SecretResolved | LeftOut | undefined> {
   const { places, expander, isNamed } = by;
   const { environment, path } = asked;
-  if (!mayAt(call, 'read', asked)) {
+  if (!mayAt(call, 'read', environment, path)) {
     call.about({ path });
     const resource = [environment.workspace.name, environment.name, ...path.split('/')];
     throw denied({ capability: 'read', resource }, call.request);
@@ -145,8 +159,8 @@ async function resolveOne(
   if (located === undefined) return undefined;
   if (located.kind !== 'personal') {
     if (isNamed) requireActive(located.row, located.place.environment);
-    else if (located.row.inactive_at !== null || located.row.current_commit === null)
-      return undefined;
+    else if (located.row.inactive_at !== null) return { path, reason: 'inactive' };
+    else if (located.row.current_commit === null) return { path, reason: 'deleted' };
   }
   try {
     return resolved(call, asked, located, await expander.expand(await places.open(located), asked));
@@ -170,33 +184,4 @@ async function locateListed(
     call.about({ detail: undefined });
     return undefined;
   }
-}
-
-/** The paths that are asked for, in their order. */
-function choose(
-  listed: readonly string[],
-  { only, except = [] }: ResolveEnvironmentInput,
-  environment: Environment,
-): readonly string[] {
-  const matching = (asked: readonly string[]): ReadonlySet<string> =>
-    new Set(asked.flatMap((name) => matches(listed, name, environment)));
-  const wanted = only === undefined ? undefined : matching(only);
-  const left = matching(except);
-  return listed.filter((path) => wanted?.has(path) !== false && !left.has(path));
-}
-
-function matches(
-  listed: readonly string[],
-  name: string,
-  environment: Environment,
-): readonly string[] {
-  if (listed.includes(name)) return [name];
-  const found = listed.filter((path) => path.slice(path.lastIndexOf('/') + 1) === name);
-  if (found.length === 0) throw secretNotFound(name, environment.name);
-  return found;
-}
-
-function wipeValues(secret: SecretResolved): void {
-  if (secret.kind !== 'fields') secret.value.wipe();
-  else for (const value of Object.values(secret.fields)) value.wipe();
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-import { followSecret } from '../../domain/access/secret-grants.ts';
+import { followSecret, requireGrantsAllowed } from '../../domain/access/secret-grants.ts';
+import { findSecretById } from '../../domain/secrets/find.ts';
 import {
-  findSecretById,
   reinsertSecret,
   restoreAs,
   restoreValue,
@@ -10,20 +10,23 @@ import {
   type SecretRestored,
 } from '../../domain/secrets/restore-secret.ts';
 import { secretNotFound } from '../../domain/secrets/secret-errors.ts';
-import type { Work } from '../../domain/work.ts';
+import type { OpeningWork } from '../../domain/work.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
+import { FIRST_ENVIRONMENTS } from '../../domain/workspaces/names.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SlotKey } from '../../seal/slot.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import { readParts, type PartsFound, type PartsWanted } from '../backup-parts.ts';
 import { denied } from '../denials.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
-import { filePath } from './backup-view.ts';
+import { backupFile, filePath, READS_BACKUPS, slotKeys } from './backup-view.ts';
 import * as schema from './schema.ts';
 
 export interface RestorePartsInput {
-  /** A backup of this vault. */
-  readonly file: string;
+  /** A backup of this vault. Needs the right to read what backups there are. */
+  readonly file?: string | undefined;
+  /** Instead of `file`: a backup that is listed. */
+  readonly id?: string | undefined;
   readonly workspace?: string | undefined;
   /** Default: every environment of the workspace. */
   readonly environment?: string | undefined;
@@ -58,23 +61,32 @@ export interface PartsRestored {
   readonly next: string | undefined;
 }
 
-/** Errors: `backup_damaged`, `backup_of_another_vault`, `key_not_found`, `secret_not_found`, `secret_exists`, `version_not_found`. */
+/**
+ * Needs the right to read each secret where it is and where the backup has it, and to write where it
+ * comes to be. Of a workspace that had the name before, an owner of the vault alone brings anything back.
+ *
+ * Errors: `backup_damaged`, `integrity_error`, `backup_not_found`, `backup_of_another_vault`,
+ * `key_not_found`, `workspace_not_found`, `environment_not_found`, `secret_not_found`,
+ * `secret_exists`, `version_not_found`.
+ */
 export const restoreParts: Operation<RestorePartsInput, PartsRestored, PartsFound> = {
   name: 'backups.restoreParts',
   summary: 'Brings a workspace, a secret or a version back from a backup of this vault.',
   input: z
     .strictObject({
-      file: filePath,
+      file: filePath.optional(),
+      id: z.uuid().optional(),
       workspace: schema.workspace,
       environment: schema.environment.optional(),
       path: schema.path.optional(),
       version: z.int().min(1).optional(),
       as: schema.path.optional(),
       after: z.uuid().optional(),
-      keys: z.array(z.custom<SlotKey>(isSlotKey)).max(16).optional(),
+      keys: slotKeys.optional(),
     })
     .superRefine((input, context) => {
       const isWhole =
+        (input.file === undefined) !== (input.id === undefined) &&
         (input.path === undefined || input.environment !== undefined) &&
         (input.path !== undefined || (input.version ?? input.as) === undefined);
       if (!isWhole) context.addIssue({ code: 'custom', message: 'members that go together' });
@@ -88,15 +100,20 @@ export const restoreParts: Operation<RestorePartsInput, PartsRestored, PartsFoun
     path: input.path,
     version: input.version,
   }),
-  prepare: (input, services) => readParts({ ...input, ...wantedOf(input) }, services),
+  prepare: async (input, services) => {
+    const file = await backupFile(input, services);
+    return readParts({ ...wantedOf(input), file, keys: input.keys }, services);
+  },
   apply: async (input, call, found) => {
-    const source: Work = { ...call, keyring: found.keyring, recent: undefined };
+    requireSameWorkspace(input, call, found);
+    await requirePlaces(input, call, found);
+    const source = { keyring: found.keyring };
     const secrets: RestoredSecret[] = [];
     const taken: string[] = [];
     call.about({ detail: `backup ${found.header.id}` });
     for (const part of found.secrets) {
       try {
-        secrets.push(await restoreOne(input, call, { ...part, source }));
+        secrets.push(await restoreOne(input, call, { ...part, source, backup: found.header.id }));
       } catch (error) {
         const isTaken = error instanceof StrongroomError && error.code === 'secret_exists';
         if (!isTaken || input.path !== undefined) throw error;
@@ -107,7 +124,64 @@ export const restoreParts: Operation<RestorePartsInput, PartsRestored, PartsFoun
   },
 };
 
-type Part = PartsFound['secrets'][number] & { readonly source: Work };
+type Part = PartsFound['secrets'][number] & {
+  readonly source: OpeningWork;
+  /** The backup's id. */
+  readonly backup: string;
+};
+
+/** Who gets a name that was used before gets nothing with it. */
+function requireSameWorkspace(input: RestorePartsInput, call: Call, found: PartsFound): void {
+  const isOwner =
+    call.policy.isOwner(call.principal.id) && call.may('admin', [schema.workspaceOf(input)]);
+  if (found.otherWorkspace !== undefined && !isOwner) {
+    const workspace = schema.workspaceOf(input);
+    throw new StrongroomError(
+      'workspace_not_found',
+      `the backup has another workspace by the name ${workspace}, and not this one`,
+      { details: { workspace }, hint: 'ask an owner of the vault to bring it back' },
+    );
+  }
+  if (found.fault !== undefined) throw found.fault;
+}
+
+/** Names at once all that has to be made before the secrets have a place. */
+async function requirePlaces(
+  input: RestorePartsInput,
+  call: Call,
+  { secrets }: PartsFound,
+): Promise<void> {
+  const name = schema.workspaceOf(input);
+  const workspace = call.directory.workspaces().find((each) => each.name === name);
+  const there = new Set(
+    workspace === undefined
+      ? FIRST_ENVIRONMENTS
+      : call.directory.environments(workspace).map((each) => each.name),
+  );
+  const missing = new Set<string>();
+  for (const { row, environment } of secrets) {
+    if (there.has(environment) || missing.has(environment)) continue;
+    const present = await findSecretById(call, row.id);
+    // One that is live is brought back where it is now.
+    if (present === undefined || present.deleted_at !== null) missing.add(environment);
+  }
+  if (workspace !== undefined && missing.size === 0) return;
+  const environments = [...missing].toSorted();
+  const commands = [
+    ...(workspace === undefined ? [`\`strongroom workspace create ${name}\``] : []),
+    ...environments.map((each) => `\`strongroom environment create ${each} -w ${name}\``),
+  ];
+  throw new StrongroomError(
+    workspace === undefined ? 'workspace_not_found' : 'environment_not_found',
+    workspace === undefined
+      ? `there is no workspace ${name}`
+      : `there is no environment ${environments.join(', ')} in ${name}`,
+    {
+      details: { workspace: name, environments },
+      hint: `make what is missing first, and restore again: ${commands.join(', ')}`,
+    },
+  );
+}
 
 async function restoreOne(
   input: RestorePartsInput,
@@ -121,7 +195,21 @@ async function restoreOne(
     ? environmentById(call, workspace, present)
     : call.directory.environment(workspace, part.environment);
   const path = input.as ?? (isThere ? present.path : part.row.path);
-  requireWrite(call, environment, path);
+  requireRight(call, 'read', [workspace, part.environment, part.row.path]);
+  if (isThere) requireRight(call, 'read', [workspace, environment.name, present.path]);
+  requireRight(call, 'write', [workspace, environment.name, path]);
+  const isPlaced = present?.environment_id !== environment.id || present.path !== path;
+  if (isPlaced && input.as === undefined) {
+    await requireGrantsAllowed(call, part.row.id, { environment, path });
+  }
+  call.record('secrets.read', {
+    workspace,
+    environment: part.environment,
+    path: part.row.path,
+    secretId: part.row.id,
+    version: part.version,
+    detail: `backup ${part.backup}`,
+  });
   const restored = await bringBack(call, { environment, present, as: input.as }, part);
   if (restored.outcome === 'revived') {
     await followSecret(call, restored.row.id, { environment, path });
@@ -174,17 +262,32 @@ function environmentById(call: Call, workspaceName: string, row: SecretRow): Env
   throw secretNotFound(row.path, undefined);
 }
 
-function requireWrite(call: Call, environment: Environment, path: string): void {
-  const resource = [environment.workspace.name, environment.name, ...path.split('/')];
-  if (!call.may('write', resource)) throw denied({ capability: 'write', resource }, call.request);
+function requireRight(
+  call: Call,
+  capability: 'read' | 'write',
+  [workspace, environment, path]: readonly [string, string, string],
+): void {
+  const resource = [workspace, environment, ...path.split('/')];
+  if (!call.may(capability, resource)) throw denied({ capability, resource }, call.request);
 }
 
-/** Everything that is written is decided about one by one, too. */
+/** Every secret is decided about one by one, too. */
 function requires(input: RestorePartsInput): readonly Requirement[] {
   const workspace = schema.workspaceOf(input);
-  if (input.path === undefined) return [{ capability: 'admin', resource: [workspace] }];
-  const resource = [workspace, input.environment ?? '', ...(input.as ?? input.path).split('/')];
-  return [{ capability: 'write', resource }];
+  const naming = input.file === undefined ? [] : READS_BACKUPS;
+  if (input.path === undefined) {
+    return [...naming, { capability: 'admin', resource: [workspace] }];
+  }
+  const at = (path: string): readonly string[] => [
+    workspace,
+    input.environment ?? '',
+    ...path.split('/'),
+  ];
+  return [
+    ...naming,
+    { capability: 'read', resource: at(input.path) },
+    { capability: 'write', resource: at(input.as ?? input.path) },
+  ];
 }
 
 function wantedOf(input: RestorePartsInput): PartsWanted {
@@ -195,8 +298,4 @@ function wantedOf(input: RestorePartsInput): PartsWanted {
     version: input.version,
     after: input.after,
   };
-}
-
-function isSlotKey(given: unknown): boolean {
-  return typeof given === 'object' && given !== null && 'kind' in given;
 }

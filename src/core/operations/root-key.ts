@@ -9,56 +9,49 @@ import { StrongroomError } from '../../errors.ts';
 import type { Keyring } from '../../keys/keyring.ts';
 import { rootKeyId } from '../../keys/root-key.ts';
 import { wipe } from '../../lib/bytes.ts';
-import { createSlot, resealSlot } from '../../seal/create-slot.ts';
+import type { Clock } from '../../lib/ids.ts';
+import { createSlot, draftKeyFileSlot, resealSlot } from '../../seal/create-slot.ts';
+import { createKeyFile, removeKeyFile } from '../../seal/key-file.ts';
 import { proveSlots } from '../../seal/open-slot.ts';
-import type { NewSlot, RootKey, SlotKey } from '../../seal/slot.ts';
+import type { SlotHandover } from '../../seal/slot-kinds.ts';
+import type { NewSlot, RootKey, SlotKey, SlotKind } from '../../seal/slot.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { KEYS, SLOTS, VAULT } from '../../store/protected-tables.ts';
 import type { Unprotected } from '../../store/row-mac.ts';
 import { insertRow, removeRow, updateRow } from '../../store/rows.ts';
-import { statement } from '../../store/statement.ts';
 import type { SlotRow } from '../../store/tables.ts';
+import { readVaultRow } from '../../store/vault-row.ts';
 import type { Call, Operation, Requirement, Services } from '../operation.ts';
 import {
   backupsWith,
-  proveAgainst,
   readSlots,
-  requireSlot,
   slotWarnings,
   toSlotSummary,
-  usableSlots,
   type OlderBackup,
   type SlotSummary,
 } from '../slots.ts';
+import { planRoot, type RootChanges } from './root-plan.ts';
 import { newSlot, opener } from './slots.ts';
 
 /** Kind of the job whose end says how old a root key is. */
 export const ROOT_JOB = 'keys.rotateRoot';
 
-/** A slot that gets another opener. */
-export interface RenewedSlot {
-  /** Id, or kind where there is one of it. */
-  readonly slot: string;
-  readonly by: NewSlot;
-}
+export interface BeginRootInput extends RootChanges {}
 
-export interface BeginRootInput {
-  /** What opens slots that stay as they are, in any order. */
-  readonly keep?: readonly SlotKey[] | undefined;
-  /** Slots that get another key file, passphrase, recovery key or shares. */
-  readonly renew?: readonly RenewedSlot[] | undefined;
-  /** Slots, by id or kind, that go. */
-  readonly drop?: readonly string[] | undefined;
-}
-
-/** What is given to people, once. */
+/** What one slot's people are given, once. */
 export interface RootHandover {
   /** The slot that it is for, as it was before. */
   readonly slot: string;
+  /** Id of the slot that takes its place. */
+  readonly becomes: string;
+  readonly kind: SlotKind;
+  /** Where its key file will be written, when the root key is taken into use. */
   readonly keyFile: string | undefined;
   readonly recovery: SecretValue | undefined;
   /** To be entered back before the root key changes. */
   readonly shares: readonly SecretValue[] | undefined;
+  /** Of shares: how many are needed. */
+  readonly threshold: number | null;
 }
 
 /** A root key that waits to be taken into use. */
@@ -92,6 +85,8 @@ interface NextSlot {
   readonly row: Unprotected<SlotRow>;
   readonly mustBeEnteredBack: boolean;
   readonly isProven: boolean;
+  /** A key file that is written only when nothing else can go wrong. */
+  readonly keyFile?: { readonly path: string; readonly key: KeyObject };
 }
 
 /** A root key that waits in memory: a kill leaves the one that there is. */
@@ -106,15 +101,14 @@ interface PendingRoot {
 
 const pendingRoots = new WeakMap<Keyring, PendingRoot>();
 
-const theVault = statement((db) => db.selectFrom('vault').selectAll());
-
-const ADMIN: readonly Requirement[] = [{ capability: 'admin', resource: ['sys', 'keys'] }];
+/** Whoever chooses what opens the vault opens every value in it; see `slots.add`. */
+const OWNER: readonly Requirement[] = [{ capability: 'write', resource: ['sys', 'keys'] }];
 const which = z.string().min(1).max(64);
 const LIST_MAX = 64;
 
 /**
- * Errors: `slot_not_covered` naming the slots that nothing was brought for, `slot_not_found`,
- * `last_slot`, and the codes of new slots.
+ * Errors: `slot_not_covered` naming the slots that nothing was brought for or whose shares wait to
+ * be confirmed, `slot_not_found`, `last_slot`, `file_exists`, and the codes of keys and new slots.
  */
 export const beginRoot: Operation<BeginRootInput, RootBegun, RootBegun> = {
   name: 'keys.beginRoot',
@@ -129,7 +123,8 @@ export const beginRoot: Operation<BeginRootInput, RootBegun, RootBegun> = {
   }),
   secretMembers: ['keep', 'renew', 'handovers'],
   mutates: true,
-  requires: () => ADMIN,
+  givesOnce: true,
+  requires: () => OWNER,
   subject: () => ({}),
   prepare: async (input, services) => {
     const bytes = randomBytes(32);
@@ -145,7 +140,10 @@ export const beginRoot: Operation<BeginRootInput, RootBegun, RootBegun> = {
   },
 };
 
-/** Errors: `root_key_changed` if nothing was begun or slots changed since, `invalid_share`, `too_few_shares`, `wrong_key`. */
+/**
+ * Errors: `root_key_changed` if nothing was begun or slots changed since, `invalid_share`,
+ * `too_few_shares`, `wrong_key`, `file_exists`.
+ */
 export const rotateRoot: Operation<RotateRootInput, RootRotated, PendingRoot> = {
   name: 'keys.rotateRoot',
   summary: 'Takes the new root key into use, once new shares were entered back.',
@@ -162,9 +160,14 @@ export const rotateRoot: Operation<RotateRootInput, RootRotated, PendingRoot> = 
   }),
   secretMembers: ['confirm'],
   mutates: true,
-  requires: () => ADMIN,
+  requires: () => OWNER,
   subject: () => ({}),
-  prepare: confirmed,
+  prepare: async (input, services) => {
+    const pending = await confirmed(input, services);
+    writeKeyFiles(services.keyring.vaultId, pending);
+    return pending;
+  },
+  undo: removeKeyFiles,
   apply: async (_input, call, pending) => {
     const slots = await readSlots(call);
     const present = slots.map(({ id }) => id);
@@ -192,38 +195,26 @@ export const rotateRoot: Operation<RotateRootInput, RootRotated, PendingRoot> = 
 
 async function prepareRoot(
   input: BeginRootInput,
-  services: Services,
+  { store, mac, keyring, now }: Services,
   bytes: Uint8Array,
 ): Promise<RootBegun> {
-  const { store, mac, keyring } = services;
   const stored = await store.read((transaction) => readSlots({ transaction, mac }));
-  const slots = usableSlots(stored);
-  const root: RootKey = { id: rootKeyId(bytes, keyring.vaultId), bytes };
-  const dropped = new Set((input.drop ?? []).map((each) => requireSlot(stored, each).id));
-  const renewed = new Map(
-    (input.renew ?? []).map(({ slot, by }) => [requireSlot(slots, slot).id, by]),
-  );
-  const left = slots.filter(({ id }) => !dropped.has(id));
-  const openers = await openersOf(
-    keyring,
-    left.filter(({ id }) => !renewed.has(id)),
-    input.keep ?? [],
-  );
-  requireCovered(left, (id) => renewed.has(id) || openers.has(id));
+  const { vaultId } = keyring;
+  const root: RootKey = { id: rootKeyId(bytes, vaultId), bytes };
+  const { slots, dropped } = await planRoot(keyring, stored, input);
   const next: NextSlot[] = [];
   const handovers: RootHandover[] = [];
-  for (const slot of left) {
-    const by = renewed.get(slot.id);
-    const key = openers.get(slot.id);
-    if (by !== undefined) {
-      const { row, recovery, shares } = await createSlot(keyring.vaultId, root, by, services.now);
-      const keyFile = by.kind === 'keyfile' ? by.path : undefined;
-      next.push({ of: slot.id, row, mustBeEnteredBack: by.kind === 'shamir', isProven: false });
-      handovers.push({ slot: slot.id, keyFile, recovery, shares });
-    } else if (key !== undefined) {
-      const row = await resealSlot(keyring.vaultId, { slot, key }, root, services.now);
+  const kept: string[] = [];
+  for (const { slot, by, key } of slots) {
+    if (by === undefined) {
+      const row = await resealSlot(vaultId, { slot, key }, root, now);
       next.push({ of: slot.id, row, mustBeEnteredBack: false, isProven: true });
+      kept.push(slot.id);
+      continue;
     }
+    const made = await renewSlot(vaultId, { slot, by }, root, now);
+    next.push(made.next);
+    handovers.push(made.handover);
   }
   pendingRoots.set(keyring, {
     id: root.id,
@@ -232,42 +223,57 @@ async function prepareRoot(
     slotsBefore: stored.map(({ id }) => id),
     next,
   });
-  const kept = [...openers.keys()];
-  return { root: root.id, handovers, kept, dropped: [...dropped] };
+  return { root: root.id, handovers, kept, dropped };
 }
 
-/** Which of some keys opens each slot. */
-async function openersOf(
-  keyring: Keyring,
-  slots: readonly SlotRow[],
-  keys: readonly SlotKey[],
-): Promise<ReadonlyMap<string, SlotKey>> {
-  const openers = new Map<string, SlotKey>();
-  for (const key of keys) {
-    const { opened, failures } = await proveAgainst(keyring, slots, [key]);
-    const [failure] = failures;
-    if (failure !== undefined) throw failure.error;
-    for (const id of opened) openers.set(id, key);
+/** Makes the slot that takes the place of another, and what is handed over for it. */
+async function renewSlot(
+  vaultId: string,
+  { slot, by }: { readonly slot: SlotRow; readonly by: NewSlot },
+  root: RootKey,
+  now: Clock,
+): Promise<{ readonly next: NextSlot; readonly handover: RootHandover }> {
+  const common = { of: slot.id, mustBeEnteredBack: by.kind === 'shamir', isProven: false };
+  if (by.kind === 'keyfile') {
+    const { row, key } = await draftKeyFileSlot(vaultId, root, now);
+    const next = { ...common, row, keyFile: { path: by.path, key } };
+    return { next, handover: handoverOf(slot, row, { keyFile: by.path }) };
   }
-  return openers;
+  const { row, ...given } = await createSlot(vaultId, root, by, now);
+  return { next: { ...common, row }, handover: handoverOf(slot, row, given) };
 }
 
-/** Nobody loses a slot without having said so. */
-function requireCovered(slots: readonly SlotRow[], isCovered: (id: string) => boolean): void {
-  if (slots.length === 0) {
-    throw new StrongroomError('last_slot', 'no slot would be left to open the vault with');
+function handoverOf(
+  slot: SlotRow,
+  row: Unprotected<SlotRow>,
+  { keyFile, recovery, shares }: SlotHandover,
+): RootHandover {
+  const { kind, threshold } = toSlotSummary(row);
+  return { slot: slot.id, becomes: row.id, kind, keyFile, recovery, shares, threshold };
+}
+
+/** Writes the new key files, all or none. */
+function writeKeyFiles(vaultId: string, { next }: PendingRoot): void {
+  const written: NextSlot[] = [];
+  try {
+    for (const slot of next) {
+      if (slot.keyFile === undefined) continue;
+      const bytes = slot.keyFile.key.export();
+      try {
+        createKeyFile(slot.keyFile.path, vaultId, bytes);
+        written.push(slot);
+      } finally {
+        wipe(bytes);
+      }
+    }
+  } catch (error) {
+    removeKeyFiles({ next: written });
+    throw error;
   }
-  const missing = slots.filter(({ id }) => !isCovered(id));
-  if (missing.length === 0) return;
-  const named = missing.map(({ kind, id }) => `${kind} ${id}`);
-  throw new StrongroomError(
-    'slot_not_covered',
-    `nothing was brought for ${missing.length === 1 ? 'a slot' : `${missing.length} slots`}: ${named.join(', ')}`,
-    {
-      details: { slots: missing.map(({ id }) => id) },
-      hint: 'bring what opens it, give it a new opener, or drop it with --drop SLOT',
-    },
-  );
+}
+
+function removeKeyFiles({ next }: Pick<PendingRoot, 'next'>): void {
+  for (const { keyFile } of next) if (keyFile !== undefined) removeKeyFile(keyFile.path);
 }
 
 /** The root key that waits, once every new set of shares was entered back. */
@@ -308,9 +314,7 @@ async function moveKeys(call: Call, pending: PendingRoot): Promise<void> {
     const set = { wrapped: row.wrapped, root_key_id: row.root_key_id };
     keyring.add(await updateRow(transaction, mac, KEYS, { from, set }));
   }
-  const vault = await transaction.get(theVault, {});
-  if (vault === undefined) throw new StrongroomError('integrity_error', 'the vault has no row');
-  mac.check(VAULT, vault);
+  const vault = await readVaultRow(transaction, mac);
   await updateRow(transaction, mac, VAULT, { from: vault, set: { root_key_id: pending.id } });
 }
 

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { assignRole, createUser } from '../../domain/access/principals.ts';
 import { uuidv7 } from '../../lib/ids.ts';
+import { SECRETS } from '../../store/protected-tables.ts';
+import { updateRow } from '../../store/rows.ts';
 import { query } from '../../store/statement.ts';
 import {
   makeTemporaryVault,
@@ -143,6 +145,88 @@ describe('rotating a secret', () => {
     expect(await text(word)).toBe('no URL');
   });
 
+  it('keeps what refers to other secrets around a password, and resolves it', async () => {
+    const host = newPath();
+    const path = newPath();
+    await session.secrets.create({ environment, path: host, value: 'db.internal' });
+    await session.secrets.create({
+      environment,
+      path,
+      value: `postgres://app:old@\${${host}}/app`,
+      references: true,
+      generator: 'database',
+    });
+    for (let round = 0; round < 2; round += 1) {
+      await session.secrets.rotate({ environment, path });
+      const { value } = await session.secrets.resolve({ environment, path });
+      expect(value?.reveal()).toMatch(/^postgres:\/\/app:[A-Za-z0-9]{32}@db\.internal\/app$/);
+    }
+    expect(await text(path)).toContain('@${');
+    // Text that only looks like a reference stays text.
+    const plain = newPath();
+    const value = `postgres://app:old@\${${host}}/app`;
+    await session.secrets.create({ environment, path: plain, value, generator: 'database' });
+    await session.secrets.rotate({ environment, path: plain });
+    const resolved = await session.secrets.resolve({ environment, path: plain });
+    expect(resolved.value?.reveal()).toContain('@${');
+  });
+
+  it('replaces all of a password that has @ as it stands, and nothing of what only looks so', async () => {
+    const generator = 'database';
+    const urls = [
+      ['postgres://app:p@ss@w@host/db?x=a@b', /^postgres:\/\/app:\w{32}@host\/db\?x=a@b$/],
+      ['redis://:old@host:6379/0', /^redis:\/\/:\w{32}@host:6379\/0$/],
+      ['amqps://app:@host', /^amqps:\/\/app:\w{32}@host$/],
+      ['jdbc:mysql://app:old@host?tls=1#a@b', /^jdbc:mysql:\/\/app:\w{32}@host\?tls=1#a@b$/],
+    ] as const;
+    for (const [value, expected] of urls) {
+      const path = newPath();
+      await session.secrets.create({ environment, path, value, generator });
+      await session.secrets.rotate({ environment, path });
+      expect(await text(path)).toMatch(expected);
+    }
+    for (const value of ['postgres://host/app:old@x', 'postgres://app@h:1@host', 'a b://u:p@h']) {
+      const path = newPath();
+      await session.secrets.create({ environment, path, value, generator });
+      expect(await code(session.secrets.rotate({ environment, path }))).toBe('invalid_input');
+      expect(await text(path)).toBe(value);
+    }
+  });
+
+  it('goes on from the newest version that has a value where the current one was deleted', async () => {
+    const url = newPath();
+    const value = 'postgres://app:old@host/db';
+    await session.secrets.create({ environment, path: url, value, generator: 'database' });
+    await session.secrets.write({ environment, path: url, value: 'a mistake' });
+    await session.secrets.delete({ environment, path: url, version: 2 });
+    await session.secrets.rotate({ environment, path: url });
+    expect(await text(url)).toMatch(/^postgres:\/\/app:\w{32}@host\/db$/);
+    const fields = newPath();
+    await session.secrets.create({
+      environment,
+      path: fields,
+      value: { user: 'app', pin: '1' },
+      generator: 'hex:16@pin',
+    });
+    await session.secrets.update({ environment, path: fields, value: { user: 'x' } });
+    await session.secrets.delete({ environment, path: fields, version: 2 });
+    await session.secrets.rotate({ environment, path: fields });
+    expect(await text(fields, { field: 'user' })).toBe('app');
+    expect(await text(fields, { field: 'pin' })).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('writes no bare password where no version has a value that it could take its place in', async () => {
+    const path = newPath();
+    const value = 'postgres://app:old@host/db';
+    await session.secrets.create({ environment, path, value, generator: 'database' });
+    await session.secrets.delete({ environment, path, version: 1 });
+    expect(await code(session.secrets.rotate({ environment, path }))).toBe('secret_deleted');
+    expect(await session.secrets.describe({ environment, path })).toMatchObject({ version: 1 });
+    expect(await code(session.secrets.rotate({ environment, path, generator: 'hex:16' }))).toBe(
+      'ok',
+    );
+  });
+
   it('puts one generated value in no place of fields but in the one that is named', async () => {
     const path = newPath();
     const value = { user: 'app', pin: '1' };
@@ -207,7 +291,7 @@ describe('rotating a secret', () => {
         typeof commit,
       ]),
     ).toEqual([
-      ['secrets.retire', 2, 4, 'undefined'],
+      ['secrets.retire', 2, 5, 'undefined'],
       ['secrets.rollback', 3, 3, 'string'],
       ['secrets.rotate', 2, 2, 'string'],
     ]);
@@ -274,6 +358,19 @@ describe('the previous version', () => {
     expect(await code(text(path, { version: 2 }))).toBe('secret_deleted');
     expect(await text(path)).toBe('three');
   });
+
+  it('ends also where that version was deleted before', async () => {
+    const path = newPath();
+    await session.secrets.create({ environment, path, value: 'one' });
+    await session.secrets.rotate({ environment, path, newValue: 'two' });
+    await session.secrets.delete({ environment, path, version: 1 });
+    expect(await session.secrets.retire({ environment, path, delete: true })).toMatchObject({
+      retiredVersion: 1,
+      previousVersion: null,
+    });
+    expect(await code(text(path, { version: 1 }))).toBe('secret_deleted');
+    await expect(session.audit.verify()).resolves.toBeDefined();
+  });
 });
 
 describe('policies', () => {
@@ -320,6 +417,80 @@ describe('policies', () => {
     }
     const never = { environment, path, rotation: 'sometimes' };
     expect(await code(session.secrets.update(never))).toBe('invalid_input');
+  });
+
+  it('of other kinds are untouched by days for auto that cannot be read', async () => {
+    process.env['SECRET_ROTATION_DAYS'] = 'abc';
+    try {
+      for (const [rotation, expected] of [
+        ['manual', 'ok'],
+        ['auto_30_days', 'ok'],
+        ['every 15d', 'ok'],
+        ['cron 0 3 1 * *', 'ok'],
+        ['auto', 'invalid_input'],
+      ] as const) {
+        const made = { environment, path: newPath(), value: 'v', rotation };
+        expect(await code(session.secrets.create(made))).toBe(expected);
+        if (expected !== 'ok') continue;
+        const { path } = made;
+        expect(await code(session.secrets.rotate({ environment, path, newValue: 'n' }))).toBe('ok');
+        expect(await code(session.secrets.update({ environment, path, tags: ['t'] }))).toBe('ok');
+      }
+    } finally {
+      delete process.env['SECRET_ROTATION_DAYS'];
+    }
+  });
+
+  it('A30 make a list that looks at no more than 5,000 secrets for one page', async () => {
+    const workspace = 'many';
+    await session.workspaces.create({ name: workspace });
+    const place = { workspace, environment: 'testing' };
+    const secrets = Array.from({ length: 5100 }, (_, n) => ({ path: `s/${n}`, value: 'v' }));
+    await session.secrets.import({ ...place, secrets });
+    await session.secrets.create({ ...place, path: 'last', value: 'v', rotation: 'every 9d' });
+    await parts.write(async (work) => {
+      const rows = await work.transaction.all(
+        query((db) => db.selectFrom('secrets').selectAll().where('path', 'like', 's/%')),
+        {},
+      );
+      const set = { rotation_policy: 'every 1d', rotation_due_at: clock - 1 };
+      for (const from of rows) await updateRow(work.transaction, work.mac, SECRETS, { from, set });
+    });
+    await parts.write((work) => createUser(work, uuidv7(), 'last'));
+    const access = [{ subject: 'user:last', can: ['list'] as const }];
+    await session.secrets.update({ ...place, path: 'last', access });
+    const input = { ...place, within: '30d' };
+    const first = await parts.as('last').secrets.due(input);
+    expect(first.secrets).toEqual([]);
+    const second = await parts.as('last').secrets.due({ ...input, cursor: first.next });
+    expect(second.secrets.map(({ path }) => path)).toEqual(['last']);
+    expect(second.next).toBeUndefined();
+  });
+
+  it('make a list that goes on where it was, also when what it gave was rotated meanwhile', async () => {
+    const workspace = 'turns';
+    await session.workspaces.create({ name: workspace });
+    const place = { workspace, environment: 'testing' };
+    for (const path of ['A', 'B', 'C', 'D']) {
+      await session.secrets.create({
+        ...place,
+        path,
+        value: 'v',
+        rotation: 'every 1d',
+        generator: 'uuid',
+      });
+    }
+    clock += DAY;
+    const turns: string[][] = [];
+    for (let cursor: string | undefined, isOver = false; !isOver;) {
+      const page = await session.secrets.due({ ...place, limit: 2, cursor });
+      turns.push(page.secrets.map(({ path }) => path));
+      for (const { path } of page.secrets) await session.secrets.rotate({ ...place, path });
+      cursor = page.next;
+      isOver = cursor === undefined;
+    }
+    expect(turns.map((each) => each.length)).toEqual([2, 2]);
+    expect(turns.flat().toSorted()).toEqual(['A', 'B', 'C', 'D']);
   });
 
   it('make a list of what is due, the most urgent first, of what the caller may list', async () => {

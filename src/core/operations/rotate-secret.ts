@@ -15,7 +15,7 @@ import {
 import { rulesFor } from '../../domain/secrets/complexity.ts';
 import { requireSecret } from '../../domain/secrets/find.ts';
 import {
-  requireVersion,
+  requireUnchanged,
   retirePrevious,
   rollBack,
   rotateSecret as rotate,
@@ -101,14 +101,14 @@ export const rotateSecret: Operation<RotateSecretInput, SecretRotated, PreparedV
     apply: async (input, call, prepared) => {
       const environment = environmentOf(call, input);
       const row = await requireSecret(call, environment, input.path);
-      requireVersion(row, input.cas);
+      requireUnchanged(row, input.cas);
       const complexity = await complexityOf(call, environment.workspace.id);
       if (input.newValue !== undefined) {
         const next: NextValue = { value: input.newValue, as: 'given', complexity };
         const warnings = warningsOf(row.type, input.newValue);
         return answer(call, environment, await rotate(call, row, next), { warnings });
       }
-      const used = generatorFor(row, input, complexity);
+      const used = generatorFor(row, input, { environment, complexity });
       const made = makeNow(used, prepared);
       try {
         const rotated = await rotate(call, row, nextOf(used, made.generated, complexity));
@@ -133,7 +133,7 @@ export const rollBackSecret: Operation<RollBackInput, SecretRotated> = {
   apply: async (input, call) => {
     const environment = environmentOf(call, input);
     const row = await requireSecret(call, environment, input.path);
-    requireVersion(row, input.cas);
+    requireUnchanged(row, input.cas);
     return answer(call, environment, await rollBack(call, row, input.version));
   },
 };
@@ -174,10 +174,16 @@ function answer(
 function generatorFor(
   row: SecretRow,
   input: RotateSecretInput,
-  complexity: ComplexityRules | 'strong' | null,
+  {
+    environment,
+    complexity,
+  }: {
+    readonly environment: Environment;
+    readonly complexity: ComplexityRules | 'strong' | null;
+  },
 ): Generator {
   const text = input.generator ?? generatorOf(row);
-  if (text === undefined) throw noGenerator(row.path);
+  if (text === undefined) throw noGenerator(row.path, environment);
   const rules = rulesFor(complexity, row.type);
   const used = parseGenerator(text);
   return rules === undefined ? used : keepRules(used, rules);
@@ -201,7 +207,9 @@ function nextOf(
   complexity: ComplexityRules | 'strong' | null,
 ): NextValue {
   if (fields !== undefined) return { value: fields, as: 'generated', complexity };
-  if (used.field !== undefined) return { value: { [used.field]: value }, as: 'given', complexity };
+  if (used.field !== undefined) {
+    return { value: { [used.field]: value }, as: 'generated', complexity };
+  }
   return { value, as: used.recipe.kind === 'database' ? 'password' : 'generated', complexity };
 }
 
@@ -238,9 +246,11 @@ function textIn(json: string | null | undefined): string | undefined {
   return json === null || json === undefined ? undefined : (JSON.parse(json) as string);
 }
 
-function noGenerator(path: string): StrongroomError {
+function noGenerator(path: string, { name, workspace }: Environment): StrongroomError {
+  const asked = schema.workspaceOf({}) === workspace.name ? '' : ` -w ${workspace.name}`;
+  const at = `${path} -e ${name}${asked}`;
   return new StrongroomError('no_generator', `${path} has no generator`, {
     details: { path },
-    hint: `give it one with \`strongroom update ${path} --generator password:24\`, or give the new value`,
+    hint: `give it one with \`strongroom update ${at} --generator password:24\`, or give the new value with \`strongroom rotate ${at} --given\``,
   });
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import { principalNames } from '../../domain/access/principals.ts';
 import { listByMoment } from '../../domain/secrets/list-by-moment.ts';
 import type { Call, Operation } from '../operation.ts';
 import {
@@ -71,7 +70,7 @@ export const searchSecrets: Operation<SearchSecretsInput, SecretsFound> = {
   apply: async (input, call) => {
     const found = await pageOf(call, input, {
       ...input,
-      owner: await ownerId(call, input.owner),
+      owner: ownerId(call, input.owner),
       changedBefore: schema.toMs(input.changedBefore) ?? undefined,
       changedAfter: schema.toMs(input.changedAfter) ?? undefined,
     });
@@ -109,13 +108,11 @@ export const expiringSecrets: Operation<ExpiringSecretsInput, SecretsFound> = {
   },
 };
 
-async function withOwners(call: Call, { secrets, next }: SecretList): Promise<SecretsFound> {
-  const isOwned = secrets.some(({ owner }) => owner !== null);
-  const names = isOwned ? await principalNames(call.transaction, call.mac) : undefined;
+function withOwners({ policy }: Call, { secrets, next }: SecretList): SecretsFound {
   return {
     secrets: secrets.map((secret) => ({
       ...secret,
-      ownerName: secret.owner === null ? null : (names?.get(secret.owner) ?? secret.owner),
+      ownerName: secret.owner === null ? null : policy.nameOf(secret.owner),
     })),
     next,
   };

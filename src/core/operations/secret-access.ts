@@ -1,8 +1,12 @@
 import { z } from 'zod';
 
 import { CAPABILITIES, type Capability } from '../../domain/access/capability.ts';
-import { escalationRefused } from '../../domain/access/access-errors.ts';
-import { grantOnSecret, type SecretAccess } from '../../domain/access/secret-grants.ts';
+import { capabilitiesOf } from '../../domain/access/grants.ts';
+import {
+  grantOnSecret,
+  grantsOfSecret,
+  type SecretAccess,
+} from '../../domain/access/secret-grants.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { Call, Requirement } from '../operation.ts';
 import { requiresOnSecret, type SecretAddress } from './secret-address.ts';
@@ -41,7 +45,9 @@ export function requiresForAccess(input: WithAccess): readonly Requirement[] {
 
 /**
  * Puts the rights of an input in the place of those that were given on the
- * secret before. Nobody gives what they do not have.
+ * secret before. Nobody gives what they do not have, and nobody sets free by
+ * it what a denial on the secret kept from somebody: the same rule as for
+ * `access.grant` and `access.revoke`.
  *
  * @throws {@link StrongroomError} `escalation_refused`, `subject_not_found`.
  */
@@ -52,9 +58,16 @@ export async function giveAccess(
 ): Promise<void> {
   if (given === undefined) return;
   const { environment, path } = secret;
-  const resource = [environment.workspace.name, environment.name, ...path.split('/')];
-  for (const each of new Set(given.flatMap(({ can }) => can))) {
-    if (!call.may(each, resource)) throw escalationRefused(each, resource.join('/'));
-  }
+  const place = {
+    pattern: [environment.workspace.name, environment.name, ...path.split('/')],
+    workspaceId: environment.workspace.id,
+  };
+  const denials = (await grantsOfSecret(call, secret.id)).filter(
+    ({ effect }) => effect !== 'allow',
+  );
+  call.requireHeld([
+    ...denials.map((row) => ({ ...place, capabilities: capabilitiesOf(row) })),
+    { ...place, capabilities: new Set(given.flatMap(({ can }) => can)) },
+  ]);
   await grantOnSecret({ work: call, policy: call.policy }, secret, given);
 }

@@ -3,11 +3,10 @@ import { z } from 'zod';
 import type { Capability } from '../../domain/access/capability.ts';
 import { requireSecret } from '../../domain/secrets/find.ts';
 import { pathFault } from '../../domain/secrets/path.ts';
-import { secretsUnder } from '../../domain/secrets/place.ts';
+import { secretsUnder } from '../../domain/secrets/rows-under.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
-import { denied } from '../denials.ts';
 import type { Call, Requirement } from '../operation.ts';
 
 /** A secret's path, or with `/` at its end a folder: every secret whose path begins so. */
@@ -37,34 +36,6 @@ export function requirementAt(
   return isFolder(path)
     ? { capability, resource: [...environment, ...path.slice(0, -1).split('/')], reach: 'under' }
     : { capability, resource: [...environment, ...path.split('/')] };
-}
-
-/** Whether the caller may do something with what is at a path. */
-export function mayAt(
-  call: Call,
-  capability: Capability,
-  environment: Environment,
-  path: string,
-): boolean {
-  return call.may(capability, resourceAt(environment, path));
-}
-
-/**
- * Requires a right to what is at a path. The path itself is only named to
- * those who may know of it.
- *
- * @throws {@link StrongroomError} `denied`.
- */
-export function requireAt(
-  call: Call,
-  capability: Capability,
-  environment: Environment,
-  path: string,
-): void {
-  const resource = resourceAt(environment, path);
-  if (call.may(capability, resource)) return;
-  const named = call.may('list', resource) ? resource : resource.slice(0, 2);
-  throw denied({ capability, resource: named }, call.request);
 }
 
 /**
@@ -108,8 +79,4 @@ export function environmentById(call: Call, id: string): Environment {
   const found = call.directory.environmentById(id);
   if (found !== undefined) return found;
   throw new StrongroomError('environment_not_found', 'the environment of then is no more');
-}
-
-function resourceAt(environment: Environment, path: string): readonly string[] {
-  return [environment.workspace.name, environment.name, ...path.split('/')];
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { SubjectKind } from '../../domain/access/subjects.ts';
 import { subjectNotFound } from '../../domain/access/subjects.ts';
 import {
+  builtInRole,
   createGroup as makeGroup,
   createRole as makeRole,
   join,
@@ -234,6 +235,7 @@ function removing<Row extends GroupRow | RoleRow>({
       const row = rows(call)
         .by('name', input.name)
         .find((each) => each.workspace_id === id);
+      if (row === undefined) requireNotBuiltIn(call, kind, input.name);
       if (row === undefined) throw subjectNotFound(`${kind}:${input.name}`);
       // What it denies is set free, and who has it may have more than the caller.
       call.requireHeld(call.policy.grantsOf(row.id, row.workspace_id));
@@ -280,6 +282,12 @@ function leaving<Row extends GroupRow | RoleRow>({
       return toChanged(call, found);
     },
   };
+}
+
+/** One that every vault has is there in every scope, and stays. */
+function requireNotBuiltIn({ policy }: Call, kind: 'group' | 'role', name: string): void {
+  const isBuiltIn = policy.roles.by('name', name).some((row) => row.built_in === 1);
+  if (kind === 'role' && isBuiltIn) throw builtInRole(name);
 }
 
 /** A group takes members in its own scope; a role of the vault may be given in one workspace. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import { principalNames } from '../../domain/access/principals.ts';
 import {
   KNOWN_SETTINGS,
   SETTING_NAMES,
@@ -112,7 +111,6 @@ function workspaceId(call: Call, input: ReadSettingsInput): string {
 async function view(call: Call, id: string | null, of: SettingName): Promise<SettingView> {
   const { scope, meaning, default: byDefault } = KNOWN_SETTINGS[of];
   const { value, row } = await findSetting(call, id, of);
-  const names = row === undefined ? undefined : await principalNames(call.transaction, call.mac);
   return {
     name: of,
     scope,
@@ -121,6 +119,6 @@ async function view(call: Call, id: string | null, of: SettingName): Promise<Set
     isSet: row !== undefined,
     meaning,
     updatedAt: row === undefined ? null : toIso(row.updated_at),
-    updatedByName: row === undefined ? null : (names?.get(row.updated_by) ?? row.updated_by),
+    updatedByName: row === undefined ? null : call.policy.nameOf(row.updated_by),
   };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { StrongroomError } from '../../errors.ts';
 import { createSlot, type CreatedSlot } from '../../seal/create-slot.ts';
+import { removeKeyFile } from '../../seal/key-file.ts';
 import type { NewSlot, SlotKey } from '../../seal/slot.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { SLOTS } from '../../store/protected-tables.ts';
@@ -11,6 +12,7 @@ import type { Call, Operation, Requirement, Services } from '../operation.ts';
 import {
   backupsWith,
   markProven,
+  oldestUnproven,
   proveAgainst,
   readSlots,
   removeSlot,
@@ -86,6 +88,12 @@ export interface Drilled {
 
 const ADMIN: readonly Requirement[] = [{ capability: 'admin', resource: ['sys', 'slots'] }];
 
+/**
+ * What opens the vault opens every value in it, so the built-in role `admin`,
+ * which may read none, does not have this: only owners do.
+ */
+const OWNER: readonly Requirement[] = [{ capability: 'write', resource: ['sys', 'slots'] }];
+
 const secret = z.custom<SecretValue>((value) => value instanceof SecretValue);
 const split = { threshold: z.int(), shares: z.int() };
 const place = z.string().min(1).max(4096);
@@ -134,9 +142,13 @@ export const addSlot: Operation<AddSlotInput, SlotAdded, CreatedSlot> = {
   input: z.strictObject({ slot: newSlot, replaces: which.optional() }),
   secretMembers: ['slot', 'recovery', 'shares'],
   mutates: true,
-  requires: () => ADMIN,
+  requires: () => OWNER,
   subject: ({ slot }) => ({ detail: slot.kind }),
+  givesOnce: true,
   prepare: ({ slot }, services) => makeSlot(services, slot),
+  undo: ({ keyFile }) => {
+    if (keyFile !== undefined) removeKeyFile(keyFile);
+  },
   apply: async ({ slot: spec, replaces }, call, made) => {
     requireRoot(call, made.row);
     const slots = await readSlots(call);
@@ -154,7 +166,7 @@ export const addSlot: Operation<AddSlotInput, SlotAdded, CreatedSlot> = {
     call.about({ detail: detailOf(row) });
     return {
       slot: toSlotSummary(row),
-      keyFile: spec.kind === 'keyfile' ? spec.path : undefined,
+      keyFile: made.keyFile,
       recovery: made.recovery,
       shares: made.shares,
       warnings: slotWarnings([...slots, row]),
@@ -169,7 +181,7 @@ export const confirmSlot: Operation<ConfirmSlotInput, SlotConfirmed, string> = {
   input: z.strictObject({ slot: which, shares: z.array(secret).max(255) }),
   secretMembers: ['shares'],
   mutates: true,
-  requires: () => ADMIN,
+  requires: () => OWNER,
   subject: ({ slot }) => ({ detail: slot }),
   prepare: async (input, services) => {
     const row = await findPending(services, input.slot);
@@ -206,7 +218,7 @@ export const removeSlotOperation: Operation<RemoveSlotInput, SlotRemoved> = {
   input: z.strictObject({ slot: which }),
   secretMembers: [],
   mutates: true,
-  requires: () => ADMIN,
+  requires: () => OWNER,
   subject: ({ slot }) => ({ detail: slot }),
   apply: async (input, call) => {
     const slots = await readSlots(call);
@@ -237,10 +249,7 @@ export const drill: Operation<DrillInput, Drilled, Awaited<ReturnType<typeof try
     const slots = await markProven(call, before, { ids: opened, now: call.now });
     const kinds = failures.map(({ kind, error }) => `${kind} ${error.code}`);
     call.about({ detail: `${opened.length} of ${slots.length} opened ${kinds.join(', ')}`.trim() });
-    const untried = slots
-      .filter(({ id }) => !opened.includes(id))
-      .toSorted((a, b) => (a.proven_at ?? a.created_at) - (b.proven_at ?? b.created_at));
-    const [oldest] = untried;
+    const oldest = oldestUnproven(slots.filter(({ id }) => !opened.includes(id)));
     return {
       slots: slots.map((row) => ({
         ...toSlotSummary(row),

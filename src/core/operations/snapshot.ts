@@ -1,13 +1,15 @@
+import { findSecretAt } from '../../domain/secrets/at.ts';
+import { findSecret } from '../../domain/secrets/find.ts';
 import type { PastCursor } from '../../domain/secrets/list-at.ts';
 import { listSecretsAt } from '../../domain/secrets/list-at.ts';
 import { FOLDER_SECRETS_MAX } from '../../domain/secrets/limits.ts';
-import { secretsUnder, tooMany } from '../../domain/secrets/place.ts';
+import { secretsUnder, tooMany } from '../../domain/secrets/rows-under.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
+import { mayAt } from '../rights-at.ts';
 import * as schema from './schema.ts';
-import { mayAt } from './secret-folder.ts';
 
 /** A secret of a snapshot: as it was, and as it is. */
 export interface Taken {
@@ -32,6 +34,22 @@ export async function snapshotOf(
   const rows = await secretsUnder(call, environment, prefix);
   const known = rows.filter((row) => mayAt(call, 'list', environment, row.path));
   return new Map(known.map((row) => [row.path, { row, present: row }]));
+}
+
+/** As {@link snapshotOf}, of the secret at one path alone, or nothing. */
+export async function snapshotOfOne(
+  call: Call,
+  environment: Environment,
+  { path, at }: { readonly path: string; readonly at: number | undefined },
+): Promise<ReadonlyMap<string, Taken>> {
+  if (!mayAt(call, 'list', environment, path)) return new Map();
+  if (at === undefined) {
+    const row = await findSecret(call, environment, path);
+    return new Map(row && [[path, { row, present: row }]]);
+  }
+  const past = await findSecretAt(call, environment, { path, at });
+  if (past === undefined || !mayNow(call, 'list', past.present)) return new Map();
+  return new Map([[path, { row: past.former, present: past.present }]]);
 }
 
 async function snapshotAt(

@@ -258,6 +258,19 @@ describe('the past', () => {
     });
   });
 
+  it('A36 gives nothing out of a secret that was inactive when it was deleted', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'v' });
+    const at = tick();
+    await secrets.update({ ...staging, path, active: false });
+    await secrets.delete({ ...staging, path });
+    tick();
+    await expect(secrets.read({ ...staging, path, at })).rejects.toMatchObject({
+      code: 'secret_inactive',
+    });
+    expect(await secrets.describe({ ...staging, path, at })).toMatchObject({ path });
+  });
+
   it('refuses a moment that has not come, and a version besides', async () => {
     const path = fresh();
     await secrets.create({ ...staging, path, value: 'v' });

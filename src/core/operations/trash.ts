@@ -1,7 +1,6 @@
 import { z } from 'zod';
 
-import { principalNames } from '../../domain/access/principals.ts';
-import { shredCompleteAfter } from '../../domain/secrets/destroy.ts';
+import { shredCompleteAfter } from '../../domain/backup/backup-records.ts';
 import { countByMoment, earliest, listByMoment } from '../../domain/secrets/list-by-moment.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { Operation } from '../operation.ts';
@@ -82,7 +81,6 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
     const workspace = call.directory.workspace(schema.workspaceOf(input));
     const { environments, mayList } = listScope(call, input);
     const days = await readSetting(call, workspace.id, 'trash_retention_days');
-    const names = await principalNames(call.transaction, call.mac);
     const { rows, next } = await listByMoment(call, environments, {
       by: 'deleted_at',
       limit: input.limit ?? PAGE_LIMIT.byDefault,
@@ -97,7 +95,7 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
         environment: environment.name,
         path: row.path,
         deletedAt: toIso(row.deleted_at ?? 0),
-        deletedByName: names.get(row.deleted_by ?? '') ?? row.deleted_by ?? '',
+        deletedByName: row.deleted_by === null ? '' : call.policy.nameOf(row.deleted_by),
         purgeAfter: toIso((row.deleted_at ?? 0) + days * DAY_MS),
       })),
       next: encodeCursor(next),

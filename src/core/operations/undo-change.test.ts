@@ -78,6 +78,19 @@ describe('undoing one change', () => {
     await session.audit.verify({});
   });
 
+  it('takes back that references count, though the text is the same', async () => {
+    const [path, target] = [fresh(), fresh()];
+    const value = `\${${target}}`;
+    await secrets.create({ ...staging, path: target, value: 'of the target' });
+    await secrets.create({ ...staging, path, value });
+    await secrets.update({ ...staging, path, value, references: true });
+    const { seq } = await entryOf('secrets.update');
+    const undone = await secrets.undo({ change: seq });
+    expect(undone.secrets).toMatchObject([{ path, steps: ['value'] }]);
+    const resolved = await secrets.resolve({ ...staging, path });
+    expect(resolved.value?.reveal()).toBe(value);
+  });
+
   it('can itself be undone', async () => {
     const path = fresh();
     await secrets.create({ ...staging, path, value: 'old', description: 'one' });
@@ -101,6 +114,41 @@ describe('undoing one change', () => {
       hint: expect.stringContaining('undo --since') as string,
     });
     expect(await clear({ ...staging, path })).toBe('three');
+  });
+
+  it('takes changes back one after another, the newest first', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'one' });
+    const changes: number[] = [];
+    for (const change of [{ value: 'two' }, { tags: ['t'] }, { value: 'three' }]) {
+      await secrets.update({ ...staging, path, ...change });
+      changes.push((await entryOf('secrets.update')).seq);
+    }
+    const blind = await limitedUser(parts, ['list write rotate', 'default/staging/**']);
+    const [first = 0, second = 0, third = 0] = changes;
+    await secrets.undo({ change: third });
+    await expect(secrets.undo({ change: first })).rejects.toMatchObject({ code: 'undo_conflict' });
+    await secrets.undo({ change: second });
+    await expect(blind.secrets.undo({ change: first })).rejects.toMatchObject({
+      code: 'undo_conflict',
+    });
+    const { secrets: undone } = await secrets.undo({ change: first });
+    expect(undone).toMatchObject([{ path, steps: ['value'] }]);
+    expect(await clear({ ...staging, path })).toBe('one');
+    expect(await secrets.describe({ ...staging, path })).toMatchObject({ tags: [] });
+    await session.audit.verify({});
+  });
+
+  it('is refused for the earlier one of two changes of one millisecond', async () => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: 'one' });
+    isStill = true;
+    await secrets.update({ ...staging, path, value: 'two' });
+    const { seq } = await entryOf('secrets.update');
+    await secrets.update({ ...staging, path, tags: ['second'] });
+    isStill = false;
+    await expect(secrets.undo({ change: seq })).rejects.toMatchObject({ code: 'undo_conflict' });
+    expect(await clear({ ...staging, path })).toBe('two');
   });
 
   it('is refused where two changes of one millisecond cannot be told apart', async () => {
@@ -166,6 +214,70 @@ describe('undoing one change', () => {
     await able.secrets.undo({ change: seq });
   });
 
+  it('A36 of a new name needs the right to read, wherever the caller may read', async () => {
+    const [path, to] = [fresh(), fresh()];
+    await secrets.create({ ...staging, path, value: 'v' });
+    const since = moment();
+    await secrets.rename({ ...staging, path, to });
+    const { seq } = await entryOf('secrets.rename');
+    for (const readable of ['elsewhere', path]) {
+      const who = await limitedUser(
+        parts,
+        ['list write', 'default/staging/**'],
+        ['read', `default/staging/${readable}`],
+      );
+      for (const attempt of [
+        who.secrets.undo({ change: seq }),
+        who.secrets.rewind({ ...staging, prefix: path, since }),
+      ]) {
+        await expect(attempt).rejects.toMatchObject({
+          code: 'denied',
+          details: { capability: 'read', resource: `default/staging/${to}` },
+        });
+      }
+    }
+  });
+
+  it('A36 takes grants on the secret nowhere where the caller could not give them', async () => {
+    const path = fresh();
+    await session.users.create({ name: 'given' });
+    await secrets.create({ ...staging, path, value: 'v' });
+    const since = moment();
+    await secrets.move({ ...staging, path, toEnvironment: 'production' });
+    const access = [{ subject: 'user:given', can: ['read'] as const }];
+    await secrets.update({ ...production, path, access });
+    const all = ['list read write delete admin', 'default/production/**'] as const;
+    const rewind = { ...staging, prefix: path, since };
+    const who = await limitedUser(parts, all, ['list read write delete', 'default/staging/**']);
+    await expect(who.secrets.rewind(rewind)).rejects.toMatchObject({
+      code: 'denied',
+      details: { capability: 'admin', resource: `default/staging/${path}` },
+    });
+    const admin = await limitedUser(parts, all, ['list read write admin', 'default/staging/**']);
+    await admin.secrets.rewind(rewind);
+    expect(await clear({ ...staging, path })).toBe('v');
+  });
+
+  it.each([
+    ['write', 'denied'],
+    ['write rotate', 'planned'],
+  ])('A36 tells whoever may %s, and not read, nothing about a value', async (rights, expected) => {
+    const path = fresh();
+    await secrets.create({ ...staging, path, value: '4711' });
+    const since = moment();
+    const who = await limitedUser(parts, [`list ${rights}`, 'default/staging/**']);
+    const told = new Set<string>();
+    for (const value of ['4710', '4711', '4712']) {
+      await who.secrets.update({ ...staging, path, value });
+      const plan = await who.secrets.rewind({ ...staging, prefix: path, since, dryRun: true }).then(
+        ({ secrets: planned }) => planned.flatMap(({ steps }) => steps).join() && 'planned',
+        (error: unknown) => (error as { code: string }).code,
+      );
+      told.add(plan);
+    }
+    expect([...told]).toEqual([expected]);
+  });
+
   it('is refused when its entry was altered', async () => {
     const path = fresh();
     await secrets.create({ ...staging, path, value: 'old' });
@@ -218,6 +330,19 @@ describe('undoing a change of several secrets', () => {
     expect(await values('staging', root)).toEqual([`${root}/b/x = b/x`, `${root}/x = x`]);
   });
 
+  it('says of one of several that it is a part, and takes back the rest', async () => {
+    const root = fresh();
+    const paths = ['a', 'b', 'c'].map((name) => `${root}/${name}`);
+    await secrets.import({ ...staging, secrets: paths.map((path) => ({ path, value: 'v' })) });
+    const { request } = await entryOf('secrets.import');
+    const { entries } = await session.audit.query({ limit: 10 });
+    const one = entries.find((each) => each.request === request && each.path === paths[1]);
+    const undone = await secrets.undo({ change: one?.seq ?? -1 });
+    expect(undone).toMatchObject({ secrets: [{ path: paths[1] }], partOf: { secrets: 3 } });
+    await secrets.undo({ change: undone.partOf?.change ?? '' });
+    expect(await values('staging', root)).toEqual([]);
+  });
+
   it('takes a promotion back whole, or not at all', async () => {
     const root = fresh();
     for (const name of ['a', 'b']) {
@@ -236,14 +361,7 @@ describe('undoing a change of several secrets', () => {
     expect(await values('production', root)).toEqual([`${root}/a = staged`, `${root}/b = later`]);
     const { seq } = await entryOf('secrets.update');
     await secrets.undo({ change: seq });
-    await expect(secrets.undo({ change: request })).rejects.toMatchObject({
-      code: 'undo_conflict',
-    });
-    await secrets.rewind({
-      ...production,
-      prefix: `${root}/`,
-      since: new Date(Date.parse((await entryOf('environments.promote')).time) - 1).toISOString(),
-    });
+    await secrets.undo({ change: request });
     expect(await values('production', root)).toEqual(before);
     await session.audit.verify({});
   });

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 
-import { followSecret } from '../../domain/access/secret-grants.ts';
+import { followSecret, requireGrantsAllowed } from '../../domain/access/secret-grants.ts';
 import type { AuditEntry } from '../../domain/audit/entry.ts';
 import { findChange, provenEntries, type FoundChange } from '../../domain/audit/find-change.ts';
 import { secretAt } from '../../domain/secrets/at.ts';
 import { findSecretById } from '../../domain/secrets/find.ts';
-import { secretsUnder } from '../../domain/secrets/place.ts';
+import { secretsUnder } from '../../domain/secrets/rows-under.ts';
 import {
   beforeChange,
+  beforeEarlierChange,
   planRestoration,
   restoreSecrets,
   undoConflict,
@@ -20,9 +21,10 @@ import { StrongroomError } from '../../errors.ts';
 import { isUuid } from '../../lib/ids.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation, Services } from '../operation.ts';
+import { mayAt, requireAt } from '../rights-at.ts';
 import { addressOf } from './place-secret.ts';
 import * as schema from './schema.ts';
-import { environmentById, mayAt, prefix, requireAt } from './secret-folder.ts';
+import { environmentById, prefix } from './secret-folder.ts';
 import { mayNow, pastMoment, snapshotOf } from './snapshot.ts';
 
 export interface UndoChangeInput {
@@ -61,6 +63,11 @@ export interface SecretsUndone {
   readonly secrets: readonly SecretUndone[];
   /** Paths of secrets whose values of then were deleted or destroyed since: these stay as they are. */
   readonly lost: readonly string[];
+  /**
+   * If the entry that was named is one of a change of several secrets: what to name to undo all of
+   * them, and how many of the first thousand the caller may list.
+   */
+  readonly partOf?: { readonly change: string; readonly secrets: number } | undefined;
 }
 
 /** Errors: `entry_not_found`, `undo_conflict`, `secret_exists`, `secret_deleted`, `denied`, `audit_tampered`. */
@@ -88,7 +95,8 @@ export const undoChange: Operation<UndoChangeInput, SecretsUndone, FoundChange |
     const planned = await planUndo(call, found);
     const lost = planned.find(({ isLost }) => isLost);
     if (lost !== undefined) throw versionDeleted(lost.former?.current_version ?? 0);
-    return undo(call, planned, dryRun === true);
+    const partOf = await wholeOf(call, found);
+    return { ...(await undo(call, planned, dryRun === true)), ...(partOf && { partOf }) };
   },
 };
 
@@ -141,20 +149,55 @@ async function planUndo(
     const present = await findSecretById(call, id);
     if (present === undefined || !mayNow(call, 'list', present)) throw noSuchChange();
     if (found.changedAtOnce.has(id)) throw undoConflict(present.path);
-    planned.push(await planOne(call, present, entry));
+    planned.push(await planOne(call, present, { entry, isPart: changes.size > 1 }));
   }
   return planned;
 }
 
-async function planOne(call: Call, present: SecretRow, entry: AuditEntry): Promise<Restoration> {
+async function planOne(
+  call: Call,
+  present: SecretRow,
+  { entry, isPart }: { readonly entry: AuditEntry; readonly isPart: boolean },
+): Promise<Restoration> {
   const { revision = 0, time, commit, version } = entry;
-  const former = await beforeChange(call, present, {
+  const change = {
     revision,
     time: Date.parse(time),
     // A version is only new where its envelope's commitment is on record.
     version: commit === undefined ? undefined : version,
-  });
-  return planRestoration(call, present, former);
+  };
+  const compares = mayNow(call, 'read', present);
+  const former =
+    present.row_revision === revision
+      ? await beforeChange(call, present, change)
+      : await beforeEarlierChange(call, present, { change, compares, isPart });
+  return planFor(call, present, former);
+}
+
+/** How many secrets are looked up to tell how large a change was. */
+const COUNTED_MAX = 1000;
+
+/** Of what an entry is a part, as far as the caller may know. */
+async function wholeOf(
+  call: Call,
+  found: FoundChange | undefined,
+): Promise<SecretsUndone['partOf']> {
+  if (found?.whole === undefined) return undefined;
+  let secrets = 0;
+  for (const id of [...found.whole.secretIds].slice(0, COUNTED_MAX)) {
+    const present = await findSecretById(call, id);
+    if (present !== undefined && mayNow(call, 'list', present)) secrets += 1;
+  }
+  return secrets > 1 ? { change: found.whole.request, secrets } : undefined;
+}
+
+/** Whether a value is another is told by comparing, which is a way of reading. */
+function planFor(
+  call: Call,
+  present: SecretRow,
+  former: SecretRow | undefined,
+): Promise<Restoration> {
+  return planRestoration(call, present, { former, compares: mayNow(call, 'read', present) });
 }
 
 async function planRewind(call: Call, input: RewindSecretsInput): Promise<readonly Restoration[]> {
@@ -165,12 +208,12 @@ async function planRewind(call: Call, input: RewindSecretsInput): Promise<readon
   for (const { row, present } of (
     await snapshotOf(call, environment, { prefix: scope, at })
   ).values()) {
-    planned.set(present.id, await planRestoration(call, present, row));
+    planned.set(present.id, await planFor(call, present, row));
   }
   for (const present of await secretsUnder(call, environment, scope)) {
     if (planned.has(present.id) || !mayAt(call, 'list', environment, present.path)) continue;
     const former = (await secretAt(call, present, at))?.former;
-    planned.set(present.id, await planRestoration(call, present, former));
+    planned.set(present.id, await planFor(call, present, former));
   }
   return [...planned.values()];
 }
@@ -182,7 +225,7 @@ async function undo(
 ): Promise<SecretsUndone> {
   const lost = planned.filter(({ isLost }) => isLost).map(({ present }) => present.path);
   const due = planned.filter(({ isLost, steps }) => !isLost && steps.length > 0);
-  for (const restoration of due) requireRights(call, restoration);
+  for (const restoration of due) await requireRights(call, restoration);
   const restored = isTried
     ? due.map((restoration) => ({ restoration, row: restoration.present, commit: undefined }))
     : await restoreSecrets(call, due, (id) => environmentById(call, id));
@@ -194,7 +237,7 @@ async function undo(
 }
 
 /** The rights that it would take to do the same by hand. */
-function requireRights(call: Call, { present, former, steps }: Restoration): void {
+async function requireRights(call: Call, { present, former, steps }: Restoration): Promise<void> {
   const here = environmentById(call, present.environment_id);
   const there = former === undefined ? here : environmentById(call, former.environment_id);
   const path = former?.path ?? present.path;
@@ -202,19 +245,15 @@ function requireRights(call: Call, { present, former, steps }: Restoration): voi
     if (step === 'delete') requireAt(call, 'delete', here, present.path);
     if (step === 'undelete') requireAt(call, 'delete', there, path);
     if (step === 'rename') requireAt(call, 'write', here, present.path);
-    if (step === 'move') {
-      requireAt(call, 'read', here, present.path);
-      requireAt(call, 'delete', here, present.path);
-    }
+    if (step === 'move') requireAt(call, 'delete', here, present.path);
     if (step === 'value' && mayAt(call, 'rotate', there, path)) continue;
     if (step === 'value') requireAt(call, 'read', here, present.path);
     if (step !== 'delete' && step !== 'undelete') requireAt(call, 'write', there, path);
   }
-  const isPlaced = steps.includes('rename') || steps.includes('move');
-  // Nobody comes to read a value by putting it where they may.
-  if (isPlaced && mayAt(call, 'read', there, path)) {
-    requireAt(call, 'read', here, present.path);
-  }
+  if (!steps.includes('rename') && !steps.includes('move')) return;
+  // At another place others may read: nobody decides that about a value that they may not have.
+  requireAt(call, 'read', here, present.path);
+  await requireGrantsAllowed(call, present.id, { environment: there, path });
 }
 
 /** Lets the grants follow, and puts on record what was done. */

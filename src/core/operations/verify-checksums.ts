@@ -1,19 +1,27 @@
 import { z } from 'zod';
 
+import { advanceJob, beginJob, findJob, finishJob, newestJob } from '../../domain/jobs/jobs.ts';
 import {
   checkVersions,
   versionCount,
   type Damage,
   type VersionPlace,
 } from '../../domain/secrets/check-versions.ts';
-import { StrongroomError } from '../../errors.ts';
-import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
-import { utf8 } from '../../lib/bytes.ts';
+import { readSetting } from '../../domain/settings/settings.ts';
+import type { JobRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { toIso } from './secret-view.ts';
+
+/** The job of a check, of which there is one at a time. */
+const VERIFY_JOB = 'verify-checksums';
+const DAY_MS = 86_400_000;
 
 export interface VerifyChecksumsInput {
-  /** `next` of the batch before. Default: from the beginning. */
-  readonly cursor?: string | undefined;
+  /**
+   * Begins a check only if the last one is over for as long as the setting
+   * `verify_every_days` says; one that is under way goes on. Default: begins one in any case.
+   */
+  readonly due?: boolean | undefined;
 }
 
 /** A version, or a secret's own row, that is not as it was written. */
@@ -29,49 +37,82 @@ export interface DamagedSecret {
   readonly reason: string;
 }
 
-/** One batch. Call it again with `next` as `cursor` until it is finished. */
+/**
+ * One batch of a check. Call it again until it is finished; a check that was
+ * interrupted goes on where it was.
+ */
 export interface ChecksumsVerified {
-  /** How many versions were checked, those of the batches before included. */
+  /** When the check was begun; `null`: none is due. */
+  readonly startedAt: string | null;
+  /** How many versions this batch checked. */
+  readonly checked: number;
+  /** How many versions the check has checked so far. */
   readonly done: number;
   readonly total: number;
+  /** How many things the check has found damaged so far. */
+  readonly failed: number;
   readonly finished: boolean;
-  /** What this batch found. */
+  /** What this batch found damaged. */
   readonly damaged: readonly DamagedSecret[];
-  readonly next: string | undefined;
 }
 
-interface Progress {
-  readonly place: VersionPlace | undefined;
-  readonly done: number;
-}
+const NOT_DUE: ChecksumsVerified = {
+  startedAt: null,
+  checked: 0,
+  done: 0,
+  total: 0,
+  failed: 0,
+  finished: true,
+  damaged: [],
+};
 
-/** Errors: `invalid_input` (cursor). */
+/** Errors: none of its own. */
 export const verifyChecksums: Operation<VerifyChecksumsInput, ChecksumsVerified> = {
   name: 'secrets.verifyChecksums',
-  summary: 'Checks that every version is as it was written. Gives no value out.',
-  input: z.strictObject({ cursor: z.string().max(1024).optional() }),
+  summary: 'Checks that every version is as it was written, batch by batch. Gives no value out.',
+  input: z.strictObject({ due: z.boolean().optional() }),
   secretMembers: [],
-  mutates: false,
+  mutates: true,
   requires: () => [{ capability: 'read', resource: ['sys', 'health'] }],
   subject: () => ({}),
-  apply: async ({ cursor }, call) => {
-    const { place, done: before } = decode(cursor);
-    const { checked, damaged, next } = await checkVersions(call, place);
-    const done = before + checked;
+  apply: async ({ due = false }, call) => {
+    const job = await jobOf(call, due);
+    if (job === undefined) return NOT_DUE;
+    const { checked, damaged, next } = await checkVersions(call, decode(job.position));
+    const done = job.done + checked;
+    const failed = job.failed + damaged.length;
     const total = Math.max(await versionCount(call), done);
     for (const { secretId, version, reason } of damaged) {
       call.record('secrets.damaged', { secretId, version, detail: reason });
     }
     call.about({ detail: `${checked} versions, ${damaged.length} damaged` });
+    const progress = { done, failed, total, position: next === undefined ? null : encode(next) };
+    if (next !== undefined) await advanceJob(call, job, progress);
+    else await finishJob(call, job, { ...progress, state: failed > 0 ? 'failed' : 'finished' });
     return {
+      startedAt: toIso(job.created_at),
+      checked,
       done,
       total,
+      failed,
       finished: next === undefined,
       damaged: damaged.map((each) => named(call, each)),
-      next: next === undefined ? undefined : encode({ place: next, done }),
     };
   },
 };
+
+/** The check that is under way, or else a new one, if it is wanted. */
+async function jobOf(call: Call, due: boolean): Promise<JobRow | undefined> {
+  const running = await findJob(call, VERIFY_JOB, null);
+  if (running !== undefined) return running;
+  if (due) {
+    const last = await newestJob(call, VERIFY_JOB, null);
+    const days = await readSetting(call, null, 'verify_every_days');
+    const from = last?.finished_at ?? Number.NEGATIVE_INFINITY;
+    if (days === 0 || call.now < from + days * DAY_MS) return undefined;
+  }
+  return beginJob(call, { kind: VERIFY_JOB, workspaceId: null, total: await versionCount(call) });
+}
 
 function named(call: Call, { secretId, secret, version, reason }: Damage): DamagedSecret {
   const workspace = call.directory.workspaces().find(({ id }) => id === secret?.workspace_id);
@@ -93,17 +134,12 @@ function named(call: Call, { secretId, secret, version, reason }: Damage): Damag
   };
 }
 
-function encode({ place, done }: Progress): string {
-  return toBase64Url(utf8(`${place?.secretId ?? ''} ${place?.version ?? 0} ${done}`));
+function encode({ secretId, version }: VersionPlace): string {
+  return `${secretId} ${version}`;
 }
 
-function decode(cursor: string | undefined): Progress {
-  if (cursor === undefined) return { place: undefined, done: 0 };
-  const bytes = fromBase64Url(cursor);
-  const text = String.fromCharCode(...(bytes ?? []));
-  const [, secretId, version, done] = /^([0-9a-f-]{36}) (\d{1,10}) (\d{1,15})$/.exec(text) ?? [];
-  if (secretId === undefined) {
-    throw new StrongroomError('invalid_input', 'the cursor is not one of ours');
-  }
-  return { place: { secretId, version: Number(version) }, done: Number(done) };
+function decode(position: string | null): VersionPlace | undefined {
+  if (position === null) return undefined;
+  const [secretId = '', version] = position.split(' ');
+  return { secretId, version: Number(version) };
 }

@@ -96,7 +96,7 @@ describe('the check of all versions', () => {
     let part = await secrets.verifyChecksums();
     const damaged = [...part.damaged];
     while (!part.finished) {
-      part = await secrets.verifyChecksums({ cursor: part.next });
+      part = await secrets.verifyChecksums();
       damaged.push(...part.damaged);
     }
     return { done: part.done, damaged };
@@ -113,8 +113,9 @@ describe('the check of all versions', () => {
   it('goes over every version in batches, and gives nothing out', async () => {
     await fill(1100);
     const first = await parts.as(OWNER).secrets.verifyChecksums();
-    expect(first).toMatchObject({ done: 512, total: 1100, finished: false });
+    expect(first).toMatchObject({ checked: 512, done: 512, total: 1100, finished: false });
     expect(await checkAll()).toEqual({ done: 1100, damaged: [] });
+    expect(await parts.as(OWNER).secrets.verifyChecksums()).toMatchObject({ done: 512 });
     const { entries } = await parts.as(OWNER).audit.query({ action: 'secrets.read' });
     expect(entries).toEqual([]);
   });
@@ -145,11 +146,57 @@ describe('the check of all versions', () => {
     expect(entries).toHaveLength(4);
   });
 
-  it('refuses a cursor that is none', async () => {
-    for (const cursor of ['', 'AAAA', '%', 'x'.repeat(1000)]) {
-      await expect(parts.as(OWNER).secrets.verifyChecksums({ cursor })).rejects.toMatchObject({
-        code: 'invalid_input',
-      });
-    }
+  it('is a job that goes on after an interruption, with what it found before', async () => {
+    await fill(1100);
+    tamper(place, (db) => {
+      const first = 'SELECT secret_id FROM versions ORDER BY secret_id LIMIT 1';
+      db.exec(`UPDATE versions SET checksum = zeroblob(32) WHERE secret_id = (${first})`);
+    });
+    const first = await parts.as(OWNER).secrets.verifyChecksums();
+    expect(first).toMatchObject({ done: 512, failed: 1, finished: false });
+    await parts.vault.close();
+    parts = await openParts(place, { now: () => now });
+    const { jobs, secrets } = parts.as(OWNER);
+    expect(await jobs.list({ running: true })).toMatchObject([
+      { kind: 'verify-checksums', workspace: null, done: 512, total: 1100, failed: 1 },
+    ]);
+    now += 1000;
+    const second = await secrets.verifyChecksums();
+    expect(second).toMatchObject({
+      startedAt: first.startedAt,
+      checked: 512,
+      done: 1024,
+      failed: 1,
+    });
+    expect(second.damaged).toEqual([]);
+    expect(await secrets.verifyChecksums()).toMatchObject({
+      done: 1100,
+      failed: 1,
+      finished: true,
+    });
+    expect(await jobs.list()).toMatchObject([
+      { kind: 'verify-checksums', state: 'failed', done: 1100, failed: 1 },
+    ]);
+  });
+
+  it('is due once a week, or as the setting says', async () => {
+    await fill(3);
+    const { secrets, settings } = parts.as(OWNER);
+    const isDue = async (): Promise<boolean> =>
+      (await secrets.verifyChecksums({ due: true })).startedAt !== null;
+    const day = 86_400_000;
+    expect(await isDue()).toBe(true);
+    expect(await isDue()).toBe(false);
+    now += 7 * day - 1;
+    expect(await isDue()).toBe(false);
+    now += 1;
+    expect(await isDue()).toBe(true);
+    await settings.write({ name: 'verify_every_days', value: 1 });
+    now += day;
+    expect(await isDue()).toBe(true);
+    await settings.write({ name: 'verify_every_days', value: 0 });
+    now += 1000 * day;
+    expect(await isDue()).toBe(false);
+    expect(await secrets.verifyChecksums()).toMatchObject({ checked: 3, finished: true });
   });
 });

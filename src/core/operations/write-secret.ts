@@ -157,7 +157,7 @@ async function change(
     ...input,
     mode,
     expiresAt: schema.toMs(input.expiresAt),
-    owner: await ownerId(call, input.owner),
+    owner: ownerId(call, input.owner),
     complexity: await complexityOf(call, environment.workspace.id),
   });
   await giveAccess(call, { id: row.id, environment, path: row.path }, input.access);

@@ -12,6 +12,19 @@ export function escalationRefused(capability: string, pattern: string): Strongro
   );
 }
 
+/** Rights that were given on a secret would come to count where nobody with a say agreed. */
+export function grantsRefused(resource: readonly string[], request: string): StrongroomError {
+  const named = resource.join('/');
+  return new StrongroomError(
+    'denied',
+    `rights were given on that secret, and you may not admin ${named}, where they would count`,
+    {
+      details: { capability: 'admin', resource: named, request },
+      hint: 'take the rights on the secret away first, or ask an admin of the place where it goes',
+    },
+  );
+}
+
 /** There would be no owner left who can change rights. */
 export function lastOwner(): StrongroomError {
   return new StrongroomError(

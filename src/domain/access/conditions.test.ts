@@ -33,12 +33,48 @@ describe('conditions', () => {
     ['2001:db8::/33', '2001:db8:8000::1', 'unmet'],
     ['2001:db8::/33', '2001:db8:7fff::1', 'met'],
     ['fe80::/10', 'fe80::1%eth0', 'met'],
+    ['10.0.0.0/8', '::ffff:a01:101', 'met'],
+    ['10.0.0.0/8', '0:0:0:0:0:FFFF:10.1.1.1', 'met'],
+    ['10.0.0.0/8', '::ffff:11.0.0.1', 'unmet'],
     ['10.0.0.0/8', '10.0.0.256', 'unknown'],
     ['10.0.0.0/8', '010.0.0.1', 'unknown'],
     ['10.0.0.0/8', '', 'unknown'],
     ['10.0.0.0/8', undefined, 'unknown'],
   ])('about the network %s: from %s it is %s', (network, ip, expected) => {
     expect(standing({ cidr: [network] }, { ip })).toBe(expected);
+  });
+
+  it.each(['::/0', '::/64', '::/80', '::/96', '::1/128', '::10.1.1.1'])(
+    'A36 about the IPv6 network %s: no IPv4 address is in it, however written',
+    (network) => {
+      for (const ip of ['10.1.1.1', '::ffff:10.1.1.1', '::ffff:a01:101', '0.0.0.1']) {
+        expect(standing({ cidr: [network] }, { ip })).toBe('unmet');
+      }
+    },
+  );
+
+  it.each([
+    '::ffff:10.0.0.0/104',
+    '::FFFF:10.0.0.0',
+    '0:0:0:0:0:ffff:10.0.0.0/104',
+    '0000:0000:0000:0000:0000:ffff:0a00:0000/104',
+    '::0:ffff:a00:0/104',
+  ])('A36 refuse the IPv4 network %s that is written as IPv6', (network) => {
+    expect(() => encodeConditions({ cidr: [network] })).toThrow('written as one, without ::ffff:');
+  });
+
+  it.each([
+    '2026-02-30T00:00:00Z',
+    '2026-02-29T12:00:00+01:00',
+    '2026-04-31T00:00:00.5Z',
+    '2026-01-01T24:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-01-01T23:59:60Z',
+  ])('A36 refuse the moment %s, which never comes', (moment) => {
+    for (const name of ['notBefore', 'notAfter']) {
+      expect(() => encodeConditions({ [name]: moment })).toThrow('is an RFC 3339 time');
+    }
+    expect(encodeConditions({ notAfter: '2028-02-29T23:59:59.999-11:30' })).toContain('2028-02-29');
   });
 
   it.each([

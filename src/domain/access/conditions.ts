@@ -1,4 +1,4 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { BlockList, isIP, SocketAddress } from 'node:net';
 
 import { StrongroomError } from '../../errors.ts';
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
@@ -133,22 +133,29 @@ function standing(isMet: boolean): Standing {
 }
 
 function inNetworks(networks: readonly string[]): Condition {
-  const list = new BlockList();
-  for (const network of networks) addNetwork(list, network);
+  // One list for each family: a list of both would find IPv4 addresses in IPv6 networks.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
+  for (const network of networks) {
+    const [address = '', prefix] = network.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) lists[family].addAddress(address, family);
+    else lists[family].addSubnet(address, Number(prefix), family);
+  }
   return ({ ip }) => {
-    const family = ip === undefined ? 0 : isIP(ip);
-    if (ip === undefined || family === 0) return 'unknown';
+    if (ip === undefined || isIP(ip) === 0) return 'unknown';
     // A scope such as %eth0 says through which interface, and is no part of the address.
     const [address = ''] = ip.split('%');
-    return standing(list.check(address, family === 6 ? 'ipv6' : 'ipv4'));
+    const plain = mappedIPv4(address) ?? address;
+    const family = isIP(plain) === 6 ? 'ipv6' : 'ipv4';
+    return standing(lists[family].check(plain, family));
   };
 }
 
-function addNetwork(list: BlockList, network: string): void {
-  const [address = '', prefix] = network.split('/');
-  const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-  if (prefix === undefined) list.addAddress(address, family);
-  else list.addSubnet(address, Number(prefix), family);
+/** The IPv4 address that an IPv6 address stands for, however it is written; RFC 4291, section 2.5.5.2. */
+function mappedIPv4(address: string): string | undefined {
+  if (isIP(address) !== 6) return undefined;
+  const written = new SocketAddress({ address, family: 'ipv6' }).address;
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(written)?.[1];
 }
 
 function byPrograms(patterns: readonly string[]): Condition {
@@ -232,7 +239,9 @@ function networkFault(network: unknown): string | undefined {
   const [address = '', prefix, ...more] = network.split('/');
   const family = isIP(address);
   if (more.length > 0 || family === 0 || address.includes('%')) return fault;
-  if (/^::ffff:/i.test(address)) return 'an IPv4 network is written as one, without ::ffff:';
+  if (mappedIPv4(address) !== undefined) {
+    return 'an IPv4 network is written as one, without ::ffff:';
+  }
   if (prefix === undefined) return undefined;
   const isPrefix =
     /^(?:0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
@@ -275,8 +284,14 @@ function momentFault(name: string, moment: unknown): string | undefined {
   const isMoment =
     typeof moment === 'string' &&
     /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(moment) &&
-    Number.isFinite(Date.parse(moment));
+    Number.isFinite(Date.parse(moment)) &&
+    isOnCalendar(moment.slice(0, 'YYYY-MM-DDTHH:MM:SS'.length));
   return isMoment ? undefined : `${name} is an RFC 3339 time`;
+}
+
+/** `Date.parse` takes the 30th of February for a day in March. */
+function isOnCalendar(local: string): boolean {
+  return new Date(`${local}Z`).toISOString().startsWith(local);
 }
 
 function orderFault(

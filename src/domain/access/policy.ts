@@ -16,6 +16,7 @@ import { toPrincipal, type Principal } from './principals.ts';
 import { RowIndex } from './row-index.ts';
 import { foldName } from './subject-names.ts';
 import { parseSubject, type Subject } from './subjects.ts';
+import { SYSTEM_ID, SYSTEM_NAME } from './system-principal.ts';
 
 /** A rule of a principal, and by which way it has it. */
 export interface HeldGrant extends Grant {
@@ -123,10 +124,13 @@ export class Policy {
     return found;
   }
 
-  /** Whom a text such as `role:payments` names: that of the workspace, or of the vault. */
+  /**
+   * Whom a text such as `role:payments` names: that of the workspace, or of the
+   * vault. A name alone will do where only one has it.
+   */
   subject(text: string, workspaceId: string | null): Subject | undefined {
     const parsed = parseSubject(text);
-    if (parsed === undefined) return undefined;
+    if (parsed === undefined) return this.#onlySubject(text, workspaceId);
     const { kind, name } = parsed;
     if (kind === 'group' || kind === 'role') {
       const rows: readonly (GroupRow | RoleRow)[] =
@@ -138,6 +142,17 @@ export class Policy {
     }
     const row = this.principals.by('name', name).find((each) => each.kind === kind);
     return row && { kind: 'principal', id: row.id, text, workspaceId: null };
+  }
+
+  /** A principal's name by its id, the system's too; the id itself if it is gone. */
+  nameOf(id: string): string {
+    return id === SYSTEM_ID ? SYSTEM_NAME : (this.principals.get(id)?.name ?? id);
+  }
+
+  /** The id of the principal that a text names or is the id of, the system too; or `undefined`. */
+  principalId(text: string): string | undefined {
+    if (text === SYSTEM_ID || text === SYSTEM_NAME) return SYSTEM_ID;
+    return (this.principals.get(text) ?? this.principals.by('name', text)[0])?.id;
   }
 
   /** How a principal, group or role is written, by its id; the id itself if it is gone. */
@@ -168,6 +183,13 @@ export class Policy {
     const view = this.principals.get(id)?.kind === 'user' ? this.view(id) : undefined;
     const asked = view?.grants.filter((grant) => covers(grant, CHANGES_RIGHTS)) ?? [];
     return asked.some(isOwnerGrant) && asked.every(({ effect }) => effect === 'allow');
+  }
+
+  #onlySubject(name: string, workspaceId: string | null): Subject | undefined {
+    const found = ['user', 'machine', 'group', 'role'].flatMap(
+      (kind) => this.subject(`${kind}:${name}`, workspaceId) ?? [],
+    );
+    return found.length === 1 ? found[0] : undefined;
   }
 
   /** The principals in a role or group of the whole vault, straight or through groups. */

@@ -17,7 +17,7 @@ import type { Directory } from '../workspaces/directory.ts';
 import { createWorkspace } from '../workspaces/create.ts';
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
 import { Policy, type PrincipalView } from './policy.ts';
-import { assignRole, createUser, principalNames } from './principals.ts';
+import { assignRole, createUser } from './principals.ts';
 
 let place: TemporaryVault;
 let parts: OpenParts;
@@ -189,15 +189,5 @@ describe('a principal', () => {
     for (const name of ['', ' ', 'a b', 'a/b', 'a\n', 'a\u0000', 'x'.repeat(129), 'a"b', '<a>']) {
       await expect(user(name)).rejects.toMatchObject({ code: 'invalid_name' });
     }
-  });
-
-  it('is shown by its present name, which is checked too', async () => {
-    const id = await user('shown');
-    const names = (): Promise<ReadonlyMap<string, string>> =>
-      parts.store.read((transaction) => principalNames(transaction, parts.mac));
-    expect((await names()).get(id)).toBe('shown');
-    tamper(place, (db) => db.exec(`UPDATE principals SET name = 'someone' WHERE id = '${id}'`));
-    await expect(names()).rejects.toMatchObject({ code: 'integrity_error' });
-    tamper(place, (db) => db.exec(`UPDATE principals SET name = 'shown' WHERE id = '${id}'`));
   });
 });

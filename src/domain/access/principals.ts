@@ -8,13 +8,11 @@ import {
   PRINCIPALS,
   ROLES,
 } from '../../store/protected-tables.ts';
-import type { RowMac } from '../../store/row-mac.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
-import type { Transaction } from '../../store/store.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
-import { SYSTEM_ID, SYSTEM_NAME } from './system-principal.ts';
+import { SYSTEM_NAME } from './system-principal.ts';
 import type { Policy } from './policy.ts';
 import { foldName, requireSubjectName, subjectExists } from './subject-names.ts';
 
@@ -25,21 +23,9 @@ export interface Principal {
   readonly kind: string;
 }
 
-const allPrincipals = statement((db) => db.selectFrom('principals').selectAll());
-
 const personalOf = statement((db, p: Parameters<{ principalId: string }>) =>
   db.selectFrom('personal_values').selectAll().where('principal_id', '=', p('principalId')),
 );
-
-/** Every principal's name by id, for showing who did something. */
-export async function principalNames(
-  transaction: Transaction,
-  mac: RowMac,
-): Promise<ReadonlyMap<string, string>> {
-  const rows = await transaction.all(allPrincipals, {});
-  for (const row of rows) mac.check(PRINCIPALS, row);
-  return new Map([[SYSTEM_ID, SYSTEM_NAME], ...rows.map((row) => [row.id, row.name] as const)]);
-}
 
 /** Makes a user. */
 export async function createUser(work: Work, id: string, name: string): Promise<Principal> {

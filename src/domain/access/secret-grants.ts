@@ -6,7 +6,10 @@ import { statement, type Parameters } from '../../store/statement.ts';
 import type { GrantRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
+import { grantsRefused } from './access-errors.ts';
 import { CAPABILITIES, type Capability } from './capability.ts';
+import type { GivenRights } from './escalation.ts';
+import { capabilitiesOf } from './grants.ts';
 import type { Policy } from './policy.ts';
 import { subjectNotFound } from './subjects.ts';
 
@@ -18,9 +21,16 @@ export interface SecretAccess {
 }
 
 /** Where a secret is. */
-export interface SecretPlace {
+export interface GrantPlace {
   readonly environment: Environment;
   readonly path: string;
+}
+
+/** Somebody who takes a secret to another place, and what they may do there. */
+export interface Relocator extends Work {
+  readonly request: string;
+  may(capability: Capability, resource: readonly string[]): boolean;
+  requireHeld(rights: readonly GivenRights[]): void;
 }
 
 /** The pattern of a grant on a secret that is in the trash: it covers nothing. */
@@ -38,7 +48,7 @@ const ofSecret = statement((db, p: Parameters<{ secretId: string }>) =>
  */
 export async function grantOnSecret(
   { work, policy }: { readonly work: Work; readonly policy: Policy },
-  secret: SecretPlace & { readonly id: string },
+  secret: GrantPlace & { readonly id: string },
   access: readonly SecretAccess[],
 ): Promise<void> {
   await removeSecretGrants(work, secret.id);
@@ -68,16 +78,46 @@ export async function grantOnSecret(
 }
 
 /**
+ * Refuses to take the grants on a secret to a place where the caller could not
+ * give them: rights count somewhere only if an admin of that place agreed.
+ *
+ * @param to - Where the secret comes to be, which is another place than before.
+ * @throws {@link StrongroomError} `denied`, with the way out: take the rights away first;
+ * `escalation_refused`.
+ */
+export async function requireGrantsAllowed(
+  call: Relocator,
+  secretId: string,
+  to: GrantPlace,
+): Promise<void> {
+  const rows = await grantsOfSecret(call, secretId);
+  if (rows.length === 0) return;
+  const { workspace, name } = to.environment;
+  const resource = [workspace.name, name, ...to.path.split('/')];
+  if (!call.may('admin', resource)) {
+    const isKnown = call.may('list', resource);
+    throw grantsRefused(isKnown ? resource : resource.slice(0, 2), call.request);
+  }
+  call.requireHeld(
+    rows.map((row) => ({
+      capabilities: capabilitiesOf(row),
+      pattern: resource,
+      workspaceId: workspace.id,
+    })),
+  );
+}
+
+/**
  * Lets the grants on a secret follow it to where it is now; without a place,
  * as for a secret in the trash, they cover nothing until it has one again.
  */
 export async function followSecret(
   work: Work,
   secretId: string,
-  place: SecretPlace | undefined,
+  place: GrantPlace | undefined,
 ): Promise<void> {
   const pattern = place === undefined ? SUSPENDED : patternOf(place);
-  for (const from of await load(work, secretId)) {
+  for (const from of await grantsOfSecret(work, secretId)) {
     const workspaceId = place?.environment.workspace.id ?? from.workspace_id;
     if (workspaceId === from.workspace_id) {
       const set = { pattern };
@@ -96,17 +136,25 @@ export async function followSecret(
 
 /** Takes all grants on a secret away, as when it is destroyed. */
 export async function removeSecretGrants(work: Work, secretId: string): Promise<void> {
-  for (const row of await load(work, secretId)) {
+  for (const row of await grantsOfSecret(work, secretId)) {
     await removeRow(work.transaction, work.mac, GRANTS, row);
   }
 }
 
-async function load(work: Work, secretId: string): Promise<readonly GrantRow[]> {
+/**
+ * The rules on one secret.
+ *
+ * @throws {@link StrongroomError} `integrity_error`.
+ */
+export async function grantsOfSecret(
+  work: Pick<Work, 'transaction' | 'mac'>,
+  secretId: string,
+): Promise<readonly GrantRow[]> {
   const rows = await work.transaction.all(ofSecret, { secretId });
   for (const row of rows) work.mac.check(GRANTS, row);
   return rows;
 }
 
-function patternOf({ environment, path }: SecretPlace): string {
+function patternOf({ environment, path }: GrantPlace): string {
   return [environment.workspace.name, environment.name, path].join('/');
 }

@@ -13,6 +13,8 @@ export interface Subject {
   readonly workspaceId: string | null;
 }
 
+/** What a hint may repeat: short enough to be a name and nothing else. */
+const NAME = /^[a-z][a-z0-9._-]{0,31}$/;
 const SUBJECT = /^(user|machine|system|group|role):(.+)$/;
 
 /** The kind and the name in a text such as `user:ada`; `undefined` if it is none. */
@@ -30,6 +32,7 @@ export function subjectNotFound(text: string): StrongroomError {
     return new StrongroomError(
       'invalid_input',
       'a subject is user:NAME, machine:NAME, group:NAME or role:NAME',
+      NAME.test(text) ? { hint: `as in user:${text}` } : {},
     );
   }
   return new StrongroomError('subject_not_found', `there is no ${text}`, {

@@ -14,8 +14,10 @@ import { provenTile } from './proven-tile.ts';
 export interface FoundChange {
   /** Of the entry that was named, or of all entries of its request, in their order. */
   readonly bodies: readonly StoredBody[];
-  /** Ids of secrets that another request changed in the same millisecond before. */
+  /** Ids of secrets that another request changed in the same millisecond. */
   readonly changedAtOnce: ReadonlySet<string>;
+  /** Of the request that the one named entry is of: its id, and which secrets it changed. */
+  readonly whole: { readonly request: string; readonly secretIds: ReadonlySet<string> } | undefined;
 }
 
 const PAGE = 1000;
@@ -37,8 +39,21 @@ export async function findChange(
   if (row === undefined) return undefined;
   const named = { seq: last, body: row.body };
   const isOne = typeof change === 'number' && parseEntry(row.body, last).secret_id !== undefined;
-  const bodies = isOne ? [named] : await wholeRequest(transaction, log, named);
-  return { bodies, changedAtOnce: await changedAtOnce(transaction, log, bodies) };
+  const all = await wholeRequest(transaction, log, named);
+  const bodies = isOne ? [named] : all;
+  const whole = isOne ? changedBy(all) : undefined;
+  return { bodies, changedAtOnce: await changedAtOnce(transaction, log, bodies), whole };
+}
+
+function changedBy(bodies: readonly StoredBody[]): FoundChange['whole'] {
+  const secretIds = new Set<string>();
+  let request = '';
+  for (const { seq, body } of bodies) {
+    const { secret_id: id, revision, outcome, ...entry } = parseEntry(body, seq);
+    if (id !== undefined && revision !== undefined && outcome === 'ok') secretIds.add(id);
+    ({ request } = entry);
+  }
+  return { request, secretIds };
 }
 
 /**
@@ -122,18 +137,24 @@ async function changedAtOnce(
   const [first] = bodies;
   if (first === undefined) return changed;
   const { time, request } = parseEntry(first.body, first.seq);
-  for (let before = first.seq; before > 0;) {
-    const page = await transaction.all(bodiesBefore, { log, before, limit: PAGE });
-    for (const { seq, body } of page) {
+  /** Whether all of a page is of that millisecond. */
+  const take = (page: readonly StoredBody[]): boolean =>
+    page.every(({ seq, body }) => {
       const entry = parseEntry(body, seq);
-      if (entry.time !== time) return changed;
+      if (entry.time !== time) return false;
       const { secret_id: id, revision } = entry;
       if (id !== undefined && revision !== undefined && entry.request !== request) changed.add(id);
-    }
-    if (page.length < PAGE) return changed;
+      return true;
+    });
+  for (let before = first.seq; before > 0;) {
+    const page = await transaction.all(bodiesBefore, { log, before, limit: PAGE });
+    if (!take(page) || page.length < PAGE) break;
     before = page.at(-1)?.seq ?? 0;
   }
-  return changed;
+  for (let from = first.seq + 1; ; from += PAGE) {
+    const page = await transaction.all(bodiesFrom, { log, from, limit: PAGE });
+    if (!take(page) || page.length < PAGE) return changed;
+  }
 }
 
 function markOf(request: string): string {

@@ -5,11 +5,12 @@ import {
   lstatSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
 } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
 import { Sha256 } from '../../crypto/hash.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -37,18 +38,88 @@ export function backupName(vaultId: string, createdAt: number): string {
 }
 
 /**
- * Makes the directory of backups if it is not there.
+ * Makes the directory of backups if it is not there. It is never in the
+ * vault's, which a backup has to outlive, by whatever way it is reached.
  *
- * @throws {@link StrongroomError} `read_only`, `storage_full`.
+ * @param vault - The vault's directory.
+ * @returns Its path without links.
+ * @throws {@link StrongroomError} `invalid_input` if it is a link, or in the vault's directory;
+ * `read_only`, `storage_full`.
  */
-export function prepareDirectory(directory: string): string {
+export function prepareDirectory(directory: string, vault: string): string {
   const path = resolve(directory);
   try {
-    createPrivateDirectory(path);
-    return path;
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+      throw new StrongroomError('invalid_input', `${path} is a link`, {
+        details: { path },
+        hint: 'name the directory itself',
+      });
+    }
+    const real = realPathOf(path);
+    if (isWithin(real, realPathOf(resolve(vault)))) {
+      throw new StrongroomError('invalid_input', `${path} is in the vault's directory`, {
+        details: { path },
+        hint: 'backups belong somewhere else, best on another disk',
+      });
+    }
+    createPrivateDirectory(real);
+    return real;
   } catch (error) {
     throw translateFileError(error);
   }
+}
+
+/** The path without links of what may not be there yet: that of the nearest parent that is, and the rest. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    return join(realPathOf(dirname(path)), basename(path));
+  }
+}
+
+function isWithin(path: string, directory: string): boolean {
+  const way = relative(directory, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+/** How a backup's file is found: `there` as far as its size tells, `altered`, `missing`, or `unreachable` with its directory. */
+export type FileState = 'there' | 'altered' | 'missing' | 'unreachable';
+
+/** Looks whether the file of a backup is in its place. Nothing of it is read. */
+export function fileState(path: string, sizeBytes: number): FileState {
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found !== undefined) {
+      return found.isFile() && found.size === sizeBytes ? 'there' : 'altered';
+    }
+    return lstatSync(dirname(path), { throwIfNoEntry: false }) === undefined
+      ? 'unreachable'
+      : 'missing';
+  } catch {
+    return 'unreachable';
+  }
+}
+
+/** The files in a directory that have the name of a backup of a vault, but for those that are being made. */
+export function backupFilesIn(directory: string, vaultId: string): readonly string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && NAME.test(entry.name))
+      .filter(({ name }) => name.startsWith(`strongroom-${vaultId}-`))
+      .map(({ name }) => join(directory, name))
+      .filter((path) => !underWay.has(path))
+      .toSorted();
+  } catch {
+    return [];
+  }
+}
+
+/** Ends the making of a backup: its file is listed by now, or nobody's. */
+export function settleBackup(path: string): void {
+  underWay.delete(path);
 }
 
 /** Removes what attempts that were killed have left of a vault's backups. */
@@ -133,7 +204,8 @@ export class NewBackupFile {
   }
 
   /**
-   * Ends the file with what follows from the hash of all before, and puts it in its place.
+   * Ends the file with what follows from the hash of all before, and puts it in its place;
+   * {@link settleBackup} is to follow.
    *
    * @throws {@link StrongroomError} `file_exists`, `storage_full`.
    */
@@ -145,9 +217,12 @@ export class NewBackupFile {
     try {
       await this.#handle.sync();
       await this.#handle.close();
+      // Until it is settled: it may be tried first, and is not listed before.
+      underWay.add(this.path);
       putInPlace(this.#partial, this.path);
       underWay.delete(this.#partial);
     } catch (error) {
+      underWay.delete(this.path);
       throw translateFileError(error);
     }
   }

@@ -187,6 +187,11 @@ function toJson(header: BackupHeader): object {
 type Json = Readonly<Record<string, unknown>>;
 
 const MEMBERS = 14;
+/** The last moment that ECMAScript has a date for, in milliseconds since 1970. */
+const TIME_MAX = 8.64e15;
+/** More slots than a vault is ever given. */
+const SLOTS_MAX = 1024;
+const KIND = /^[a-z][a-z0-9-]{0,31}$/;
 
 function fromJson(json: unknown): BackupHeader | undefined {
   if (!isObject(json) || Object.keys(json).length !== MEMBERS) return undefined;
@@ -198,6 +203,8 @@ function fromJson(json: unknown): BackupHeader | undefined {
   const isWhole =
     ids.every((id) => typeof id === 'string' && isUuid(id)) &&
     numbers.every((name) => Number.isSafeInteger(json[name]) && Number(json[name]) >= 0) &&
+    Number(json['created_at']) <= TIME_MAX &&
+    slots.length <= SLOTS_MAX &&
     texts.every((text) => typeof text === 'string') &&
     slots.every((slot) => slot !== undefined) &&
     fileKey !== undefined;
@@ -228,7 +235,9 @@ function slotOf(json: unknown): BackupSlot | undefined {
     return undefined;
   }
   const bytes = fromBase64(String(wrapped));
-  if (bytes === undefined) return undefined;
+  // The kind is shown to people before anything is known to be true.
+  const isSlot = isUuid(String(id)) && isUuid(String(root)) && KIND.test(String(kind));
+  if (bytes === undefined || !isSlot) return undefined;
   return {
     id: String(id),
     kind: String(kind),

@@ -34,6 +34,23 @@ export async function requireBackup(work: BackupsWork, id: string): Promise<Back
   });
 }
 
+/**
+ * When the last backup that still holds what is destroyed now will have been
+ * removed, in milliseconds: the present moment if there is none, `null` if one
+ * of them is kept without an end.
+ */
+export async function shredCompleteAfter(
+  work: BackupsWork & Pick<Work, 'now'>,
+): Promise<number | null> {
+  let last = work.now;
+  for (const row of await allBackups(work)) {
+    if (row.removed_at !== null || row.created_at > work.now) continue;
+    if (row.keep_until === null) return null;
+    last = Math.max(last, row.keep_until);
+  }
+  return last;
+}
+
 /** Records a backup that was made. */
 export function insertBackup(work: Work, row: Unprotected<BackupRow>): Promise<BackupRow> {
   return insertRow(work.transaction, work.mac, BACKUPS, row);

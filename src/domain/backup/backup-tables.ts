@@ -21,6 +21,7 @@ import {
   VERSIONS,
   WORKSPACES,
 } from '../../store/protected-tables.ts';
+import type { ProtectedTable } from '../../store/row-mac.ts';
 import type { TableName } from '../../store/tables.ts';
 
 /** A table as a backup has it. */
@@ -32,6 +33,8 @@ export interface BackupTable {
   readonly columns: readonly string[];
   /** How many rows are read at once; few where one may be large. */
   readonly rowsAtOnce: number;
+  /** What its rows' MACs cover, if they have MACs. */
+  readonly protection?: ProtectedTable<TableName>;
 }
 
 interface Protected {
@@ -101,10 +104,18 @@ export const BACKUP_TABLES: readonly BackupTable[] = [
 ];
 
 function ofProtected(
-  { table, key, columns, envelopes = [] }: Protected,
+  protection: Protected,
   rowsAtOnce: number = ROWS,
-  order: readonly string[] = key,
+  order: readonly string[] = protection.key,
 ): BackupTable {
+  const { table, columns, envelopes = [] } = protection;
   const all = [...columns, ...envelopes, 'row_revision', 'mac_key', 'mac'].toSorted();
-  return { table, key: order, columns: all, rowsAtOnce };
+  return {
+    table,
+    key: order,
+    columns: all,
+    rowsAtOnce,
+    // Only the names of columns are taken from it, and each is one of this table.
+    protection: protection as unknown as ProtectedTable<TableName>,
+  };
 }

@@ -19,7 +19,7 @@ import { unlockHeader } from './backup-header.ts';
 import { backupName } from './backup-file.ts';
 import { fillStore } from './fill-store.ts';
 import { FRAME, LENGTH_BYTES } from './frames.ts';
-import { withBackupFile } from './read-backup.ts';
+import { readTables, withBackupFile } from './read-backup.ts';
 import { findSigner } from './signing-key.ts';
 import { dumpTables, type TableDigest } from './snapshot.ts';
 import { writeBackup } from './write-backup.ts';
@@ -54,10 +54,11 @@ function digestOf(store: Store): Promise<readonly TableDigest[]> {
 
 /** Writes a backup, and fills a new database with it. */
 async function thereAndBack(name: string): Promise<readonly TableDigest[]> {
-  const { store, keyring, log } = parts;
+  const { store, keyring, mac, log } = parts;
   const signer = findSigner(keyring);
   if (signer === undefined) throw new TypeError('the key was made before');
-  const options = { store, keyring, signer, directory, auditKeys: log.verifierKeys, now: Date.now };
+  const auditKeys = log.verifierKeys;
+  const options = { store, keyring, mac, signer, directory, auditKeys, now: Date.now };
   const { path } = await writeBackup(options);
   const copy = openSqlite(join(directory, name), { create: true });
   try {
@@ -111,6 +112,26 @@ describe('a backup', () => {
       (await digestOf(parts.store)).find(({ table }) => table === 'secrets')?.rows,
     ).toBeGreaterThan(5);
   }, 180_000);
+
+  it('leaves nothing of what was decrypted once the next rows are asked for', async () => {
+    const { store, keyring, mac, log } = parts;
+    const signer = findSigner(keyring);
+    if (signer === undefined) throw new TypeError('the key was made before');
+    const auditKeys = log.verifierKeys;
+    const options = { store, keyring, mac, signer, directory, auditKeys, now: Date.now };
+    const { path } = await writeBackup(options);
+    const seen: Uint8Array[] = [];
+    await withBackupFile(path, async (file) => {
+      const keys = unlockHeader(file, keyring.backupKey());
+      for await (const { rows } of readTables(file, keys)) {
+        expect(rows.some((row) => row.some((byte) => byte !== 0))).toBe(true);
+        seen.push(...rows);
+      }
+    });
+    expect(seen.length).toBeGreaterThan(10);
+    expect(seen.filter((row) => row.some((byte) => byte !== 0))).toEqual([]);
+    rmSync(path);
+  });
 
   it('A95 has a name that cannot lead out of its directory', () => {
     expect(backupName(place.made.id, 0)).toBe(

@@ -1,7 +1,8 @@
 import { statement, type Statement } from '../../store/statement.ts';
 import type { Store } from '../../store/store.ts';
 import type { BackupKeys } from './backup-header.ts';
-import { decodeRow } from './frames.ts';
+import type { BackupTable } from './backup-tables.ts';
+import { decodeRow, type BackupRowValues } from './frames.ts';
 import { readTables, type BackupFile, type TablePart } from './read-backup.ts';
 
 /** What goes into one transaction, so that neither memory nor the database's log grows. */
@@ -10,12 +11,21 @@ const BYTES_MAX = 16 * 1024 * 1024;
 /** So few that what was decoded is gone before the memory for it grows. */
 const ROWS_AT_ONCE = 128;
 
+/** Looks at a row of a backup. Bytes in it are gone afterwards. */
+export type RowLook = (table: BackupTable, row: BackupRowValues) => void;
+
 /**
  * Fills a new database with the rows of a backup, as they were.
  *
- * @throws {@link StrongroomError} `backup_damaged`, storage codes.
+ * @param look - Sees each row before it is written.
+ * @throws {@link StrongroomError} `backup_damaged`, storage codes, and what `look` throws.
  */
-export async function fillStore(store: Store, file: BackupFile, keys: BackupKeys): Promise<void> {
+export async function fillStore(
+  store: Store,
+  file: BackupFile,
+  keys: BackupKeys,
+  look?: RowLook,
+): Promise<void> {
   const parts = readTables(file, keys);
   for (let isOver = false; !isOver;) {
     isOver = await store.write(async (transaction) => {
@@ -27,6 +37,7 @@ export async function fillStore(store: Store, file: BackupFile, keys: BackupKeys
         for (let from = 0; from < part.rows.length; from += ROWS_AT_ONCE) {
           const some = part.rows.slice(from, from + ROWS_AT_ONCE);
           const decoded = some.map((content) => decodeRow(part.columns, content));
+          if (look !== undefined) decoded.forEach((row) => look(part.table, row));
           await transaction.runMany(insert, decoded);
         }
         rows += part.rows.length;

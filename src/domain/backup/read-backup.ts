@@ -5,7 +5,7 @@ import { ChunkOpener, SEALED_CHUNK_BYTES } from '../../crypto/chunks.ts';
 import { Sha256 } from '../../crypto/hash.ts';
 import { verify } from '../../crypto/signature.ts';
 import { StrongroomError } from '../../errors.ts';
-import { concat, utf8Decode } from '../../lib/bytes.ts';
+import { concat, utf8Decode, wipe } from '../../lib/bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import type { VerifierKey } from '../../merkle/verifier-key.ts';
@@ -42,7 +42,7 @@ export interface TablePart {
   readonly table: BackupTable;
   /** The columns of these rows; those that the table lacks here are null. */
   readonly columns: readonly string[];
-  /** The contents of the rows' frames; `decodeRow` takes them apart. */
+  /** The contents of the rows' frames; `decodeRow` takes them apart. They are wiped when the next part is asked for. */
   readonly rows: readonly Uint8Array[];
 }
 
@@ -109,20 +109,28 @@ export async function* readTables(
   let rest: Uint8Array = new Uint8Array(0);
   for await (const plaintext of decrypted(file, keys)) {
     const bytes = rest.length === 0 ? plaintext : concat([rest, plaintext]);
-    let at = 0;
-    for (;;) {
-      const part = reader.take(bytes, at);
-      if (part.rows !== undefined) yield part.rows;
-      if (part.next === at) break;
-      at = part.next;
+    wipe(rest);
+    try {
+      rest = bytes.slice(yield* partsOf(reader, bytes));
+    } finally {
+      wipe(bytes);
     }
-    rest = bytes.subarray(at);
   }
   if (rest.length > 0) throw damaged('it ends within a row');
   return reader.end();
 }
 
-/** The plaintext, some chunks at a time. */
+/** @returns Where the last whole frame ends. */
+function* partsOf(reader: TableReader, bytes: Uint8Array): Generator<TablePart, number, undefined> {
+  for (let at = 0; ;) {
+    const part = reader.take(bytes, at);
+    if (part.rows !== undefined) yield part.rows;
+    if (part.next === at) return at;
+    at = part.next;
+  }
+}
+
+/** The plaintext, some chunks at a time. Each piece is wiped when the next one is asked for. */
 async function* decrypted(
   file: BackupFile,
   { body }: BackupKeys,
@@ -138,7 +146,13 @@ async function* decrypted(
       const isLast = at + from + chunk.length === end;
       chunks.push(openChunk(opener, chunk, isLast));
     }
-    yield concat(chunks);
+    const plaintext = concat(chunks);
+    for (const chunk of chunks) wipe(chunk);
+    try {
+      yield plaintext;
+    } finally {
+      wipe(plaintext);
+    }
   }
 }
 

@@ -45,9 +45,10 @@ describe('the retention of backups', () => {
     expect(expired(backups([50], []), { keepMs: 1 })).toEqual([]);
   });
 
-  it('does not count what is gone', () => {
-    const [a, b] = backups([1, 2]);
-    const rows = [{ ...a, removed_at: now }, b] as BackupRow[];
-    expect(expired(rows, { keepMs: 1 })).toEqual([]);
+  it('removes nothing before its own time is over, unless that is said', () => {
+    const rows = backups([1, 2, 3]).map((row) => ({ ...row, keep_until: now + DAY }));
+    for (const rule of [{ keepMs: 1 }, { keepLast: 1 }, {}])
+      expect(expired(rows, rule)).toEqual([]);
+    expect(expired(rows, { keepLast: 1, evenKept: true })).toEqual(['2', '3']);
   });
 });

@@ -2,13 +2,15 @@ import { join } from 'node:path';
 
 import { CHUNK_BYTES, ChunkSealer } from '../../crypto/chunks.ts';
 import { randomBytes } from '../../crypto/random.ts';
-import { StrongroomError } from '../../errors.ts';
+import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { uuidv7, type Clock } from '../../lib/ids.ts';
 import type { Keyring } from '../../keys/keyring.ts';
 import { SCHEMA_VERSION } from '../../store/migrate.ts';
+import type { RowMac } from '../../store/row-mac.ts';
 import { query, statement } from '../../store/statement.ts';
 import type { Store, Transaction } from '../../store/store.ts';
+import { readVaultRow } from '../../store/vault-row.ts';
 import { backupName, NewBackupFile } from './backup-file.ts';
 import {
   formatHeader,
@@ -31,6 +33,7 @@ export interface WrittenBackup {
 export interface WriteBackupOptions {
   readonly store: Store;
   readonly keyring: Keyring;
+  readonly mac: RowMac;
   readonly signer: BackupSigner;
   /** The verifier keys of the open audit log. */
   readonly auditKeys: string;
@@ -84,22 +87,22 @@ async function headerOf(
   transaction: Transaction,
   {
     keyring,
+    mac,
     signer,
     auditKeys,
     fileKey,
     createdAt,
   }: WriteBackupOptions & { readonly fileKey: Uint8Array; readonly createdAt: number },
 ): Promise<BackupHeader> {
-  const [vault] = await transaction.all(
-    query((db) => db.selectFrom('vault').selectAll()),
-    {},
-  );
+  const vault = await readVaultRow(transaction, mac);
   const [log] = await transaction.all(
     query((db) => db.selectFrom('audit_logs').selectAll().where('state', '=', 'open')),
     {},
   );
-  if (vault === undefined || log === undefined) {
-    throw new StrongroomError('integrity_error', 'the vault has no row of its own, or no open log');
+  if (log === undefined) {
+    throw new StrongroomError('integrity_error', 'the vault has no open log', {
+      hint: DAMAGED_HINT,
+    });
   }
   const head = await transaction.get(
     query((db) => db.selectFrom('audit_heads').select('size').where('log', '=', log.number)),

@@ -53,6 +53,24 @@ describe('a job', () => {
     expect(await parts.as(OWNER).jobs.list({ running: true })).toHaveLength(3);
   });
 
+  it('that is under way is found behind any number that are over, and so is the last root key', async () => {
+    await parts.as(OWNER).keys.beginRoot({ keep: [{ kind: 'keyfile', path: place.keyFile }] });
+    const { root } = await parts.as(OWNER).keys.rotateRoot();
+    const [rotated] = await parts.as(OWNER).jobs.list();
+    const begun = await parts.write((work) => beginJob(work, { ...job, kind: 'old' }));
+    await parts.write(async (work) => {
+      const later = { ...work, now: work.now + 60_000 };
+      for (let count = 0; count <= 1000; count += 1) {
+        await finishJob(later, await beginJob(later, job));
+      }
+    });
+    expect(await parts.as(OWNER).jobs.list({ running: true })).toMatchObject([{ id: begun.id }]);
+    expect((await parts.as(OWNER).keys.status()).root).toEqual({
+      id: root,
+      createdAt: rotated?.startedAt,
+    });
+  });
+
   it('that was altered in the database is refused', async () => {
     const { id } = await parts.write((work) => beginJob(work, job));
     tamper(place, (db) => db.exec('UPDATE jobs SET done = 2'));

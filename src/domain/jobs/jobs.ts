@@ -51,6 +51,27 @@ const newest = statement((db, p: Parameters<{ limit: number }>) =>
     .limit(p('limit')),
 );
 
+const newestRunning = statement((db, p: Parameters<{ limit: number }>) =>
+  db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('finished_at', 'is', null)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(p('limit')),
+);
+
+const newestOf = statement((db, p: Parameters<{ kind: string; workspaceId: string }>) =>
+  db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('kind', '=', p('kind'))
+    .where((e) => e(e.fn.coalesce('workspace_id', e.val('')), '=', p('workspaceId')))
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1),
+);
+
 /**
  * Begins a job. Of one kind there is one at a time in a workspace, and one for
  * the whole vault.
@@ -141,12 +162,31 @@ export async function finishJob(
   return updateRow(work.transaction, work.mac, JOBS, { from: row, set });
 }
 
-/** Jobs, the newest first, also those that are over. */
+/**
+ * The job of a kind that was begun last in a workspace (`null`: for the vault), also if it is over.
+ *
+ * @throws {@link StrongroomError} `integrity_error`.
+ */
+export async function newestJob(
+  work: Pick<Work, 'transaction' | 'mac'>,
+  kind: string,
+  workspaceId: string | null,
+): Promise<JobRow | undefined> {
+  const row = await work.transaction.get(newestOf, { kind, workspaceId: workspaceId ?? '' });
+  if (row !== undefined) work.mac.check(JOBS, row);
+  return row;
+}
+
+/**
+ * Jobs, the newest first.
+ *
+ * @throws {@link StrongroomError} `integrity_error`.
+ */
 export async function listJobs(
   work: Pick<Work, 'transaction' | 'mac'>,
-  limit: number,
+  { limit, running: isRunning }: { readonly limit: number; readonly running: boolean },
 ): Promise<readonly JobRow[]> {
-  const rows = await work.transaction.all(newest, { limit });
+  const rows = await work.transaction.all(isRunning ? newestRunning : newest, { limit });
   for (const row of rows) work.mac.check(JOBS, row);
   return rows;
 }

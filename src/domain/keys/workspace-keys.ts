@@ -1,4 +1,4 @@
-import { KEYS } from '../../store/protected-tables.ts';
+import { KEY_USES, KEYS } from '../../store/protected-tables.ts';
 import { insertRow, updateRow } from '../../store/rows.ts';
 import { query, statement, type Parameters } from '../../store/statement.ts';
 import type { Transaction } from '../../store/store.ts';
@@ -13,10 +13,7 @@ export const USES_DUE: number = 2 ** 28;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const usesOf = statement((db, p: Parameters<{ keyId: string }>) =>
-  db
-    .selectFrom('key_uses')
-    .select((e) => e.fn.sum<number>('uses').as('uses'))
-    .where('key_id', '=', p('keyId')),
+  db.selectFrom('key_uses').selectAll().where('key_id', '=', p('keyId')),
 );
 
 /**
@@ -55,9 +52,18 @@ export async function rotateWorkspaceKey(work: Work, workspaceId: string): Promi
   return row;
 }
 
-/** How many data keys a workspace key has wrapped. */
-export async function keyUsesOf(transaction: Transaction, keyId: string): Promise<number> {
-  return (await transaction.get(usesOf, { keyId }))?.uses ?? 0;
+/**
+ * How many data keys a workspace key has wrapped, on all nodes.
+ *
+ * @throws {@link StrongroomError} `integrity_error`.
+ */
+export async function keyUsesOf(
+  { transaction, mac }: Pick<Work, 'transaction' | 'mac'>,
+  keyId: string,
+): Promise<number> {
+  const rows = await transaction.all(usesOf, { keyId });
+  for (const row of rows) mac.check(KEY_USES, row);
+  return rows.reduce((sum, { uses }) => sum + uses, 0);
 }
 
 /** Whether an active key has been in use for so long, or so often, that another should take its place. */

@@ -4,6 +4,7 @@ import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow, SecretStateRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
+import { findSecretById } from './find.ts';
 
 /** A secret as it was at a moment, and as it is. */
 export interface PastSecret {
@@ -48,10 +49,6 @@ const statePlace = statement((db, p: Parameters<PlaceAt>) =>
     .where('path', '=', p('path'))
     .where('until', '>', p('at'))
     .where('since', '<=', p('at')),
-);
-
-const byId = statement((db, p: Parameters<{ id: string }>) =>
-  db.selectFrom('secrets').selectAll().where('id', '=', p('id')),
 );
 
 const statesBySecret = statement((db, p: Parameters<{ secretId: string }>) =>
@@ -105,7 +102,7 @@ export async function findSecretAt(
     for (const row of await work.transaction.all(found, place)) present.set(row.id, row);
   }
   for (const { secret_id: id } of await work.transaction.all(statePlace, place)) {
-    const row = await work.transaction.get(byId, { id });
+    const row = await findSecretById(work, id);
     if (row !== undefined) present.set(id, row);
   }
   let found: PastSecret | undefined;

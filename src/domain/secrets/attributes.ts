@@ -6,6 +6,8 @@ import { TAGS_MAX } from './limits.ts';
 import {
   firstMetadata,
   nextMetadata,
+  openMetadata,
+  sealMetadata,
   type MetadataPatch,
   type SealedMetadata,
 } from './metadata.ts';
@@ -73,6 +75,42 @@ export async function nextAttributes(
     ([name, value]) => row[name as keyof AttributeColumns] !== value,
   );
   return { columns, isNew };
+}
+
+/** The attributes of another row as columns of this secret's own. */
+export async function attributesAs(
+  work: Work,
+  secret: SecretRow,
+  as: SecretRow,
+): Promise<
+  Pick<
+    SecretRow,
+    | 'type'
+    | 'tags'
+    | 'expires_at'
+    | 'owner'
+    | 'inactive_at'
+    | 'generator'
+    | 'metadata'
+    | 'metadata_revision'
+  >
+> {
+  const isSame = secret.id === as.id && secret.metadata_revision === as.metadata_revision;
+  const isEmpty = secret.metadata === null && as.metadata === null;
+  const revision = isSame || isEmpty ? secret.metadata_revision : secret.metadata_revision + 1;
+  return {
+    type: as.type,
+    tags: as.tags,
+    expires_at: as.expires_at,
+    owner: as.owner,
+    inactive_at: as.inactive_at,
+    generator: as.generator,
+    metadata_revision: revision,
+    metadata:
+      revision === secret.metadata_revision
+        ? secret.metadata
+        : await sealMetadata(work, secret, revision, openMetadata(work, as)),
+  };
 }
 
 function nextTags(

@@ -46,14 +46,19 @@ export function rulesFor(
  * Holds a value against the rules of its workspace. Of a value with fields
  * those count whose name is that of a password.
  *
+ * @param of - The path of the secret, where more than one may be meant.
  * @throws {@link StrongroomError} `too_weak`, naming the rules that are not met.
  */
-export function requireComplexity(record: VersionRecord, rules: ComplexityRules): void {
+export function requireComplexity(
+  record: VersionRecord,
+  rules: ComplexityRules,
+  of?: string,
+): void {
   const isOfFields = record.kind === 'fields';
   for (const { name, bytes } of record.fields) {
     if (isOfFields && guessType(name) !== 'password') continue;
     const missing = missingIn(lookThrough(bytes), rules);
-    if (missing.size > 0) throw tooWeak(missing);
+    if (missing.size > 0) throw tooWeak(missing, of);
   }
 }
 
@@ -83,12 +88,13 @@ function missingIn(found: Found, rules: ComplexityRules): ReadonlyMap<string, st
   return missing;
 }
 
-function tooWeak(missing: ReadonlyMap<string, string>): StrongroomError {
+function tooWeak(missing: ReadonlyMap<string, string>, of: string | undefined): StrongroomError {
+  const value = of === undefined ? 'the value' : `the value of ${of}`;
   return new StrongroomError(
     'too_weak',
-    `the value does not meet the rules of its workspace: it needs ${[...missing.values()].join(', ')}`,
+    `${value} does not meet the rules of its workspace: it needs ${[...missing.values()].join(', ')}`,
     {
-      details: { missing: [...missing.keys()] },
+      details: { missing: [...missing.keys()], ...(of === undefined ? {} : { path: of }) },
       hint: 'see `strongroom settings get complexity`',
     },
   );

@@ -1,11 +1,12 @@
-import type { VersionRecord } from '../../crypto/version-record.ts';
 import { toBase64Url } from '../../lib/base64.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import { SECRETS } from '../../store/protected-tables.ts';
 import { insertRow, updateRow } from '../../store/rows.ts';
 import type { SecretRow } from '../../store/tables.ts';
+import type { ComplexityRules } from '../settings/known-settings.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
+import { requireComplexity, rulesFor } from './complexity.ts';
 import { openMetadata, sealMetadata } from './metadata.ts';
 import { wipeRecord } from './value.ts';
 import {
@@ -87,6 +88,27 @@ export async function copySecret(
   return { row, commit: toBase64Url(sealed.commit) };
 }
 
+/**
+ * Holds the present value of a secret against the rules of a workspace that it
+ * is to come into.
+ *
+ * @throws {@link StrongroomError} `too_weak`, naming the secret; `decryption_failed`, `integrity_error`.
+ */
+export async function requireStrongFor(
+  work: Work,
+  secret: SecretRow,
+  complexity: ComplexityRules | 'strong' | null,
+): Promise<void> {
+  const rules = rulesFor(complexity, secret.type);
+  if (rules === undefined || secret.current_commit === null) return;
+  const record = await readVersion(work, secret, secret.current_version);
+  try {
+    requireComplexity(record, rules, secret.path);
+  } finally {
+    wipeRecord(record);
+  }
+}
+
 /** Gives a secret the present value of another one as its next version; its attributes stay. */
 export async function overwriteSecret(
   work: Work,
@@ -134,95 +156,4 @@ async function resealed(
     wipeRecord(record),
   );
   return { sealed, references: from.has_references };
-}
-
-/** The columns of a row that are attributes in clear, by the names that people know. */
-const ATTRIBUTES = {
-  type: 'type',
-  tags: 'tags',
-  expiresAt: 'expires_at',
-  owner: 'owner',
-  isActive: 'inactive_at',
-  generator: 'generator',
-} as const satisfies Readonly<Record<string, keyof SecretRow>>;
-
-/** Where two secrets, or one at two moments, differ; never by what. */
-export interface Difference {
-  readonly value: boolean;
-  /** Names of fields that only the second, only the first, or both have with another value. */
-  readonly fields:
-    | {
-        readonly added: readonly string[];
-        readonly removed: readonly string[];
-        readonly changed: readonly string[];
-      }
-    | undefined;
-  readonly attributes: readonly string[];
-}
-
-/** Whether and where attributes differ, also those that are encrypted. */
-export function differentAttributes(work: Work, a: SecretRow, b: SecretRow): readonly string[] {
-  const found: string[] = Object.entries(ATTRIBUTES).flatMap(([name, column]) => {
-    const isSame =
-      column === 'inactive_at'
-        ? (a[column] === null) === (b[column] === null)
-        : a[column] === b[column];
-    return isSame ? [] : [name];
-  });
-  const isSameEnvelope = a.id === b.id && a.metadata_revision === b.metadata_revision;
-  if (!isSameEnvelope && (a.metadata !== null || b.metadata !== null)) {
-    const [before, after] = [plainMetadata(work, a), plainMetadata(work, b)];
-    for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
-      if (JSON.stringify(before[name]) !== JSON.stringify(after[name])) found.push(name);
-    }
-  }
-  return found.toSorted();
-}
-
-/** The attributes of another row as columns of this secret's own. */
-export async function attributesAs(
-  work: Work,
-  secret: SecretRow,
-  as: SecretRow,
-): Promise<
-  Pick<
-    SecretRow,
-    | 'type'
-    | 'tags'
-    | 'expires_at'
-    | 'owner'
-    | 'inactive_at'
-    | 'generator'
-    | 'metadata'
-    | 'metadata_revision'
-  >
-> {
-  const isSame = secret.id === as.id && secret.metadata_revision === as.metadata_revision;
-  const isEmpty = secret.metadata === null && as.metadata === null;
-  const revision = isSame || isEmpty ? secret.metadata_revision : secret.metadata_revision + 1;
-  return {
-    type: as.type,
-    tags: as.tags,
-    expires_at: as.expires_at,
-    owner: as.owner,
-    inactive_at: as.inactive_at,
-    generator: as.generator,
-    metadata_revision: revision,
-    metadata:
-      revision === secret.metadata_revision
-        ? secret.metadata
-        : await sealMetadata(work, secret, revision, openMetadata(work, as)),
-  };
-}
-
-/** The record of a version that is meant. The caller wipes it. */
-export function recordOf(work: Work, { row, present }: VersionOf): Promise<VersionRecord> {
-  return readVersion(work, present, row.current_version);
-}
-
-function plainMetadata(work: Work, row: SecretRow): Readonly<Record<string, unknown>> {
-  const known = Object.entries(openMetadata(work, row)).filter(
-    ([, value]) => value !== undefined && value !== '',
-  );
-  return Object.fromEntries(known);
 }

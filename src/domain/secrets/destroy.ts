@@ -1,5 +1,4 @@
 import {
-  BACKUPS,
   PERSONAL_VALUES,
   SECRET_STATES,
   SECRETS,
@@ -10,13 +9,10 @@ import { removeRow, updateRow } from '../../store/rows.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow, SecretStateRow, VersionRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
+import { statesOf } from './at.ts';
 import { forgetReads } from './reads.ts';
 import { changeState } from './states.ts';
 import { listVersions, requireVersion, versionDestroyed } from './versions.ts';
-
-const allStates = statement((db, p: Parameters<{ secretId: string }>) =>
-  db.selectFrom('secret_states').selectAll().where('secret_id', '=', p('secretId')),
-);
 
 const attemptsOn = statement((db, p: Parameters<{ secretId: string }>) =>
   db.selectFrom('verify_attempts').selectAll().where('secret_id', '=', p('secretId')),
@@ -39,10 +35,6 @@ const liveAt = statement((db, p: Parameters<{ environmentId: string; path: strin
     .where('deleted_at', 'is', null),
 );
 
-const presentBackups = statement((db) =>
-  db.selectFrom('backups').selectAll().where('removed_at', 'is', null),
-);
-
 const EMPTY: Uint8Array = new Uint8Array();
 
 /** Where a secret is or was: an environment's id and a path. */
@@ -62,7 +54,7 @@ export interface Destroyed {
  * Takes the value of one version away for good. Its row stays, and says when
  * and by whom it was made.
  *
- * @throws {@link StrongroomError} `version_not_found`; `secret_deleted` if it is destroyed already.
+ * @throws {@link StrongroomError} `version_not_found`; `secret_deleted` if it is destroyed already; `integrity_error`.
  */
 export async function destroyVersion(
   work: Work,
@@ -90,6 +82,7 @@ export async function destroyVersion(
  * row stays as the place where its history ends.
  *
  * @param secret - Live or in the trash.
+ * @throws {@link StrongroomError} `integrity_error`, also if its past is not all there.
  */
 export async function destroySecret(work: Work, secret: SecretRow): Promise<Destroyed> {
   const { transaction, mac } = work;
@@ -119,22 +112,6 @@ export async function destroySecret(work: Work, secret: SecretRow): Promise<Dest
   return { row, places: placesOf(row, states) };
 }
 
-/**
- * When the last backup that still holds what is destroyed now will have been
- * removed, in milliseconds: the present moment if there is none, `null` if one
- * of them is kept without an end.
- */
-export async function shredCompleteAfter(work: Work): Promise<number | null> {
-  let last = work.now;
-  for (const row of await work.transaction.all(presentBackups, {})) {
-    work.mac.check(BACKUPS, row);
-    if (row.created_at > work.now) continue;
-    if (row.keep_until === null) return null;
-    last = Math.max(last, row.keep_until);
-  }
-  return last;
-}
-
 async function emptyVersion(work: Work, from: VersionRow): Promise<void> {
   await updateRow(work.transaction, work.mac, VERSIONS, {
     from,
@@ -145,12 +122,6 @@ async function emptyVersion(work: Work, from: VersionRow): Promise<void> {
       destroyed_at: work.now,
     },
   });
-}
-
-async function statesOf(work: Work, secret: SecretRow): Promise<readonly SecretStateRow[]> {
-  const states = await work.transaction.all(allStates, { secretId: secret.id });
-  for (const state of states) work.mac.check(SECRET_STATES, state);
-  return states;
 }
 
 function placesOf(secret: SecretRow, states: readonly SecretStateRow[]): readonly FormerPlace[] {

@@ -1,17 +1,20 @@
-import { StrongroomError } from '../../errors.ts';
 import { SECRET_STATES, SECRETS } from '../../store/protected-tables.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow, SecretStateRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { isLiveAt, secretAt, thenRow, withVersionAt, type PastSecret } from './at.ts';
-import { tagsOf, type ListFilter } from './list.ts';
+import { findSecretById } from './find.ts';
+import { strangeCursor, tagsOf, type ListFilter } from './list.ts';
+import { AFTER_ALL, beforePrefix } from './path-range.ts';
 
-/** After which secret a list of a moment goes on: its place then, or its place now. */
-export interface PastCursor {
-  readonly id: string;
-  readonly moment: 'former' | 'now';
-}
+/**
+ * Where a list of a moment goes on: after a secret's place of then, after its
+ * place of now, or with an environment's first.
+ */
+export type PastCursor =
+  | { readonly moment: 'former' | 'now'; readonly id: string }
+  | { readonly moment: 'start'; readonly environmentId: string };
 
 /** One page of what was there at a moment, and where the next page begins. */
 export interface PastPage {
@@ -86,12 +89,6 @@ const statesIn = statement((db, p: Parameters<Window>) =>
     .where('since', '<=', p('at')),
 );
 
-const byId = statement((db, p: Parameters<{ id: string }>) =>
-  db.selectFrom('secrets').selectAll().where('id', '=', p('id')),
-);
-
-/** A character after every one that a path can have. */
-const AFTER_ALL = '~';
 const WINDOW_MAX = 2048;
 
 /** A secret on the way, before its MACs were checked and its version is known. */
@@ -118,9 +115,11 @@ export async function listSecretsAt(
   const rows: PastPage['rows'][number][] = [];
   let previous: PastCursor | undefined;
   let looks = 0;
-  for await (const { environment, size, end, candidates } of windows(work, environments, options)) {
-    if (looks >= looksMax) return { rows, next: previous };
-    looks += size;
+  for await (const { environment, candidates, present, next } of windows(
+    work,
+    environments,
+    options,
+  )) {
     const shown = candidates.filter(
       ({ former, present }) => fits(former, filter) && mayList(environment, former, present),
     );
@@ -129,26 +128,25 @@ export async function listSecretsAt(
       rows.push({ ...(await checked(work, found, options.at)), environment });
     }
     if (shown.length > room) {
-      const last = room === 0 ? previous : cursorAt(shown[room - 1]);
-      return { rows, next: last };
+      const last = shown[room - 1]?.present.id;
+      return { rows, next: last === undefined ? previous : { moment: 'former', id: last } };
     }
-    previous =
-      end === undefined ? (cursorAt(candidates.at(-1)) ?? previous) : { id: end, moment: 'now' };
+    // Going into a stretch is work too, also where nothing is in it.
+    looks += 1 + Math.max(candidates.length, present);
+    if (looks >= looksMax) return { rows, next };
+    previous = next;
   }
   return { rows, next: undefined };
-}
-
-function cursorAt(found: Candidate | undefined): PastCursor | undefined {
-  return found && { id: found.present.id, moment: 'former' };
 }
 
 /** A stretch of paths of one environment, and what was in it. */
 interface Stretch {
   readonly environment: Environment;
-  readonly size: number;
-  /** Id of the secret that now has the last path of it; the last stretch has none. */
-  readonly end: string | undefined;
   readonly candidates: readonly Candidate[];
+  /** How many secrets are known to be in it now. */
+  readonly present: number;
+  /** Where the stretch after it begins; the last one has none. */
+  readonly next: PastCursor | undefined;
 }
 
 /** Goes through the paths in stretches that are bounded by what is there now, longer ones as it goes on. */
@@ -161,23 +159,31 @@ async function* windows(
   const from = after === undefined ? undefined : await position(work, after, at);
   const start =
     from === undefined ? 0 : environments.findIndex(({ id }) => id === from.environmentId);
-  if (start < 0 || from?.path.startsWith(prefix) === false) throw strangeCursor();
+  if (start < 0 || from?.path?.startsWith(prefix) === false) throw strangeCursor();
   let size = Math.min(limit + 1, WINDOW_MAX);
-  for (const environment of environments.slice(start)) {
+  for (const [index, environment] of environments.entries()) {
+    if (index < start) continue;
     const environmentId = environment.id;
     const before = prefix + AFTER_ALL;
-    let last = environmentId === from?.environmentId ? from.path : beforePrefix(prefix);
+    let last = (index === start ? from?.path : undefined) ?? beforePrefix(prefix);
     for (let end: { id: string; path: string } | undefined; ;) {
       const stretch = { environmentId, after: last, before, offset: size - 1 };
       end = await work.transaction.get(windowEnd, stretch);
       const until = end?.path ?? before;
       const candidates = await candidatesIn(work, { environmentId, after: last, until, at });
-      yield { environment, size, end: end?.id, candidates };
-      if (end === undefined) break;
+      if (end === undefined) {
+        yield { environment, candidates, present: 0, next: startOf(environments[index + 1]) };
+        break;
+      }
+      yield { environment, candidates, present: size, next: { moment: 'now', id: end.id } };
       last = end.path;
       size = Math.min(size * 2, WINDOW_MAX);
     }
   }
+}
+
+function startOf(environment: Environment | undefined): PastCursor | undefined {
+  return environment && { moment: 'start', environmentId: environment.id };
 }
 
 async function candidatesIn(work: Work, window: Window): Promise<readonly Candidate[]> {
@@ -190,7 +196,7 @@ async function candidatesIn(work: Work, window: Window): Promise<readonly Candid
   }
   for (const state of await work.transaction.all(statesIn, window)) {
     if (!isLiveAt(state, window.at)) continue;
-    const present = await work.transaction.get(byId, { id: state.secret_id });
+    const present = await findSecretById(work, state.secret_id);
     if (present !== undefined) found.push({ former: thenRow(present, state), present, state });
   }
   return found.toSorted((a, b) =>
@@ -210,24 +216,18 @@ async function checked(
   return { former: await withVersionAt(work, former, at), present };
 }
 
-/** Where a list goes on. */
+/** Where a list goes on; without a path with the first of an environment. */
 async function position(
   work: Work,
-  { id, moment }: PastCursor,
+  cursor: PastCursor,
   at: number,
-): Promise<{ readonly environmentId: string; readonly path: string }> {
-  const row = await work.transaction.get(byId, { id });
+): Promise<{ readonly environmentId: string; readonly path?: string }> {
+  if (cursor.moment === 'start') return { environmentId: cursor.environmentId };
+  const row = await findSecretById(work, cursor.id);
   if (row === undefined) throw strangeCursor();
-  work.mac.check(SECRETS, row);
-  const stands = moment === 'now' ? row : (await secretAt(work, row, at))?.former;
+  const stands = cursor.moment === 'now' ? row : (await secretAt(work, row, at))?.former;
   if (stands === undefined) throw strangeCursor();
   return { environmentId: stands.environment_id, path: stands.path };
-}
-
-function strangeCursor(): StrongroomError {
-  return new StrongroomError('invalid_input', 'the cursor is not one of this list', {
-    hint: 'pass `next` of the page before, with the same filter and moment',
-  });
 }
 
 function fits(row: SecretRow, filter: ListFilter): boolean {
@@ -239,11 +239,4 @@ function fits(row: SecretRow, filter: ListFilter): boolean {
 
 function order(a: string, b: string): number {
   return a < b ? -1 : 1;
-}
-
-/** A text just before every path that begins with the prefix. */
-function beforePrefix(prefix: string): string {
-  if (prefix === '') return '';
-  const last = prefix.charCodeAt(prefix.length - 1);
-  return `${prefix.slice(0, -1)}${String.fromCharCode(last - 1)}${AFTER_ALL}`;
 }

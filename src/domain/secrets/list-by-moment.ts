@@ -15,25 +15,36 @@ export interface MomentRange {
   readonly by: Moment;
   /** Only those whose moment is before this one, in milliseconds since 1970. Default: all. */
   readonly before?: number | undefined;
+  /** Only those that are given out. Default: all. */
+  readonly active?: boolean | undefined;
+  /** Only those that have a generator. Default: all. */
+  readonly generated?: boolean | undefined;
 }
 
 /** What a list by moments gives, and how far it looks for it. */
 export interface MomentOptions extends MomentRange {
   readonly limit: number;
   readonly looksMax: number;
-  /** `next` of the page before. */
-  readonly after: string | undefined;
+  /** `next` of the page before, or where that one stood when it was looked at, if it may change meanwhile. */
+  readonly after: string | MomentPosition | undefined;
   /** Says whether the caller may know of a secret; those it may not are passed over. */
   readonly mayList: (environment: Environment, path: string) => boolean;
 }
 
-interface Position {
+/** Where a secret stands in such a list. */
+export interface MomentPosition {
   readonly moment: number;
   readonly id: string;
 }
 
+/** One page, and where the next one begins. */
+export interface MomentPage extends SecretPage {
+  /** Where the secret with the id `next` stands now. */
+  readonly position: MomentPosition | undefined;
+}
+
 const BATCH = 512;
-const BEGINNING: Position = { moment: Number.MIN_SAFE_INTEGER, id: '' };
+const BEGINNING: MomentPosition = { moment: Number.MIN_SAFE_INTEGER, id: '' };
 
 /**
  * Lists secrets in the order of a moment, the earliest first. A page may have
@@ -45,19 +56,21 @@ export async function listByMoment(
   work: Work,
   environments: readonly Environment[],
   options: MomentOptions,
-): Promise<SecretPage> {
+): Promise<MomentPage> {
   const { limit, looksMax, after, mayList, by } = options;
   const rows: Candidate[] = [];
-  let from = after === undefined ? BEGINNING : await position(work, by, after);
+  let from = typeof after === 'string' ? await position(work, by, after) : (after ?? BEGINNING);
   for (let looks = 0; ;) {
     const batch = await rowsAfter(work, environments, { ...options, from, limit: BATCH });
     for (const candidate of batch) {
-      if (looks === looksMax || rows.length === limit) return { rows, next: from.id };
+      if (looks === looksMax || rows.length === limit) {
+        return { rows, next: from.id, position: from };
+      }
       looks += 1;
       from = { moment: candidate.row[by] ?? 0, id: candidate.row.id };
       if (mayList(candidate.environment, candidate.row.path)) rows.push(candidate);
     }
-    if (batch.length < BATCH) return { rows, next: undefined };
+    if (batch.length < BATCH) return { rows, next: undefined, position: undefined };
   }
 }
 
@@ -96,9 +109,9 @@ export async function countByMoment(
 async function rowsAfter(
   work: Work,
   environments: readonly Environment[],
-  range: MomentRange & { readonly from: Position; readonly limit: number },
+  range: MomentRange & { readonly from: MomentPosition; readonly limit: number },
 ): Promise<readonly Candidate[]> {
-  const { by, from, before = Number.MAX_SAFE_INTEGER, limit } = range;
+  const { by, from, before = Number.MAX_SAFE_INTEGER, limit, active, generated } = range;
   const byId = new Map(environments.map((environment) => [environment.id, environment]));
   if (byId.size === 0) return [];
   const rows: readonly SecretRow[] = await work.transaction.all(
@@ -112,6 +125,8 @@ async function rowsAfter(
         .where(by === 'deleted_at' ? 'destroyed_at' : 'deleted_at', 'is', null)
         .where((e) => e.or([e(by, '>', from.moment), e('id', '>', from.id)]))
         .where('environment_id', 'in', [...byId.keys()])
+        .$if(active === true, (rows) => rows.where('inactive_at', 'is', null))
+        .$if(generated === true, (rows) => rows.where('generator', 'is not', null))
         .orderBy(by)
         .orderBy('id')
         .limit(limit),
@@ -125,8 +140,8 @@ async function rowsAfter(
   });
 }
 
-/** Where a secret stands in such a list. */
-async function position(work: Work, by: Moment, id: string): Promise<Position> {
+/** Where a secret stands now. */
+async function position(work: Work, by: Moment, id: string): Promise<MomentPosition> {
   const row = await findSecretById(work, id);
   const moment = row?.[by] ?? null;
   if (moment === null) throw strangeCursor();

@@ -4,6 +4,8 @@ import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
+import { findSecretById } from './find.ts';
+import { AFTER_ALL, beforePrefix } from './path-range.ts';
 
 /** What a list is narrowed to. */
 export interface ListFilter {
@@ -82,13 +84,6 @@ const page = statement((db, p: Parameters<Range>) =>
     .limit(p('limit')),
 );
 
-const byId = statement((db, p: Parameters<{ id: string }>) =>
-  db.selectFrom('secrets').selectAll().where('id', '=', p('id')),
-);
-
-/** A character after every one that a path can have. */
-const AFTER_ALL = '~';
-
 /**
  * Lists secrets by path, environment after environment. A page may have fewer
  * than `limit` and still not be the last.
@@ -151,16 +146,15 @@ async function position(
   work: Work,
   id: string,
 ): Promise<{ readonly environmentId: string; readonly path: string }> {
-  const row = await work.transaction.get(byId, { id });
+  const row = await findSecretById(work, id);
   if (row === undefined) throw strangeCursor();
-  work.mac.check(SECRETS, row);
   return { environmentId: row.environment_id, path: row.path };
 }
 
 /** A cursor that this list never gave. */
 export function strangeCursor(): StrongroomError {
   return new StrongroomError('invalid_input', 'the cursor is not one of this list', {
-    hint: 'pass `next` of the page before, with the same filter',
+    hint: 'pass `next` of the page before, with the same filter and moment',
   });
 }
 
@@ -184,11 +178,4 @@ function fitting(filter: ListFilter, now: number): (row: SecretRow) => boolean {
     (active === undefined || active === (row.inactive_at === null)) &&
     (expired === undefined || expired === (row.expires_at !== null && row.expires_at <= now)) &&
     (tag === undefined || tagsOf(row).includes(tag));
-}
-
-/** A text just before every path that begins with the prefix. */
-function beforePrefix(prefix: string): string {
-  if (prefix === '') return '';
-  const last = prefix.charCodeAt(prefix.length - 1);
-  return `${prefix.slice(0, -1)}${String.fromCharCode(last - 1)}${AFTER_ALL}`;
 }

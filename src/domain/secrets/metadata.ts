@@ -3,7 +3,7 @@ import { StrongroomError } from '../../errors.ts';
 import { utf8, utf8Decode, wipe } from '../../lib/bytes.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import type { SecretRow } from '../../store/tables.ts';
-import type { Work } from '../work.ts';
+import type { OpeningWork, Work } from '../work.ts';
 import { METADATA_BYTES_MAX, METADATA_KEYS_MAX } from './limits.ts';
 import type { SecretPlace } from './versions.ts';
 
@@ -37,6 +37,9 @@ export interface MetadataPatch {
 
 /** The row's columns of metadata after a change. */
 export type SealedMetadata = Pick<SecretRow, 'metadata' | 'metadata_revision'>;
+
+/** What it takes to open metadata: they are bound to where the secret is. */
+export type MetadataRow = SecretPlace & SealedMetadata;
 
 /**
  * The metadata of a new secret.
@@ -102,7 +105,7 @@ export async function sealMetadata(
  *
  * @throws {@link StrongroomError} `decryption_failed`, `integrity_error`.
  */
-export function openMetadata(work: Work, row: SecretRow): SecretMetadata {
+export function openMetadata(work: OpeningWork, row: MetadataRow): SecretMetadata {
   if (row.metadata === null) {
     if (row.metadata_revision === 0) return {};
     throw new StrongroomError('integrity_error', 'the metadata of a secret is missing');
@@ -151,7 +154,7 @@ function tooMuch(): StrongroomError {
   );
 }
 
-function context(work: Work, secret: SecretPlace, revision: number): EnvelopeContext {
+function context(work: OpeningWork, secret: SecretPlace, revision: number): EnvelopeContext {
   return {
     domain: 'metadata',
     vaultId: work.keyring.vaultId,

@@ -7,7 +7,7 @@ import { PERSONAL_VALUES } from '../../store/protected-tables.ts';
 import { insertRow, removeRow, updateRow } from '../../store/rows.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { PersonalValueRow } from '../../store/tables.ts';
-import type { Work } from '../work.ts';
+import type { OpeningWork, Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 
 const OF_ENVIRONMENT_MAX = 1000;
@@ -114,7 +114,7 @@ export async function removePersonal(
  *
  * @throws {@link StrongroomError} `decryption_failed`, `integrity_error`.
  */
-export function openPersonal(work: Work, row: PersonalValueRow): VersionRecord {
+export function openPersonal(work: OpeningWork, row: PersonalValueRow): VersionRecord {
   const encoded = openEnvelope(row.envelope, contextOf(work, row), (id) =>
     work.keyring.workspaceKey(id),
   );
@@ -138,7 +138,7 @@ async function seal(work: Work, place: Place, record: VersionRecord): Promise<Ui
   }
 }
 
-function contextOf(work: Work, place: Place): EnvelopeContext {
+function contextOf(work: OpeningWork, place: Place): EnvelopeContext {
   return {
     domain: 'personal',
     vaultId: work.keyring.vaultId,

@@ -1,13 +1,11 @@
 import { StrongroomError } from '../../errors.ts';
-import { SECRET_STATES, SECRETS, VERSIONS } from '../../store/protected-tables.ts';
+import { SECRET_STATES, VERSIONS } from '../../store/protected-tables.ts';
 import { updateRow } from '../../store/rows.ts';
-import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { statesOf, thenRow } from './at.ts';
 import { findSecret } from './find.ts';
-import { FOLDER_SECRETS_MAX } from './limits.ts';
 import { openMetadata, sealMetadata } from './metadata.ts';
 import { pathFault } from './path.ts';
 import { changeState } from './states.ts';
@@ -18,52 +16,6 @@ import { openVersion, requireVersion, sealVersion, type SecretPlace } from './ve
 export interface Relocation {
   readonly row: SecretRow;
   readonly path: string;
-}
-
-const under = statement(
-  (db, p: Parameters<{ environmentId: string; after: string; before: string; limit: number }>) =>
-    db
-      .selectFrom('secrets')
-      .selectAll()
-      .where('environment_id', '=', p('environmentId'))
-      .where('path', '>=', p('after'))
-      .where('path', '<', p('before'))
-      .where('deleted_at', 'is', null)
-      .orderBy('path')
-      .limit(p('limit')),
-);
-
-/** A character after every one that a path can have. */
-const AFTER_ALL = '~';
-
-/**
- * The secrets whose paths begin with a text, by path, checked.
- *
- * @throws {@link StrongroomError} `invalid_input` if there are more than 10,000.
- */
-export async function secretsUnder(
-  work: Work,
-  environment: Environment,
-  prefix: string,
-): Promise<readonly SecretRow[]> {
-  const rows = await work.transaction.all(under, {
-    environmentId: environment.id,
-    after: prefix,
-    before: prefix + AFTER_ALL,
-    limit: FOLDER_SECRETS_MAX + 1,
-  });
-  if (rows.length > FOLDER_SECRETS_MAX) throw tooMany();
-  for (const row of rows) work.mac.check(SECRETS, row);
-  return rows;
-}
-
-/** More secrets than one call works on. */
-export function tooMany(): StrongroomError {
-  return new StrongroomError(
-    'invalid_input',
-    `one call works on ${FOLDER_SECRETS_MAX} secrets at most`,
-    { hint: 'name a folder that has fewer' },
-  );
 }
 
 /**

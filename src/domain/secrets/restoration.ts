@@ -1,4 +1,3 @@
-import type { VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import { SECRETS } from '../../store/protected-tables.ts';
@@ -6,15 +5,21 @@ import { updateRow } from '../../store/rows.ts';
 import type { SecretRow, SecretStateRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
-import { statesOf, thenRow } from './at.ts';
-import { appendVersion, attributesAs, differentAttributes, type SecretCopied } from './copy.ts';
+import { secretAt, statesOf, thenRow } from './at.ts';
+import { attributesAs } from './attributes.ts';
+import { appendVersion, type SecretCopied } from './copy.ts';
+import {
+  compareVersions,
+  differentAttributes,
+  openVersionOf,
+  type OpenedVersion,
+} from './difference.ts';
 import { findSecret } from './find.ts';
 import { placeSecret } from './place.ts';
 import { policyOf, rotationColumns } from './rotation-columns.ts';
 import { secretExists } from './secret-errors.ts';
 import { changeState } from './states.ts';
-import { equalRecords, wipeRecord } from './value.ts';
-import { readVersion } from './versions.ts';
+import { wipeRecord } from './value.ts';
 
 /** One part of making a secret what it was. */
 export type RestorationStep = 'delete' | 'undelete' | 'rename' | 'move' | 'value' | 'attributes';
@@ -61,17 +66,57 @@ export async function beforeChange(
   return { ...before, current_version: present.current_version - (madeVersion ? 1 : 0) };
 }
 
+/**
+ * What a secret was before a change that others came after, if these left it as that change did.
+ *
+ * @param options - `compares`: as for {@link planRestoration}; `isPart`: whether other secrets are
+ * brought back with it, so that one that is already what it was before is no conflict.
+ * @returns `undefined` if it was not there, or in the trash.
+ * @throws {@link StrongroomError} `undo_conflict` if it is not as that change left it.
+ */
+export async function beforeEarlierChange(
+  work: Work,
+  present: SecretRow,
+  {
+    change,
+    compares,
+    isPart,
+  }: {
+    readonly change: RecordedChange;
+    readonly compares: boolean;
+    readonly isPart: boolean;
+  },
+): Promise<SecretRow | undefined> {
+  const isAs = async (former: SecretRow | undefined): Promise<boolean> => {
+    const { steps, isLost } = await planRestoration(work, present, { former, compares });
+    return !isLost && steps.length === 0;
+  };
+  const after = (await secretAt(work, present, change.time))?.former;
+  const before = (await secretAt(work, present, change.time - 1))?.former;
+  // Where the clock was set back since, a moment does not tell what that change made.
+  const isTold =
+    Math.max(present.updated_at, present.state_since ?? 0) > change.time &&
+    (change.version === undefined || after?.current_version === change.version);
+  if (isTold && ((await isAs(after)) || (isPart && (await isAs(before))))) return before;
+  throw undoConflict(present.path);
+}
+
 /** The state that a change ended. One change may pass through others, which lasted no time at all. */
 function stateEndedAt(states: readonly SecretStateRow[], time: number): SecretStateRow | undefined {
   if (states.at(-1)?.until !== time) return undefined;
   return states.findLast(({ since, until }, at) => at === 0 || since !== until);
 }
 
-/** Works out what it takes to make a secret what it was. */
+/**
+ * Works out what it takes to make a secret what it was.
+ *
+ * @param options - `former`: what it was; `compares`: whether values may be compared. If not, the
+ * value of another version counts as another value.
+ */
 export async function planRestoration(
   work: Work,
   present: SecretRow,
-  former: SecretRow | undefined,
+  { former, compares }: { readonly former: SecretRow | undefined; readonly compares: boolean },
 ): Promise<Restoration> {
   const isLive = present.deleted_at === null;
   if (former === undefined) {
@@ -81,7 +126,7 @@ export async function planRestoration(
   const steps: RestorationStep[] = isLive ? [] : ['undelete'];
   if (former.environment_id !== present.environment_id) steps.push('move');
   else if (former.path !== present.path) steps.push('rename');
-  const value = await compareValue(work, present, former);
+  const value = await compareValue(work, present, { former, compares });
   if (value === 'other') steps.push('value');
   const isOther = differentAttributes(work, present, former).length > 0;
   if (isOther || former.rotation_policy !== present.rotation_policy) steps.push('attributes');
@@ -92,21 +137,25 @@ export async function planRestoration(
 async function compareValue(
   work: Work,
   present: SecretRow,
-  former: SecretRow,
+  { former, compares }: { readonly former: SecretRow; readonly compares: boolean },
 ): Promise<'same' | 'other' | 'lost'> {
   if (former.current_version === present.current_version) return 'same';
   const before = await readUnlessDeleted(work, present, former.current_version);
   if (before === undefined) return 'lost';
+  if (!compares) {
+    wipeRecord(before.record);
+    return 'other';
+  }
   try {
     const after = await readUnlessDeleted(work, present, present.current_version);
     if (after === undefined) return 'other';
     try {
-      return equalRecords(before, after) ? 'same' : 'other';
+      return compareVersions(before, after).value ? 'other' : 'same';
     } finally {
-      wipeRecord(after);
+      wipeRecord(after.record);
     }
   } finally {
-    wipeRecord(before);
+    wipeRecord(before.record);
   }
 }
 
@@ -114,9 +163,10 @@ async function readUnlessDeleted(
   work: Work,
   secret: SecretRow,
   version: number,
-): Promise<VersionRecord | undefined> {
+): Promise<OpenedVersion | undefined> {
+  const row = { ...secret, current_version: version };
   try {
-    return await readVersion(work, secret, version);
+    return await openVersionOf(work, { row, present: secret });
   } catch (error) {
     if (error instanceof StrongroomError && error.code === 'secret_deleted') return undefined;
     throw error;

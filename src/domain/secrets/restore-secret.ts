@@ -1,44 +1,37 @@
 import type { VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
+import type { SecretType } from '../../formats/secret-type.ts';
 import { toBase64Url } from '../../lib/base64.ts';
 import { SECRETS, VERSIONS } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
-import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow, VersionRow } from '../../store/tables.ts';
-import type { Work } from '../work.ts';
+import type { OpeningWork, Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
+import type { SecretAttributes } from './attributes.ts';
 import { findSecret } from './find.ts';
+import { tagsOf } from './list.ts';
 import { openMetadata, sealMetadata } from './metadata.ts';
+import { placeSecret } from './place.ts';
+import { generatorOf, policyOf, rotationColumns } from './rotation-columns.ts';
 import { secretExists } from './secret-errors.ts';
 import { changeState } from './states.ts';
 import { equalRecords, fromRecord, toRecord, wipeRecord, type ValueOutput } from './value.ts';
 import { openVersion, readVersion, sealVersion, type SecretPlace } from './versions.ts';
 import { writeSecret, type SecretWritten } from './write.ts';
 
-/** A secret as a backup has it, and what decrypts it. */
+/** A secret as a backup has it, and what decrypts it. The MACs of its rows were checked. */
 export interface BackedUpSecret {
   readonly row: SecretRow;
   /** The version that is wanted; of a secret that is gone, all of them. */
   readonly versions: readonly VersionRow[];
-  /** As {@link Work}, with the keys of the backup. */
-  readonly source: Work;
+  /** The keys of the backup. */
+  readonly source: OpeningWork;
 }
 
 /** What a restored secret came to. */
 export interface SecretRestored extends SecretWritten {
   /** `unchanged`: it has that value already. `revived`: it was gone. */
   readonly outcome: 'unchanged' | 'changed' | 'created' | 'revived';
-}
-
-const byId = statement((db, p: Parameters<{ id: string }>) =>
-  db.selectFrom('secrets').selectAll().where('id', '=', p('id')),
-);
-
-/** A secret by id, whether it is there, in the trash or destroyed; or `undefined`. */
-export async function findSecretById(work: Work, id: string): Promise<SecretRow | undefined> {
-  const row = await work.transaction.get(byId, { id });
-  if (row !== undefined) work.mac.check(SECRETS, row);
-  return row;
 }
 
 /**
@@ -65,7 +58,8 @@ export async function restoreValue(
 }
 
 /**
- * Writes a version of a backup as a new secret under another name.
+ * Writes a version of a backup as a new secret under another name, with what
+ * the backup says about it; a rotation policy is not taken over, or both would rotate apart.
  *
  * @throws {@link StrongroomError} `secret_exists`, and as {@link restoreValue}.
  */
@@ -81,8 +75,7 @@ export async function restoreAs(
       path,
       value,
       references: backup.version.has_references === 1,
-      type: backup.row.type as never,
-      tags: JSON.parse(backup.row.tags) as string[],
+      ...attributesOf(backup),
     });
     return { ...written, outcome: 'created' };
   });
@@ -103,15 +96,24 @@ export async function reviveSecret(
   const { row: was, source } = backup;
   await requireFree(work, environment, was.path);
   const place = placeIn(environment, was.id);
-  const revision = gone.metadata_revision + 1;
+  // It may have been moved before it was deleted: its other versions are bound to that place.
+  const isMoved = gone.environment_id !== environment.id;
+  const to = { environment, path: was.path };
+  const placed = isMoved ? await placeSecret(work, gone, to) : gone;
+  const revision = placed.metadata_revision + 1;
   const metadata = was.metadata === null ? undefined : openMetadata(source, was);
-  const row = await changeState(work, gone, {
+  const row = await changeState(work, placed, {
     ...place,
     path: was.path,
     type: was.type,
     tags: was.tags,
     expires_at: was.expires_at,
     inactive_at: was.inactive_at,
+    owner: was.owner,
+    ...rotationColumns(work, placed, {
+      rotation: policyOf(was),
+      generator: generatorOf(was) ?? null,
+    }),
     metadata: metadata === undefined ? null : await sealMetadata(work, place, revision, metadata),
     metadata_revision: metadata === undefined ? 0 : revision,
     deleted_at: null,
@@ -188,6 +190,22 @@ async function resealed(
   } finally {
     wipeRecord(record);
   }
+}
+
+/** What a backup says about a secret, as if somebody said it now. */
+function attributesOf({ row, source }: BackedUpSecret): SecretAttributes {
+  const { description, usage, custom } = openMetadata(source, row);
+  return {
+    type: row.type as SecretType,
+    tags: tagsOf(row),
+    description,
+    usage,
+    metadata: custom,
+    expiresAt: row.expires_at,
+    active: row.inactive_at === null,
+    owner: row.owner,
+    generator: generatorOf(row),
+  };
 }
 
 type Value = NonNullable<ValueOutput['value']> | NonNullable<ValueOutput['fields']>;

@@ -1,20 +1,21 @@
 import type { VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
 import { toBase64Url } from '../../lib/base64.ts';
-import { utf8, utf8Decode, wipe } from '../../lib/bytes.ts';
+import { utf8Decode } from '../../lib/bytes.ts';
 import { SecretValue } from '../../secret-value.ts';
-import { SECRETS, VERSIONS } from '../../store/protected-tables.ts';
+import { SECRETS } from '../../store/protected-tables.ts';
 import { updateRow } from '../../store/rows.ts';
-import type { SecretRow } from '../../store/tables.ts';
+import type { SecretRow, VersionRow } from '../../store/tables.ts';
 import type { ComplexityRules } from '../settings/known-settings.ts';
 import type { Work } from '../work.ts';
 import { dueAgain } from './rotation-columns.ts';
 import { casMismatch } from './secret-errors.ts';
 import { isSingleValue, toRecord, wipeRecord, type SingleValue, type ValueInput } from './value.ts';
+import { deleteVersion } from './version-trash.ts';
 import {
   insertVersion,
+  listVersions,
   openVersion,
-  readVersion,
   readVersionRow,
   sealVersion,
 } from './versions.ts';
@@ -24,8 +25,9 @@ import { nextVersion } from './write.ts';
 export interface NextValue {
   readonly value: ValueInput;
   /**
-   * `given`: as a caller would set it. `generated`: must not take the place of fields.
-   * `password`: takes the place of the password in fields or in a URL, and the user stays.
+   * `given`: as a caller would set it. `generated`: must not take the place of fields; fields
+   * merge into them. `password`: takes the place of the password in fields or in a URL, and the
+   * user stays. What was made has its place in the newest version that has a value.
    */
   readonly as: 'given' | 'generated' | 'password';
   readonly complexity: ComplexityRules | 'strong' | null;
@@ -44,17 +46,19 @@ export interface Rotated {
  *
  * @param row - As it was read and checked.
  * @throws {@link StrongroomError} `invalid_input` if the value does not fit what is there,
- * `too_weak`, `secret_deleted`, `value_too_large`.
+ * `too_weak`, `secret_deleted` if no version has a value that it could take its place in, `value_too_large`.
  */
 export async function rotateSecret(work: Work, row: SecretRow, next: NextValue): Promise<Rotated> {
-  const { value, isOwn } = await fittingValue(work, row, next);
+  const { complexity, as } = next;
+  const base = await baseOf(work, row, as);
+  const { value, own, references } = fittingValue(work, row, { ...next, base });
   try {
-    const change = { mode: 'update', path: row.path, value, complexity: next.complexity } as const;
+    const change = { mode: 'update', path: row.path, value, references, complexity, base } as const;
     const made = await nextVersion(work, row, change);
     if (made === undefined) throw new TypeError('a change with a value makes a version');
     return await moveOn(work, row, made);
   } finally {
-    if (isOwn) value.wipe();
+    own?.wipe();
   }
 }
 
@@ -87,7 +91,7 @@ export async function rollBack(
 /**
  * Ends the stage of the previous version.
  *
- * @param isDeleted - Also deletes that version, so that nobody reads it by its number.
+ * @param isDeleted - Also deletes that version, if it is not deleted yet, so that nobody reads it by its number.
  * @throws {@link StrongroomError} `version_not_found` if there is no previous version.
  */
 export async function retirePrevious(
@@ -96,9 +100,8 @@ export async function retirePrevious(
   isDeleted: boolean,
 ): Promise<{ readonly row: SecretRow; readonly version: number }> {
   const version = requirePrevious(row);
-  if (isDeleted) await deleteVersion(work, row, version);
+  const from = isDeleted ? await deleteVersion(work, row, version) : row;
   const set = { previous_version: null };
-  const from = row;
   return { row: await updateRow(work.transaction, work.mac, SECRETS, { from, set }), version };
 }
 
@@ -120,7 +123,7 @@ export function requirePrevious(row: SecretRow): number {
  *
  * @throws {@link StrongroomError} `cas_mismatch`.
  */
-export function requireVersion(row: SecretRow, cas: number | undefined): void {
+export function requireUnchanged(row: SecretRow, cas: number | undefined): void {
   if (cas !== undefined && cas !== row.current_version) throw casMismatch(row.current_version, cas);
 }
 
@@ -146,27 +149,54 @@ async function moveOn(
   return { row: changed, commit: toBase64Url(commit) };
 }
 
-type FittingValue =
-  | { readonly value: ValueInput; readonly isOwn: false }
-  | { readonly value: SecretValue; readonly isOwn: true };
-
 /** What to write so that a value takes the place that it is meant for. */
-async function fittingValue(work: Work, row: SecretRow, next: NextValue): Promise<FittingValue> {
-  const { value, as } = next;
-  if (as === 'given' || row.current_commit === null) return { value, isOwn: false };
-  const current = await readVersion(work, row, row.current_version);
+interface FittingValue {
+  readonly value: ValueInput;
+  /** Made here, to be wiped. */
+  readonly own?: SecretValue | undefined;
+  /** The same text around a password has the same meaning. */
+  readonly references?: true | undefined;
+}
+
+/** The version that a made value takes its place in: the newest that has a value, if there is one. */
+async function baseOf(
+  work: Work,
+  row: SecretRow,
+  as: NextValue['as'],
+): Promise<VersionRow | undefined> {
+  if (as === 'given') return undefined;
+  if (row.current_commit !== null) return readVersionRow(work, row.id, row.current_version);
+  const versions = await listVersions(work, row);
+  return versions.find((each) => each.deleted_at === null && each.destroyed_at === null);
+}
+
+function fittingValue(
+  work: Work,
+  row: SecretRow,
+  { value, as, base }: NextValue & { readonly base: VersionRow | undefined },
+): FittingValue {
+  if (base === undefined) {
+    if (as === 'password') throw noPlace(row.path);
+    return { value };
+  }
+  const present = openVersion(work, row, base.version, base);
   try {
-    if (as === 'password') return withPassword(current, value as SingleValue, row.path);
-    requireNoFields(current, value, row.path);
-    return { value, isOwn: false };
+    if (as !== 'password') {
+      requireNoFields(present, value, row.path);
+      return { value };
+    }
+    const fitting = withPassword(present, value as SingleValue, row.path);
+    return base.has_references === 1 && fitting.own !== undefined
+      ? { ...fitting, references: true }
+      : fitting;
   } finally {
-    wipeRecord(current);
+    wipeRecord(present);
   }
 }
 
-function requireNoFields(current: VersionRecord, value: ValueInput, path: string): void {
-  if (current.kind !== 'fields' || !isSingleValue(value)) return;
-  const names = current.fields.map(({ name }) => name);
+function requireNoFields(present: VersionRecord, value: ValueInput, path: string): void {
+  if (present.kind !== 'fields' || !isSingleValue(value)) return;
+  const names = present.fields.map(({ name }) => name);
   throw new StrongroomError('invalid_input', `${path} has fields, and the generator names none`, {
     details: { path },
     hint: `name one after @, such as password:24@${names[0] ?? 'password'}`,
@@ -174,25 +204,60 @@ function requireNoFields(current: VersionRecord, value: ValueInput, path: string
 }
 
 const PASSWORD_FIELDS: readonly string[] = ['password', 'PASSWORD', 'pass', 'pwd'];
-/** Up to the password, and what comes after it, of a URL with a user. */
-const URL_PARTS = /^([a-z][a-z0-9+.:-]*:\/\/[^:@/?#]*:)[^@/?#]*(@.*)$/is;
 
-function withPassword(current: VersionRecord, password: SingleValue, path: string): FittingValue {
-  if (current.kind === 'fields') {
-    const names = current.fields.map(({ name }) => name);
+function withPassword(present: VersionRecord, password: SingleValue, path: string): FittingValue {
+  if (present.kind === 'fields') {
+    const names = present.fields.map(({ name }) => name);
     const name = PASSWORD_FIELDS.find((each) => names.includes(each)) ?? 'password';
-    return { value: { [name]: password }, isOwn: false };
+    return { value: { [name]: password } };
   }
-  const url = current.fields[0]?.kind === 'text' ? utf8Decode(current.fields[0].bytes) : '';
-  const [, head, tail] = URL_PARTS.exec(url) ?? [];
-  if (head !== undefined && tail !== undefined) {
-    return { value: joined(utf8(head), password, utf8(tail)), isOwn: true };
+  const url = present.kind === 'text' ? present.fields[0]?.bytes : undefined;
+  const span = url && passwordSpan(url);
+  if (url !== undefined && span !== undefined) {
+    const own = joined(url.subarray(0, span.start), password, url.subarray(span.end));
+    return { value: own, own };
   }
   throw new StrongroomError(
     'invalid_input',
     `${path} is neither a URL with a password nor has it fields`,
     { details: { path }, hint: 'give it another generator, such as password:24' },
   );
+}
+
+function noPlace(path: string): StrongroomError {
+  return new StrongroomError(
+    'secret_deleted',
+    `no version of ${path} has a value that the password could take its place in`,
+    {
+      details: { path },
+      hint: `restore one with \`strongroom undelete ${path} --version N\`, or set the whole value`,
+    },
+  );
+}
+
+const SCHEME = /^[a-z][a-z0-9+.:-]*$/i;
+const SCHEME_MAX = 64;
+const [COLON, SLASH, QUESTION, HASH, AT] = [0x3a, 0x2f, 0x3f, 0x23, 0x40];
+
+/**
+ * Where the password of a URL with a user is (RFC 3986, 3.2). It may have an
+ * `@` as it stands: the last one ends it, as programs that connect read it.
+ */
+function passwordSpan(
+  url: Uint8Array,
+): { readonly start: number; readonly end: number } | undefined {
+  const slashes = url.findIndex((byte, at) => byte === SLASH && url[at + 1] === SLASH);
+  const scheme = slashes > 1 && slashes <= SCHEME_MAX ? url.subarray(0, slashes - 1) : undefined;
+  if (scheme === undefined || url[slashes - 1] !== COLON) return undefined;
+  if (!SCHEME.test(utf8Decode(scheme))) return undefined;
+  const from = slashes + 2;
+  const length = url
+    .subarray(from)
+    .findIndex((byte) => byte === SLASH || byte === QUESTION || byte === HASH);
+  const authority = url.subarray(from, length < 0 ? undefined : from + length);
+  const [colon, at] = [authority.indexOf(COLON), authority.lastIndexOf(AT)];
+  const isUser = colon >= 0 && colon < at && !authority.subarray(0, colon).includes(AT);
+  return isUser ? { start: from + colon + 1, end: from + at } : undefined;
 }
 
 function joined(head: Uint8Array, password: SingleValue, tail: Uint8Array): SecretValue {
@@ -202,13 +267,6 @@ function joined(head: Uint8Array, password: SingleValue, tail: Uint8Array): Secr
   bytes.set(head);
   bytes.set(middle, head.length);
   bytes.set(tail, head.length + middle.length);
-  wipe(tail);
   wipeRecord(record);
   return SecretValue.fromUtf8(bytes);
-}
-
-async function deleteVersion(work: Work, secret: SecretRow, version: number): Promise<void> {
-  const from = await readVersionRow(work, secret.id, version);
-  const set = { deleted_at: work.now };
-  await updateRow(work.transaction, work.mac, VERSIONS, { from, set });
 }

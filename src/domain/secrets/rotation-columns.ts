@@ -69,5 +69,7 @@ function dueAfter(text: string, rotatedAt: number | null, now: number): number |
 }
 
 function policyFrom(text: string): RotationPolicy {
+  // What the variable says is nothing to any other policy, also if it cannot be read.
+  if (text !== 'auto') return parsePolicy(text);
   return parsePolicy(text, autoRotationDays(process.env['SECRET_ROTATION_DAYS']));
 }

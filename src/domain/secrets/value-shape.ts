@@ -81,7 +81,11 @@ function encryptionKeyFault(record: VersionRecord): string | undefined {
   return 'an encryption key has at least 16 bytes';
 }
 
-/** The text of a value; of fields, that of the private key, or else all of it. */
+/**
+ * The text of a value; of fields, that of the private key, or else all of it.
+ * A string, which cannot be wiped: patterns and PEM are read from text alone.
+ * Only the types that are looked at come here.
+ */
 function textOf({ fields }: VersionRecord): string {
   const key = fields.find(({ name }) => name === 'privateKey') ?? fields[0];
   const chosen = fields.length === 1 || key?.name === 'privateKey' ? [key] : fields;

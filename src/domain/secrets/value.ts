@@ -128,6 +128,12 @@ export function wipeRecord(record: VersionRecord): void {
   wipeFields(record.fields);
 }
 
+/** Overwrites the bytes of what a caller was given. */
+export function wipeOutput({ value, fields = {} }: ValueOutput): void {
+  value?.wipe();
+  for (const field of Object.values(fields)) field.wipe();
+}
+
 /** Whether an input is one value, not fields. */
 export function isSingleValue(input: unknown): input is SingleValue {
   return typeof input === 'string' || input instanceof Uint8Array || input instanceof SecretValue;

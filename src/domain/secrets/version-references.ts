@@ -1,18 +1,16 @@
 import type { RecordField, VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
 import { hasReferenceMark, parseTemplate } from '../../formats/references.ts';
-import type { SecretRow } from '../../store/tables.ts';
-import type { Work } from '../work.ts';
+import type { VersionRow } from '../../store/tables.ts';
 import { isSingleValue, wipeRecord, type ValueInput } from './value.ts';
-import { readVersionRow } from './versions.ts';
 
 /** What a new version is made of, as far as references are concerned. */
 interface ReferencesChange {
   readonly value?: ValueInput | undefined;
   /** Whether `${…}` in what is given stands for other secrets. */
   readonly references?: boolean | undefined;
-  /** The secret as it was, if it was there. */
-  readonly current?: SecretRow | undefined;
+  /** The version that fields are kept from, if there is one. */
+  readonly base?: Pick<VersionRow, 'has_references'> | undefined;
 }
 
 /**
@@ -24,14 +22,13 @@ interface ReferencesChange {
  * @returns What the version's row says.
  * @throws {@link StrongroomError} `invalid_reference`.
  */
-export async function settleReferences(
-  work: Work,
+export function settleReferences(
   record: VersionRecord,
-  { value, references, current }: ReferencesChange,
-): Promise<1 | null> {
+  { value, references, base }: ReferencesChange,
+): 1 | null {
   try {
     const kept = keptFields(record, value);
-    const before = current !== undefined && kept.length > 0 && (await hadReferences(work, current));
+    const before = kept.length > 0 && base?.has_references === 1;
     const now = references ?? before;
     const given = record.fields.filter((field) => !kept.includes(field));
     if (before !== now && kept.some(isMarked)) throw otherMeaning();
@@ -49,10 +46,6 @@ function keptFields(record: VersionRecord, value: ValueInput | undefined): reado
   if (record.kind !== 'fields' || isSingleValue(value)) return [];
   const given = new Set(Object.keys(value ?? {}));
   return record.fields.filter(({ name }) => !given.has(name));
-}
-
-async function hadReferences(work: Work, { id, current_version }: SecretRow): Promise<boolean> {
-  return (await readVersionRow(work, id, current_version)).has_references === 1;
 }
 
 /** Every reference must be one; bytes have none. */

@@ -17,7 +17,7 @@ import { VERSIONS } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow, VersionRow } from '../../store/tables.ts';
-import type { Work } from '../work.ts';
+import type { OpeningWork, Work } from '../work.ts';
 
 /** Where a secret is, as far as its ciphertexts are concerned. */
 export interface SecretPlace {
@@ -170,7 +170,7 @@ export async function requireVersion(
  * @throws {@link StrongroomError} `decryption_failed`, `integrity_error`.
  */
 export function openVersion(
-  work: Work,
+  work: OpeningWork,
   secret: SecretPlace,
   version: number,
   sealed: SealedVersion,
@@ -195,7 +195,7 @@ export function unlockVersion(
 
 /** Holds a decrypted version against its checksum, decodes it, and wipes it. */
 function checkedRecord(
-  work: Work,
+  work: OpeningWork,
   of: { readonly secretId: string; readonly version: number; readonly sealed: SealedVersion },
   encoded: Uint8Array,
 ): VersionRecord {
@@ -246,7 +246,7 @@ export function versionDestroyed(version: number): StrongroomError {
   });
 }
 
-function valueContext(work: Work, secret: SecretPlace, version: number): EnvelopeContext {
+function valueContext(work: OpeningWork, secret: SecretPlace, version: number): EnvelopeContext {
   return {
     domain: 'value',
     vaultId: work.keyring.vaultId,
@@ -263,7 +263,7 @@ const VERSION_AT = CHECKSUM_HEAD.length - 8;
 const SECRET_ID_AT = VERSION_AT - 4 - 16;
 
 function checksum(
-  work: Work,
+  work: OpeningWork,
   of: { readonly secretId: string; readonly version: number; readonly keyNumber: number },
   encoded: Uint8Array,
 ): Uint8Array {

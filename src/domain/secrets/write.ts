@@ -4,7 +4,7 @@ import { toBase64Url } from '../../lib/base64.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import { SECRETS } from '../../store/protected-tables.ts';
 import { insertRow, updateRow } from '../../store/rows.ts';
-import type { SecretRow } from '../../store/tables.ts';
+import type { SecretRow, VersionRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import type { ComplexityRules } from '../settings/known-settings.ts';
@@ -13,9 +13,22 @@ import { requireComplexity, rulesFor } from './complexity.ts';
 import { findSecret } from './find.ts';
 import { casMismatch, secretExists, secretNotFound } from './secret-errors.ts';
 import { changeState } from './states.ts';
-import { mergeFields, toRecord, wipeRecord, withoutFields, type ValueInput } from './value.ts';
+import {
+  isSingleValue,
+  mergeFields,
+  toRecord,
+  wipeRecord,
+  withoutFields,
+  type ValueInput,
+} from './value.ts';
 import { settleReferences } from './version-references.ts';
-import { insertVersion, readVersion, sealVersion } from './versions.ts';
+import {
+  insertVersion,
+  openVersion,
+  readVersion,
+  readVersionRow,
+  sealVersion,
+} from './versions.ts';
 
 /** A change of one secret. */
 export interface SecretChange extends SecretAttributes {
@@ -89,7 +102,7 @@ async function createSecret(
   };
   const attributes = await firstAttributes(work, place, change);
   const record = checked(toRecord(change.value), change, attributes.type);
-  const references = await settleReferences(work, record, change);
+  const references = settleReferences(record, change);
   const sealed = await sealVersion(work, place, 1, record).finally(() => wipeRecord(record));
   const row = await insertRow(work.transaction, work.mac, SECRETS, {
     ...place,
@@ -164,16 +177,21 @@ function checked(record: VersionRecord, { complexity }: SecretChange, type: stri
   }
 }
 
-/** Stores the next version if there is a value for one, or fields less. */
+/**
+ * Stores the next version if there is a value for one, or fields less.
+ *
+ * @param change - `base`: the version that fields merge into. Default: the current one, if it has a value.
+ */
 export async function nextVersion(
   work: Work,
   current: SecretRow,
-  change: SecretChange,
+  change: SecretChange & { readonly base?: VersionRow | undefined },
 ): Promise<{ readonly version: number; readonly commit: Uint8Array } | undefined> {
   if (change.value === undefined && (change.removeFields ?? []).length === 0) return undefined;
   const version = current.current_version + 1;
-  const record = await nextRecord(work, current, change);
-  const references = await settleReferences(work, record, { ...change, current });
+  const base = await baseOf(work, current, change);
+  const record = nextRecord(work, current, { ...change, base });
+  const references = settleReferences(record, { ...change, base });
   const sealed = await sealVersion(work, current, version, record).finally(() =>
     wipeRecord(record),
   );
@@ -181,32 +199,42 @@ export async function nextVersion(
   return { version, commit: sealed.commit };
 }
 
-/** Fields merge into fields unless the caller replaces; anything else replaces. */
-async function nextRecord(
+/** What fields merge into unless the caller replaces; anything else replaces. */
+async function baseOf(
   work: Work,
   current: SecretRow,
-  change: SecretChange,
-): Promise<VersionRecord> {
-  const { value, replace = false, removeFields = [] } = change;
+  { value, replace = false, base }: SecretChange & { readonly base?: VersionRow | undefined },
+): Promise<VersionRow | undefined> {
+  if (value !== undefined && (isSingleValue(value) || replace)) return undefined;
+  // A version that was deleted has nothing to merge into.
+  if (value !== undefined && current.current_commit === null) return base;
+  return base ?? readVersionRow(work, current.id, current.current_version);
+}
+
+function nextRecord(
+  work: Work,
+  current: SecretRow,
+  change: SecretChange & { readonly base: VersionRow | undefined },
+): VersionRecord {
+  const { value, base, removeFields = [] } = change;
   const given =
     value === undefined ? undefined : checked(toRecord(value), change, change.type ?? current.type);
   try {
-    const isWhole = given !== undefined && (given.kind !== 'fields' || replace);
-    // A version that was deleted has nothing to merge into.
-    const hasNone = given !== undefined && current.current_commit === null;
-    const record =
-      isWhole || hasNone
-        ? given
-        : mergedWith(await readVersion(work, current, current.current_version), given);
-    return withoutFields(record, removeFields);
+    const before = base === undefined ? undefined : openVersion(work, current, base.version, base);
+    return withoutFields(mergedWith(before, given), removeFields);
   } catch (error) {
     if (given !== undefined) wipeRecord(given);
     throw error;
   }
 }
 
-function mergedWith(previous: VersionRecord, given: VersionRecord | undefined): VersionRecord {
-  if (given === undefined) return previous;
+function mergedWith(
+  previous: VersionRecord | undefined,
+  given: VersionRecord | undefined,
+): VersionRecord {
+  const only = given ?? previous;
+  if (only === undefined) throw new TypeError('a version is made of a value or of one before');
+  if (given === undefined || previous === undefined) return only;
   if (previous.kind === 'fields') return mergeFields(previous, given);
   wipeRecord(previous);
   return given;

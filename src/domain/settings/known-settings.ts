@@ -26,6 +26,7 @@ export interface SettingValues {
   /** A duration such as `1d` or `12h`. */
   readonly backup_every: string | null;
   readonly backup_keep_days: number | null;
+  readonly verify_every_days: number;
 }
 
 /** The name of a setting. */
@@ -84,6 +85,13 @@ export const KNOWN_SETTINGS: { readonly [N in SettingName]: KnownSetting<Setting
     meaning: 'days for which a backup is kept; without it until somebody removes it',
     expected: wholeDays(1),
     fits: isDays(1),
+  },
+  verify_every_days: {
+    scope: 'vault',
+    default: 7,
+    meaning: 'days after which every version is checked again; 0: never',
+    expected: wholeDays(0),
+    fits: isDays(0),
   },
 };
 

@@ -7,6 +7,7 @@ import {
   IMPORTS,
   KEYS,
   MEMBERSHIPS,
+  PERSONAL_VALUES,
   ROLES,
   SETTINGS,
   WORKSPACES,
@@ -37,9 +38,6 @@ const REMOVALS: readonly Removal[] = [
   ),
   statement((db, p: Parameters<{ id: string }>) =>
     db.deleteFrom('secrets').where('workspace_id', '=', p('id')),
-  ),
-  statement((db, p: Parameters<{ id: string }>) =>
-    db.deleteFrom('personal_values').where('workspace_id', '=', p('id')),
   ),
   statement((db, p: Parameters<{ id: string }>) =>
     db
@@ -83,7 +81,7 @@ const secretIds = statement((db, p: Parameters<{ id: string }>) =>
 );
 
 /** Counted tables whose rows name their workspace, what refers to others first. */
-const COUNTED = [GROUPS, ROLES, SETTINGS, IMPORTS, KEYS, ENVIRONMENTS] as const;
+const COUNTED = [GROUPS, ROLES, SETTINGS, IMPORTS, PERSONAL_VALUES, KEYS, ENVIRONMENTS] as const;
 
 /**
  * Takes a workspace away with its keys and everything in it: the wrapped keys

@@ -1,0 +1,191 @@
+import type { KeyObject } from 'node:crypto';
+
+import type { BackupTable } from '../domain/backup/backup-tables.ts';
+import type { BackupRowValues } from '../domain/backup/frames.ts';
+import { openMetadata } from '../domain/secrets/metadata.ts';
+import { openPersonal } from '../domain/secrets/personal-values.ts';
+import { wipeRecord } from '../domain/secrets/value.ts';
+import { openVersion, type SecretPlace } from '../domain/secrets/versions.ts';
+import { StrongroomError } from '../errors.ts';
+import type { Clock } from '../lib/ids.ts';
+import { Keyring } from '../keys/keyring.ts';
+import type { ProtectedTable, RowMac } from '../store/row-mac.ts';
+import type {
+  KeyRow,
+  PersonalValueRow,
+  ProtectedColumns,
+  SecretRow,
+  SecretStateRow,
+  TableName,
+  VersionRow,
+} from '../store/tables.ts';
+import { rowMacOf } from './unseal-rows.ts';
+
+/** What a backup's own rows are checked with, once its keys were read. */
+export interface BackupRowKeys {
+  readonly keyring: Keyring;
+  readonly mac: RowMac;
+}
+
+interface Waiting {
+  readonly table: ProtectedTable<TableName>;
+  readonly row: BackupRowValues;
+}
+
+/**
+ * Checks the row MACs of a backup with the backup's own keys, while its rows
+ * come in order: a backup proves that its file is as it was written, not that
+ * the database was whole when it was made.
+ */
+export class BackupRows {
+  readonly #vaultId: string;
+  readonly #root: { readonly id: string; readonly key: KeyObject };
+  readonly #now: Clock;
+  readonly #keys: KeyRow[] = [];
+  /** Rows that come before the keys. They are few. */
+  #waiting: Waiting[] = [];
+  #known: BackupRowKeys | undefined;
+
+  constructor(vaultId: string, root: { readonly id: string; readonly key: KeyObject }, now: Clock) {
+    this.#vaultId = vaultId;
+    this.#root = root;
+    this.#now = now;
+  }
+
+  /**
+   * The keys of the backup.
+   *
+   * @throws {@link StrongroomError} `integrity_error` if a row of them was altered.
+   */
+  get keys(): BackupRowKeys {
+    if (this.#known !== undefined) return this.#known;
+    const keyring = new Keyring(this.#vaultId, this.#root, this.#now);
+    keyring.load(this.#keys);
+    const mac = rowMacOf(keyring);
+    for (const { table, row } of this.#waiting) check(mac, table, row);
+    this.#waiting = [];
+    this.#known = { keyring, mac };
+    return this.#known;
+  }
+
+  /**
+   * Checks the next row of the backup.
+   *
+   * @throws {@link StrongroomError} `integrity_error` naming the table and the row.
+   */
+  take({ table, protection }: BackupTable, row: BackupRowValues): void {
+    if (protection === undefined) return;
+    if (table !== 'vault' && table !== 'slots' && table !== 'keys') {
+      check(this.keys.mac, protection, row);
+      return;
+    }
+    const kept = ownBytes(row);
+    // What a backup holds was authenticated, and its columns are the table's.
+    if (table === 'keys') this.#keys.push(kept as unknown as KeyRow);
+    this.#waiting.push({ table: protection, row: kept });
+  }
+}
+
+/**
+ * Opens every envelope of values and of what is said about secrets, while the
+ * rows of a backup come in order. Rows were checked before.
+ */
+export class BackupEnvelopes {
+  readonly #rows: BackupRows;
+  readonly #places: SecretPlaces = new SecretPlaces();
+  #opened = 0;
+
+  constructor(rows: BackupRows) {
+    this.#rows = rows;
+  }
+
+  /** How many values were decrypted. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  /**
+   * Opens what the next row holds.
+   *
+   * @throws {@link StrongroomError} `decryption_failed`, `integrity_error`.
+   */
+  take(table: TableName, row: BackupRowValues): void {
+    if (table === 'secrets') {
+      const secret = row as unknown as SecretRow;
+      this.#places.add(secret);
+      openMetadata(this.#rows.keys, secret);
+    } else if (table === 'secret_states') {
+      const state = row as unknown as SecretStateRow;
+      openMetadata(this.#rows.keys, { ...state, ...this.#stateOf(state) });
+    } else if (table === 'versions') this.#version(row as unknown as VersionRow);
+    else if (table === 'personal_values') {
+      wipeRecord(openPersonal(this.#rows.keys, row as unknown as PersonalValueRow));
+      this.#opened += 1;
+    }
+  }
+
+  #stateOf({ secret_id: id, workspace_id, environment_id }: SecretStateRow): SecretPlace {
+    return { id, workspace_id, environment_id };
+  }
+
+  #version(row: VersionRow): void {
+    const place = this.#places.of(row.secret_id);
+    if (row.destroyed_at !== null) return;
+    wipeRecord(openVersion(this.#rows.keys, place, row.version, row));
+    this.#opened += 1;
+  }
+}
+
+/**
+ * Where secrets are. There may be a million, so that an id takes 16 bytes; and
+ * secrets and their versions come in the same order, so that none is searched for.
+ */
+class SecretPlaces {
+  readonly #environments: { readonly workspace_id: string; readonly environment_id: string }[] = [];
+  readonly #numbers: Map<string, number> = new Map();
+  readonly #at: number[] = [];
+  #ids: Buffer = Buffer.alloc(16 * 1024);
+  #cursor = 0;
+
+  add({ id, workspace_id, environment_id }: SecretPlace): void {
+    const name = `${workspace_id} ${environment_id}`;
+    let number = this.#numbers.get(name);
+    if (number === undefined) {
+      number = this.#environments.push({ workspace_id, environment_id }) - 1;
+      this.#numbers.set(name, number);
+    }
+    const offset = this.#at.push(number) * 16 - 16;
+    if (offset === this.#ids.length) this.#ids = Buffer.concat([this.#ids, this.#ids]);
+    this.#ids.write(id.replaceAll('-', ''), offset, 'hex');
+  }
+
+  /** @throws {@link StrongroomError} `integrity_error` if a version is of no secret. */
+  of(id: string): SecretPlace {
+    const wanted = Buffer.from(id.replaceAll('-', ''), 'hex');
+    for (; this.#cursor < this.#at.length; this.#cursor += 1) {
+      const offset = this.#cursor * 16;
+      if (wanted.length === 16 && wanted.equals(this.#ids.subarray(offset, offset + 16))) {
+        const environment = this.#environments[this.#at[this.#cursor] ?? 0];
+        if (environment !== undefined) return { id, ...environment };
+      }
+    }
+    throw new StrongroomError('integrity_error', 'a version is of no secret', {
+      details: { secret: id },
+    });
+  }
+}
+
+/** A row whose bytes stay when those that it was decoded from are wiped. */
+export function ownBytes(row: BackupRowValues): BackupRowValues {
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [
+      column,
+      value instanceof Uint8Array ? value.slice() : value,
+    ]),
+  );
+}
+
+function check(mac: RowMac, table: ProtectedTable<TableName>, row: BackupRowValues): void {
+  // Every protected table has the columns of the protection, whatever else it has.
+  mac.check(table, row as unknown as ProtectedColumns);
+}
