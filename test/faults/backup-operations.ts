@@ -91,5 +91,6 @@ export const restoration: FaultOperation = {
 
 async function restoreInto(place: Place): Promise<void> {
   const [name = ''] = filesOf(place);
-  await restore({ ...place, file: join(backupsOf(place), name), by: 'ada' });
+  const file = join(backupsOf(place), name);
+  await restore({ ...place, file, by: 'ada', replace: true });
 }

@@ -50,7 +50,13 @@ describe.skipIf(!canMount)('F6 backups on a full disk', () => {
     });
     await vault.close();
     const to = join(disk, 'restored');
-    const options = { file, path: to, configDirectory: place.configDirectory, by: 'ada' };
+    const options = {
+      file,
+      path: to,
+      configDirectory: place.configDirectory,
+      by: 'ada',
+      replace: true,
+    };
     expect(await codeOf(restore(options))).toBe('storage_full');
     expect(existsSync(to)).toBe(false);
     // The vault that is there is not taken for an older copy by that.
