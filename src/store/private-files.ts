@@ -31,11 +31,15 @@ export function createPrivateDirectory(path: string): void {
   }
 }
 
-/** A directory and those of its parents that are not there, the outermost first. */
+/**
+ * A directory and those of its parents that are not there, the outermost first.
+ * One below a file is among them, and making it fails with ENOTDIR.
+ */
 function missingDirectories(path: string): readonly string[] {
   const missing: string[] = [];
   for (let at = path; at !== dirname(at); at = dirname(at)) {
-    if (statSync(at, { throwIfNoEntry: false })?.isDirectory() === true) break;
+    const found = statSync(at, { throwIfNoEntry: false });
+    if (found !== undefined && (at !== path || found.isDirectory())) break;
     missing.unshift(at);
   }
   return missing;
