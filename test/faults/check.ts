@@ -35,6 +35,17 @@ export interface CheckReport {
   readonly checkpoint: string | undefined;
 }
 
+/** What is known besides the ledger. */
+interface Before {
+  /** The checkpoint that an earlier check gave. */
+  readonly known?: string | undefined;
+  /**
+   * The ledger as it was in the end, where a picture of the disk was taken
+   * while the client went on: what it says may be there, and need not be.
+   */
+  readonly later?: readonly LedgerLine[] | undefined;
+}
+
 interface Found {
   readonly id: string;
   readonly versions: ReadonlyMap<number, string>;
@@ -48,14 +59,15 @@ const PAGE = 1000;
  * of the fault tests.
  *
  * @param acks - Lines of all ledgers that were kept of this vault.
- * @param known - The checkpoint that an earlier check gave.
+ * @param before - What an earlier check gave, and what was answered after the fault that is looked at.
  */
 export async function checkVault(
   path: string,
   config: string,
   acks: readonly LedgerLine[],
-  known?: string,
+  before: Before = {},
 ): Promise<CheckReport> {
+  const { known, later = acks } = before;
   const problems: string[] = [];
   const began = performance.now();
   const acked = acks.filter((line) => line.outcome === 'ok' && line.op !== 'read').length;
@@ -75,7 +87,7 @@ export async function checkVault(
   const readyMs = performance.now() - began;
   try {
     const { entries, checkpoint, found } = await lookInto(vault, known, problems);
-    const lives = await checkLives({ path, config, acks, entries });
+    const lives = await checkLives({ path, config, acks, later, entries });
     problems.push(...lives.problems);
     checkGroups(found, problems);
     checkEntries(found, entries, { deleted: lives.deleted, problems });
@@ -267,9 +279,11 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
       path: { type: 'string', default: '' },
       config: { type: 'string', default: '' },
       ledger: { type: 'string', default: '' },
+      later: { type: 'string' },
     },
   });
-  const report = await checkVault(args.path, args.config, readLedger(args.ledger));
+  const later = args.later === undefined ? undefined : readLedger(args.later);
+  const report = await checkVault(args.path, args.config, readLedger(args.ledger), { later });
   for (const problem of report.problems.slice(0, 5)) process.stderr.write(`${problem}\n`);
   process.stdout.write(
     `${report.lost} ${report.problems.length - report.lost} ${report.acked} ${Math.round(report.readyMs)}\n`,

@@ -144,7 +144,9 @@ async function cycle(subject: Subject, number: number): Promise<readonly string[
     const fault = FAULTS[number % FAULTS.length] ?? killWriter;
     const before = subject.acks.length;
     await fault(subject, `c${number}`);
-    const report = await checkVault(subject.path, subject.config, subject.acks, subject.checkpoint);
+    const report = await checkVault(subject.path, subject.config, subject.acks, {
+      known: subject.checkpoint,
+    });
     subject.checkpoint = report.checkpoint;
     slowest = Math.max(slowest, report.readyMs);
     looked += subject.acks.length - before;

@@ -67,6 +67,18 @@ describe('what is expected of a vault after a fault', () => {
     expect(await problems()).toContain('I2 known/a: a change nobody made');
   });
 
+  test('allows what was answered after the picture of the disk was begun, and no more', async () => {
+    await live(3);
+    const later = [...acks];
+    acks.splice(-2, 2);
+    const check = async (known: readonly LedgerLine[]): Promise<string> => {
+      const { path: at, configDirectory } = place;
+      return (await checkVault(at, configDirectory, acks, { later: known })).problems.join();
+    };
+    expect(await check(later)).toBe('');
+    expect(await check(acks)).toContain('I2 known/a: a change nobody made');
+  });
+
   test('allows the one step that has no answer', async () => {
     await live(2);
     acks.splice(-1, 1, {

@@ -27,6 +27,8 @@ export interface LivesInput {
   readonly path: string;
   readonly config: string;
   readonly acks: readonly LedgerLine[];
+  /** The same and what was answered later, which may be there. */
+  readonly later: readonly LedgerLine[];
   readonly entries: readonly AuditEntry[];
 }
 
@@ -88,17 +90,20 @@ function checkStates(db: DatabaseSync, row: LifeRow, problems: string[]): void {
 /** I1 to I4: as many steps were gone as were acknowledged, or the one more that had no answer. */
 function checkSteps(rows: readonly LifeRow[], input: LivesInput, problems: string[]): number {
   const steps = stepsOf(input.acks);
+  const mostSteps = stepsOf(input.later);
   const recorded = recordedSteps(input.entries);
   const byPath = new Map(rows.map((row) => [row.path, row]));
   let lost = 0;
-  for (const [path, { done, mayGoOn }] of steps) {
+  for (const [path, { done }] of steps) {
     const row = byPath.get(path);
     if (row === undefined || row.states < done) {
       lost += 1;
       problems.push(`I1 ${path}: ${row?.states ?? 0} of ${done} acknowledged changes`);
     }
     if (row === undefined) continue;
-    if (row.states > done + (mayGoOn ? 1 : 0)) problems.push(`I2 ${path}: a change nobody made`);
+    const most = mostSteps.get(path);
+    if (row.states > (most?.done ?? done) + (most?.mayGoOn === true ? 1 : 0))
+      problems.push(`I2 ${path}: a change nobody made`);
   }
   for (const row of rows) {
     const made = recorded.get(row.id) ?? 0;

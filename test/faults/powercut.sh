@@ -90,7 +90,7 @@ look_after() {
   CRASH=$(losetup --show -f host/crash.img)
   if mount "$CRASH" after; then
     read -r lost problems acked ready < <("$NODE" "$HERE/check.ts" \
-      --path after/vault --config config-at-cut --ledger ledger-at-cut 2>words) || problems=1
+      --path after/vault --config config-at-cut --ledger ledger-at-cut --later ledger 2>words) || problems=1
     umount after
   fi
   losetup -d "$CRASH"
