@@ -1,3 +1,4 @@
+import type { Capability } from '../../domain/access/capability.ts';
 import { z } from 'zod';
 
 import { followSecret, requireGrantsAllowed } from '../../domain/access/secret-grants.ts';
@@ -198,6 +199,7 @@ async function restoreOne(
   requireRight(call, 'read', [workspace, part.environment, part.row.path]);
   if (isThere) requireRight(call, 'read', [workspace, environment.name, present.path]);
   requireRight(call, 'write', [workspace, environment.name, path]);
+  if (present !== undefined && !isThere) requireRevival(call, workspace, present);
   const isPlaced = present?.environment_id !== environment.id || present.path !== path;
   if (isPlaced && input.as === undefined) {
     await requireGrantsAllowed(call, part.row.id, { environment, path });
@@ -227,6 +229,17 @@ async function restoreOne(
     });
   }
   return { environment: environment.name, path: row.path, version: row.current_version, outcome };
+}
+
+/** What was deleted or destroyed comes back only for who could have done that, and read it there. */
+function requireRevival(call: Call, workspaceName: string, row: SecretRow): void {
+  const { name } = environmentById(call, workspaceName, row);
+  const needed = [
+    'read',
+    'delete',
+    ...(row.destroyed_at === null ? [] : (['admin'] as const)),
+  ] as const;
+  for (const capability of needed) requireRight(call, capability, [workspaceName, name, row.path]);
 }
 
 async function bringBack(
@@ -264,7 +277,7 @@ function environmentById(call: Call, workspaceName: string, row: SecretRow): Env
 
 function requireRight(
   call: Call,
-  capability: 'read' | 'write',
+  capability: Capability,
   [workspace, environment, path]: readonly [string, string, string],
 ): void {
   const resource = [workspace, environment, ...path.split('/')];
