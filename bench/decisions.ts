@@ -78,7 +78,15 @@ function measureDecision(): void {
 function policyOf(count: number): Policy {
   const common = { row_revision: 1, mac_key: 1, mac: new Uint8Array(32), created_at: 0 };
   const principals = Array.from({ length: 1001 }, (_, index) => {
-    return { ...common, id: uuidv7(), kind: 'user', name: `user-${index}`, disabled_at: null };
+    return {
+      ...common,
+      id: uuidv7(),
+      kind: 'user',
+      name: `user-${index}`,
+      disabled_at: null,
+      factors: null,
+      generation: null,
+    };
   });
   const [asker, ...others] = principals.map(({ id }) => id);
   const grantsMade = Array.from({ length: count }, (_, index) => ({

@@ -10,6 +10,8 @@ export interface Row {
   readonly unit: 'µs' | 'ms' | 's' | 'MB' | 'fsyncs' | '×' | '/s';
   /** The gate: at most this, in `unit`. Absent for a figure that is only shown. */
   readonly limit?: number;
+  /** The gate, where it is the other way round: at least this, in `unit`. */
+  readonly least?: number;
   /** The same work without Strongroom, measured in the same run, in `unit`. */
   readonly bare?: number;
   /** What the bare limit is, or why there is no figure. */

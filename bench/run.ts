@@ -32,6 +32,7 @@ const FILES = [
   'run-command',
   'init-command',
   'backups',
+  'http',
   'unaudited',
 ] as const;
 
@@ -151,13 +152,15 @@ function reason({ measured, note = '' }: Row): string {
 
 /** Measured, gate, whether it was met, bare limit, ratio. */
 function figures(row: Row): string[] {
-  const { measured, unit, limit, bare } = row;
-  const gate = limit === undefined ? '' : `≤ ${figure(limit)} ${unit}`;
+  const { measured, unit, limit, least, bare } = row;
+  const bound = limit ?? least;
+  const gate =
+    bound === undefined ? '' : `${limit === undefined ? '≥' : '≤'} ${figure(bound)} ${unit}`;
   if (measured === undefined) return ['not measured', gate, '', '', ''];
   return [
     `${figure(measured)} ${unit}`,
     gate,
-    limit === undefined ? '' : measured <= limit ? 'met' : 'missed',
+    bound === undefined ? '' : isMet(row) ? 'met' : 'missed',
     bare === undefined ? '' : `${figure(bare)} ${unit}`,
     bare === undefined ? '' : `${figure(measured / bare)} ×`,
   ];
@@ -168,9 +171,14 @@ function figure(value: number): string {
   return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }
 
+function isMet({ measured, limit, least }: Row): boolean {
+  if (measured === undefined) return false;
+  return measured <= (limit ?? Number.POSITIVE_INFINITY) && measured >= (least ?? 0);
+}
+
 function summary({ rows }: Ran, seconds: number): string {
-  const gated = rows.filter((row) => row.limit !== undefined);
-  const met = gated.filter((row) => row.measured !== undefined && row.measured <= (row.limit ?? 0));
+  const gated = rows.filter((row) => (row.limit ?? row.least) !== undefined);
+  const met = gated.filter(isMet);
   const open = gated.filter((row) => row.measured === undefined);
   const missed = gated.length - met.length - open.length;
   return `${met.length} gates met, ${missed} missed, ${open.length} not measured, in ${seconds.toFixed(0)} s`;

@@ -40,6 +40,9 @@ const EXPECTED: readonly string[] = [
   'bin/strongroom.js',
   'dist/bundle/index.js',
   'dist/index.d.ts',
+  'dist/bundle/client.js',
+  'dist/bundle/client-web.js',
+  'dist/client/index.d.ts',
   'dist/bundle/main.js',
 ];
 
@@ -52,6 +55,7 @@ const WANTED: readonly RegExp[] = [
   /^dist\/bundle\/[\w-]+\.js$/,
   /^dist\/(?!cli\/|bundle\/).*\.d\.ts$/,
   /^docs\/.*\.md$/,
+  /^deploy\/[\w.]+$/i,
   /^(package\.json|LICENSE|(README|SECURITY|CONTRIBUTING|CHANGELOG)\.md)$/,
 ];
 
@@ -69,6 +73,46 @@ try {
   await session.secrets.read({ environment: 'development', path: 'NONE' });
 } catch (error) {
   if (error instanceof StrongroomError) console.log(error.code);
+}
+`;
+
+/** Begins a server for itself with the installed command, and calls it. */
+const CLIENT = `
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import {
+  appRole,
+  connect,
+  SecretValue,
+  StrongroomError,
+  type Client,
+  type VaultEnvironment,
+} from 'strongroom/client';
+
+const command = ['serve', '--path', 'served', '--owner', 'ada', '--port', '0', '--json'];
+const server = spawn('node_modules/.bin/strongroom', command, { stdio: ['ignore', 'pipe', 'ignore'] });
+let text = '';
+for await (const line of createInterface({ input: server.stdout })) {
+  text += line;
+  if (line === '}') break;
+}
+const { address, token }: { readonly address: string; readonly token: string } = JSON.parse(text);
+try {
+  const client: Client = connect({ address, token });
+  await client.secrets.write({ environment: 'development', path: 'API_KEY', value: '${VALUE}' });
+  const { value } = await client.secrets.read({ environment: 'development', path: 'API_KEY' });
+  if (!(value instanceof SecretValue) || value.reveal() !== '${VALUE}') throw new Error('another value');
+  const development: VaultEnvironment = client.environment('development');
+  if ((await development.get('API_KEY')).reveal() !== '${VALUE}') throw new Error('another value');
+  const machine = connect({ address, signIn: appRole({ address, roleId: 'x', secretId: 'y' }) });
+  await machine.auth.whoAmI();
+} catch (error) {
+  if (error instanceof StrongroomError) console.log(error.code);
+  else throw error;
+} finally {
+  server.kill('SIGTERM');
+  await once(server, 'exit');
 }
 `;
 
@@ -92,7 +136,8 @@ try {
     test('set and get give the value back', checkSetAndGet);
     test('run gives the program its secrets and its exit code', checkRun);
     test('the library opens a vault', checkLibrary);
-    test('the types of the library are there', checkTypes);
+    test('the client calls a server', checkClient);
+    test('the types of library and client are there', checkTypes);
   }
 } finally {
   rmSync(base, { recursive: true, force: true });
@@ -186,6 +231,17 @@ function checkLibrary(): void {
   assert.equal(execute(process.execPath, ['library.js']), 'secret_not_found\n');
 }
 
+function checkClient(): void {
+  writeFileSync(join(app, 'client.ts'), CLIENT);
+  assert.equal(execute(process.execPath, ['client.ts']), 'unauthenticated\n');
+  // What bundlers take for browsers runs by itself, and has nothing of Node.
+  const condition = ['--conditions=browser', '--input-type=module', '-e'];
+  const show = "console.log(typeof (await import('strongroom/client')).connect)";
+  assert.equal(execute(process.execPath, [...condition, show]), 'function\n');
+  const web = join(app, 'node_modules', 'strongroom', 'dist', 'bundle', 'client-web.js');
+  assert.doesNotMatch(readFileSync(web, 'utf8'), /^import |\bfrom\s*["']node:/m);
+}
+
 /** With every check of the compiler on, against the declarations as they were installed. */
 function checkTypes(): void {
   writeFileSync(join(app, 'library.ts'), LIBRARY);
@@ -194,7 +250,7 @@ function checkTypes(): void {
   const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024'];
   const lib = ['--lib', 'es2024,esnext.disposable', '--types', 'node', '--typeRoots', types];
   const ignore = ['--ignoreConfig', '--skipLibCheck', 'false'];
-  execute(process.execPath, [compiler, ...options, ...lib, ...ignore, 'library.ts']);
+  execute(process.execPath, [compiler, ...options, ...lib, ...ignore, 'library.ts', 'client.ts']);
 }
 
 function strongroom(

@@ -111,6 +111,7 @@ export type {
   ImportedSecret,
   ImportSecretsInput,
   LayoutInput,
+  LayoutRead,
   SecretsImported,
 } from './core/operations/import-secrets.ts';
 export type {
@@ -193,6 +194,13 @@ export type {
 } from './core/operations/search-secrets.ts';
 export type { SecretSummary, SecretSummaryAfter } from './core/operations/secret-view.ts';
 export type { SecretStatistics } from './core/operations/statistics.ts';
+export type { ReadManyInput, ReadOfMany, SecretsRead } from './core/operations/read-many.ts';
+export type {
+  AccessToSecret,
+  SecretAccesses,
+  SecretAccessesInput,
+} from './core/operations/secret-accesses.ts';
+export type { Representation } from './core/operations/entity-tag.ts';
 export type {
   ReadSettingsInput,
   Settings,

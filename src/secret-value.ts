@@ -58,9 +58,7 @@ export class SecretValue implements Disposable {
         hint: 'pass it as bytes instead',
       });
     }
-    const bytes = new Uint8Array(Buffer.byteLength(value));
-    new TextEncoder().encodeInto(value, bytes);
-    return new SecretValue(bytes, 'text');
+    return new SecretValue(new TextEncoder().encode(value), 'text');
   }
 
   /**

@@ -26,7 +26,8 @@ function offered(...words: readonly string[]): readonly string[] {
 }
 
 test('commands are completed, and those below them', () => {
-  expect(offered('strongroom', 'un')).toEqual(['undelete', 'undo']);
+  expect(offered('strongroom', 'un')).toEqual(['undelete', 'undo', 'unseal']);
+  expect(offered('strongroom', 'log')).toEqual(['login', 'logout']);
   expect(offered('strongroom', '')).not.toContain('__complete');
   expect(offered('strongroom', 'audit', 'ver')).toEqual(['verify', 'verify-proof']);
   expect(offered('strongroom', 'env', '')).toEqual(['create', 'list']);
@@ -37,12 +38,16 @@ test('options are completed, with those of every command', () => {
   expect(offered('strongroom', 'audit', 'list', '--o')).toEqual(['--outcome']);
   expect(offered('strongroom', 'get', '--p')).toEqual([
     '--path',
+    '--profile',
     '--principal',
     '--passphrase-file',
   ]);
 });
 
 test('values of options are completed', () => {
+  expect(offered('strongroom', 'login', 'https://secrets.example', '--tok')).toEqual([
+    '--token-file',
+  ]);
   expect(offered('strongroom', 'audit', 'list', '--outcome', 'd')).toEqual(['denied']);
   expect(offered('strongroom', 'set', 'A', '--type', 'pass')).toEqual(['password']);
   expect(offered('strongroom', 'get', '-e', 'prod')).toEqual(['production']);

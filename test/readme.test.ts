@@ -19,6 +19,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -171,6 +172,10 @@ function freshProject(): { readonly project: string; readonly env: NodeJS.Proces
     mkdirSync(each, { recursive: true });
   }
   writeFileSync(join(project, '.env'), realisticDotenv());
+  // Programs of the pages have the package, as if it were installed above the project.
+  mkdirSync(join(directory, 'node_modules'));
+  symlinkSync(root, join(directory, 'node_modules', 'strongroom'));
+  writeFileSync(join(directory, 'package.json'), '{"private":true}');
   const program = join(bin, 'strongroom');
   const cli = join(root, 'bin', 'strongroom.js');
   writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${cli}" "$@"\n`);

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import type { Session } from '../core/session.ts';
 import type { Capability } from '../domain/access/capability.ts';
 import type { Conditions, Day, TimeWindow } from '../domain/access/conditions.ts';
+import type { SecretAccess } from '../domain/access/secret-grants.ts';
 import { StrongroomError } from '../errors.ts';
 import { splitNames } from './split-names.ts';
 import type { GlobalOptions } from './vault-access.ts';
@@ -54,6 +55,19 @@ export function conditionsOf(options: ConditionOptions): Conditions | undefined 
 /** Capabilities as they are typed: one, or several separated by commas. */
 export function capabilitiesOf(text: string): readonly Capability[] {
   return splitNames(text) as readonly Capability[];
+}
+
+/** Gathers rights on one secret as they are typed: `role:payments=read,list`. */
+export function secretAccess(
+  text: string,
+  before: readonly SecretAccess[] | undefined,
+): readonly SecretAccess[] {
+  const at = text.lastIndexOf('=');
+  const can = at > 0 ? capabilitiesOf(text.slice(at + 1)) : [];
+  if (can.length > 0) return [...(before ?? []), { subject: text.slice(0, at), can }];
+  throw new StrongroomError('usage', '--access takes a subject and capabilities, joined with =', {
+    hint: "as in --access 'role:payments=read,list'",
+  });
 }
 
 /**

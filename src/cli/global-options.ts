@@ -5,6 +5,8 @@ import type { Terminal } from './terminal.ts';
 /** What every command takes, before or after its name. */
 const OPTIONS: readonly (readonly [flags: string, description: string])[] = [
   ['--path <directory>', "the vault's directory (STRONGROOM_PATH)"],
+  ['--address <url>', 'a server, instead of a vault here (STRONGROOM_ADDR)'],
+  ['--profile <name>', 'a server that was signed in to with `login`'],
   ['-w, --workspace <name>', 'workspace, instead of default'],
   ['--principal <name>', 'act as this principal, instead of the system user'],
   ['--json', 'print results and errors as JSON'],

@@ -1,3 +1,4 @@
+import { StrongroomError } from '../errors.ts';
 import { toBase64 } from '../lib/base64.ts';
 import { wipe } from '../lib/bytes.ts';
 import type { SecretValue } from '../secret-value.ts';
@@ -11,4 +12,14 @@ export function plainValue(value: SecretValue): unknown {
   } finally {
     wipe(bytes);
   }
+}
+
+/**
+ * A value that has to be text, for where it is asked for.
+ *
+ * @throws {@link StrongroomError} `not_text`.
+ */
+export function plainText(value: SecretValue): string {
+  if (value.kind === 'text') return value.reveal();
+  throw new StrongroomError('not_text', 'what was given is not text');
 }

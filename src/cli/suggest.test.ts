@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { versionDeleted } from '../domain/secrets/versions.ts';
 import { StrongroomError } from '../errors.ts';
 import { init, open, type Session, type Vault } from '../index.ts';
 import { nearest, withSuggestion } from './suggest.ts';
@@ -80,6 +81,17 @@ describe('a hint at another name', () => {
     );
     expect((error as StrongroomError).hint).toContain(
       'strongroom undelete STRIPE_KEY -e production -w default --version 2',
+    );
+  });
+
+  test('leaves a version that was deleted in a folder to the error', async () => {
+    const session = vault.as({ principal: 'ada' });
+    const at = { workspace: 'default', environment: 'production', path: 'payments/' };
+    const error = await withSuggestion(session, at, () => Promise.reject(versionDeleted(2))).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect((error as StrongroomError).hint).toBe(
+      'restore it with `strongroom undelete` and --version 2, or get another version',
     );
   });
 

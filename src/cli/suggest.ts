@@ -69,9 +69,9 @@ function undeleteHint(
   { workspace, environment, path }: Parameters<typeof withSuggestion>[1],
 ): string | undefined {
   const { version, destroyed } = details;
-  if (code !== 'secret_deleted' || typeof version !== 'number' || destroyed === true) {
-    return undefined;
-  }
+  // Of a folder it is not known which secret in it is meant.
+  const isKnown = typeof version === 'number' && !path.endsWith('/');
+  if (code !== 'secret_deleted' || !isKnown || destroyed === true) return undefined;
   const at = `${path}${environment === undefined ? '' : ` -e ${environment}`}${workspace === undefined ? '' : ` -w ${workspace}`}`;
   return `restore it with \`strongroom undelete ${at} --version ${version}\`, or get another version`;
 }

@@ -13,6 +13,7 @@ import {
   readProjectConfig,
   type Setting,
 } from './project.ts';
+import { locateServer } from './server-target.ts';
 import { withEnvironmentSuggestion } from './suggest.ts';
 import type { Terminal } from './terminal.ts';
 import { keysOf, type KeyOptions } from './vault-keys.ts';
@@ -20,6 +21,8 @@ import { keysOf, type KeyOptions } from './vault-keys.ts';
 /** Options that every command takes. */
 export interface GlobalOptions extends KeyOptions {
   readonly path?: string;
+  readonly address?: string;
+  readonly profile?: string;
   readonly json?: boolean;
   readonly yes?: boolean;
   readonly workspace?: string;
@@ -40,12 +43,48 @@ export interface OpeningOptions {
   readonly isQuiet?: boolean;
 }
 
-/** Opens the vault, runs `work` as the caller, and closes it again whatever happens. */
+/**
+ * Runs `work` as the caller, on a server if one is named, else on the vault of
+ * this machine, which is opened and closed again whatever happens.
+ */
 export async function withSession<T>(
+  options: GlobalOptions,
+  terminal: Terminal,
+  work: (session: Session) => Promise<T>,
+  opening: OpeningOptions = {},
+): Promise<T> {
+  const server = locateServer(options);
+  if (server !== undefined) {
+    const { remoteSession } = await import('./remote-session.ts');
+    const session = remoteSession(server);
+    return withEnvironmentSuggestion(session, () => work(session));
+  }
+  return withVault(options, terminal, work, opening);
+}
+
+/**
+ * As {@link withSession}, where it takes the vault itself.
+ *
+ * @throws {@link StrongroomError} `usage` where a server is named.
+ */
+export async function withLocalVault<T>(
   options: GlobalOptions,
   terminal: Terminal,
   work: (session: Session, vault: UnsealedVault) => Promise<T>,
   opening: OpeningOptions = {},
+): Promise<T> {
+  const server = locateServer(options);
+  if (server === undefined) return withVault(options, terminal, work, opening);
+  throw new StrongroomError('usage', 'this is done where the vault is, not on a server', {
+    hint: `name the vault's directory with --path, instead of ${server.source}`,
+  });
+}
+
+async function withVault<T>(
+  options: GlobalOptions,
+  terminal: Terminal,
+  work: (session: Session, vault: UnsealedVault) => Promise<T>,
+  opening: OpeningOptions,
 ): Promise<T> {
   const { vault } = await unseal(options, terminal, opening);
   const { createSession } = await import('../core/session.ts');
@@ -154,7 +193,7 @@ export function environmentOf(
   terminal: Terminal,
 ): string {
   // Without a vault nobody should be asked for a value first.
-  findVault(options.path);
+  if (locateServer(options) === undefined) findVault(options.path);
   const { value } = settledEnvironment(named, options);
   if (named === undefined) terminal.note(`environment ${value}`);
   return value;

@@ -1,14 +1,13 @@
 import type { BackupHeader } from '../domain/backup/backup-header.ts';
 import { decodeRow, type BackupRowValues } from '../domain/backup/frames.ts';
-import { readTables, verifySignature, withBackupFile } from '../domain/backup/read-backup.ts';
+import { readTables, withBackupFile } from '../domain/backup/read-backup.ts';
 import { secretNotFound } from '../domain/secrets/secret-errors.ts';
 import { StrongroomError } from '../errors.ts';
-import type { SlotKey } from '../seal/slot.ts';
 import { WORKSPACES } from '../store/protected-tables.ts';
 import { statement, type Parameters } from '../store/statement.ts';
 import type { EnvironmentRow, SecretRow, VersionRow, WorkspaceRow } from '../store/tables.ts';
 import { BackupRows, ownBytes, type BackupRowKeys } from './backup-rows.ts';
-import { openOwnBackup } from './open-backup.ts';
+import { openOwnBackup, type OwnBackup } from './open-backup.ts';
 import type { Services } from './operation.ts';
 
 /** Which secrets of a backup are wanted. */
@@ -34,8 +33,8 @@ export interface PartFound {
 /** What was found in a backup that is whole. Its rows' MACs were checked. */
 export interface PartsFound extends BackupRowKeys {
   readonly header: BackupHeader;
-  /** The id in the backup of the workspace that has the wanted name, if it is another than today's. */
-  readonly otherWorkspace: string | undefined;
+  /** The id in the backup of the workspace that is wanted, which may be another than today's of that name. */
+  readonly workspaceId: string;
   /** Why there is nothing to bring back. It tells what the workspace holds. */
   readonly fault: StrongroomError | undefined;
   readonly secrets: readonly PartFound[];
@@ -71,18 +70,17 @@ const idOf = statement((db, p: Parameters<{ id: string }>) =>
 /**
  * Reads the wanted secrets out of a backup, all of which is checked on the way.
  *
- * @throws {@link StrongroomError} `backup_damaged`, `integrity_error`, `backup_of_another_vault`,
- * `key_not_found`, the codes of slots, `workspace_not_found`.
+ * @throws {@link StrongroomError} `backup_damaged`, `backup_unverifiable`, `integrity_error`,
+ * `backup_of_another_vault`, `key_not_found`, the codes of slots, `workspace_not_found`.
  */
 export async function readParts(
-  wanted: PartsWanted & { readonly file: string; readonly keys?: readonly SlotKey[] | undefined },
+  wanted: PartsWanted & OwnBackup & { readonly file: string },
   services: Services,
 ): Promise<PartsFound> {
   const { store } = services;
   const present = await findPresent(wanted, services);
   return withBackupFile(wanted.file, async (file) => {
-    const opened = await openOwnBackup(file, wanted.keys, services);
-    await verifySignature(file);
+    const opened = await openOwnBackup(file, wanted, services);
     const root = { id: file.header.rootKeyId, key: opened.rootKey };
     const rows = new BackupRows(file.header.vault, root, services.now);
     const reader = new PartsReader(wanted, present, async (id) =>
@@ -170,13 +168,12 @@ class PartsReader {
 
   found(): Omit<PartsFound, keyof BackupRowKeys | 'header'> {
     const { workspace, path, version } = this.#wanted;
-    const id = this.#workspaceId;
-    if (id === undefined) {
+    const workspaceId = this.#workspaceId;
+    if (workspaceId === undefined) {
       throw absent('workspace_not_found', `the backup has no workspace ${workspace}`);
     }
-    const otherWorkspace = id === this.#present.workspaceId ? undefined : id;
     const fault = this.#fault();
-    if (fault !== undefined) return { otherWorkspace, fault, secrets: [], next: undefined };
+    if (fault !== undefined) return { workspaceId, fault, secrets: [], next: undefined };
     let next = this.#next;
     const secrets: PartFound[] = [];
     // The secret that has the path now, rather than the one that had it then.
@@ -190,7 +187,7 @@ class PartsReader {
       }
       secrets.push({ row, environment: name, version: version ?? row.current_version, versions });
     }
-    return { otherWorkspace, fault, secrets, next };
+    return { workspaceId, fault, secrets, next };
   }
 
   #fault(): StrongroomError | undefined {

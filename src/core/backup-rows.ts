@@ -136,15 +136,24 @@ export class BackupEnvelopes {
   }
 }
 
+const ID_BYTES = 16;
+const BLOCK_PLACES = 4096;
+
+/** The ids of so many secrets, and the number of the environment of each. */
+interface PlaceBlock {
+  readonly ids: Buffer;
+  readonly environments: Uint32Array;
+}
+
 /**
- * Where secrets are. There may be a million, so that an id takes 16 bytes; and
- * secrets and their versions come in the same order, so that none is searched for.
+ * Where secrets are. There may be a million, so that one takes 20 bytes, in
+ * blocks, which need not be copied when there are more; and secrets and their versions come in the same order, so that none is searched for.
  */
 class SecretPlaces {
   readonly #environments: { readonly workspace_id: string; readonly environment_id: string }[] = [];
   readonly #numbers: Map<string, number> = new Map();
-  readonly #at: number[] = [];
-  #ids: Buffer = Buffer.alloc(16 * 1024);
+  readonly #blocks: PlaceBlock[] = [];
+  #count = 0;
   #cursor = 0;
 
   add({ id, workspace_id, environment_id }: SecretPlace): void {
@@ -154,18 +163,26 @@ class SecretPlaces {
       number = this.#environments.push({ workspace_id, environment_id }) - 1;
       this.#numbers.set(name, number);
     }
-    const offset = this.#at.push(number) * 16 - 16;
-    if (offset === this.#ids.length) this.#ids = Buffer.concat([this.#ids, this.#ids]);
-    this.#ids.write(id.replaceAll('-', ''), offset, 'hex');
+    const at = this.#count % BLOCK_PLACES;
+    if (at === 0) {
+      const ids = Buffer.alloc(ID_BYTES * BLOCK_PLACES);
+      this.#blocks.push({ ids, environments: new Uint32Array(BLOCK_PLACES) });
+    }
+    const block = this.#blocks.at(-1) as PlaceBlock;
+    block.ids.write(id.replaceAll('-', ''), ID_BYTES * at, 'hex');
+    block.environments[at] = number;
+    this.#count += 1;
   }
 
   /** @throws {@link StrongroomError} `integrity_error` if a version is of no secret. */
   of(id: string): SecretPlace {
     const wanted = Buffer.from(id.replaceAll('-', ''), 'hex');
-    for (; this.#cursor < this.#at.length; this.#cursor += 1) {
-      const offset = this.#cursor * 16;
-      if (wanted.length === 16 && wanted.equals(this.#ids.subarray(offset, offset + 16))) {
-        const environment = this.#environments[this.#at[this.#cursor] ?? 0];
+    for (; this.#cursor < this.#count; this.#cursor += 1) {
+      const block = this.#blocks[Math.floor(this.#cursor / BLOCK_PLACES)] as PlaceBlock;
+      const at = this.#cursor % BLOCK_PLACES;
+      const found = block.ids.subarray(ID_BYTES * at, ID_BYTES * (at + 1));
+      if (wanted.equals(found)) {
+        const environment = this.#environments[block.environments[at] ?? 0];
         if (environment !== undefined) return { id, ...environment };
       }
     }

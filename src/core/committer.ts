@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { StrongroomError } from '../errors.ts';
 import { storageFailure } from '../store/sqlite-errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
+import type { CohortFacts } from './observer.ts';
 
 /** How one item of a cohort ended. */
 export type ItemOutcome =
@@ -34,7 +35,7 @@ export interface CommitterOptions<Item extends CommitterItem> {
   /** Brings memory in line with the database after a commit whose outcome is not known. */
   readonly recover: () => Promise<void>;
   /** Called after each durable cohort. */
-  readonly committed: () => void;
+  readonly committed: (cohort: CohortFacts) => void;
 }
 
 /** A burst waits its turn instead of stretching everyone's latency. */
@@ -42,6 +43,7 @@ const COHORT_MAX = 256;
 
 interface Waiting<Item> {
   readonly item: Item;
+  readonly since: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -65,7 +67,7 @@ export class Committer<Item extends CommitterItem> {
   /** Settles when the item's cohort is durable, or has failed. */
   submit(item: Item): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ item, resolve, reject });
+      this.#queue.push({ item, since: performance.now(), resolve, reject });
       this.#draining ??= this.#drain();
     });
   }
@@ -127,7 +129,8 @@ export class Committer<Item extends CommitterItem> {
   #answer(cohort: readonly Waiting<Item>[], { outcomes, accept }: CohortResult): void {
     accept();
     this.#isBlocked = false;
-    this.#options.committed();
+    const waitMs = performance.now() - (cohort[0]?.since ?? performance.now());
+    this.#options.committed({ size: cohort.length, waitMs });
     for (const [index, { resolve, reject }] of cohort.entries()) {
       const outcome = outcomes[index];
       if (outcome?.ok === true) resolve(outcome.value);

@@ -10,6 +10,21 @@ export function principalUnknown(): StrongroomError {
   });
 }
 
+/** Whatever was brought opens nothing. It is never said why, and the record knows. */
+export function unauthenticated(cause?: string): StrongroomError {
+  return new StrongroomError('unauthenticated', 'the call needs a valid token or session', {
+    hint: 'sign in with `strongroom login`, or ask whoever looks after this server for a token',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** A role of whoever calls asks for a second factor, which they do not have yet. */
+export function enrollmentDue(): StrongroomError {
+  return new StrongroomError('mfa_required', 'a second factor has to be set up first', {
+    hint: 'a role of yours asks for one: set up time-based codes, and confirm them',
+  });
+}
+
 /**
  * Somebody lacks a right.
  *

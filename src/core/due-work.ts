@@ -20,7 +20,8 @@ export interface WorkReport {
 }
 
 /** The kinds of work that come due. */
-export type TaskName = 'rotations' | 'trash' | 'keys' | 'backups' | 'checksums';
+export type TaskName =
+  'rotations' | 'trash' | 'keys' | 'backups' | 'checksums' | 'audit' | 'credentials';
 
 /** Says which things that failed before may be tried again, and keeps count. */
 export interface Attempts {
@@ -39,6 +40,8 @@ const TASKS: Readonly<Record<TaskName, (session: Session, attempt: Try) => Promi
   keys: continueKeys,
   backups: backUp,
   checksums: verifyAll,
+  audit: pruneAudit,
+  credentials: purgeCredentials,
 };
 
 const PAGE = 1000;
@@ -47,8 +50,8 @@ const AT_ONCE = 64;
 /**
  * Does all work that is due, once: secrets whose policy wants a rotation and
  * that have a generator, trash whose retention is over, workspace keys that are
- * due, key jobs that are under way, a backup if one is due, and the check of all versions
- * if it is. What fails stops nothing else.
+ * due, key jobs that are under way, a backup if one is due, the check of all versions
+ * if it is, and what is left of credentials that expired. What fails stops nothing else.
  *
  * @param session - The system's.
  */
@@ -59,6 +62,8 @@ export async function doDueWork(session: Session, attempts: Attempts): Promise<W
     keys: 0,
     backups: 0,
     checksums: 0,
+    audit: 0,
+    credentials: 0,
   };
   const failures: WorkFailure[] = [];
   for (const [name, run] of Object.entries(TASKS)) {
@@ -156,6 +161,30 @@ async function verifyAll(session: Session, attempt: Try): Promise<void> {
       if (failed > 0) throw damageFound(failed);
       return startedAt === null ? 0 : 1;
     }
+  });
+}
+
+async function purgeCredentials(session: Session, attempt: Try): Promise<void> {
+  await attempt('vault', async () => {
+    let purged = 0;
+    for (;;) {
+      const { done, finished } = await session.tokens.purge();
+      purged += done;
+      if (finished) return purged;
+    }
+  });
+}
+
+/** Audit entries whose retention is over. */
+async function pruneAudit(session: Session, attempt: Try): Promise<void> {
+  await attempt('entries', async () => {
+    let pruned = 0;
+    for (let isOver = false; !isOver;) {
+      const { removed, finished } = await session.audit.prune();
+      pruned += removed;
+      isOver = finished;
+    }
+    return pruned;
   });
 }
 

@@ -11,7 +11,7 @@ import { SecretValue } from '../secret-value.ts';
 export function holdBytes<I>(
   input: I,
   members: readonly string[],
-): { readonly input: I; readonly copies: readonly SecretValue[] } {
+): { readonly input: I; readonly copies: SecretValue[] } {
   const copies: SecretValue[] = [];
   if (typeof input !== 'object' || input === null) return { input, copies };
   const held = Object.entries(input).map(([name, member]: [string, unknown]) => [

@@ -192,6 +192,14 @@ describe('an idempotency key', () => {
     expect(await versions()).toBe(1);
   });
 
+  it('is refused where the answer goes with what would keep it: a workspace that is deleted', async () => {
+    await session.workspaces.create({ name: 'gone' });
+    await expect(session.workspaces.delete({ name: 'gone' }, key)).rejects.toMatchObject({
+      code: 'invalid_input',
+    });
+    expect(await session.workspaces.delete({ name: 'gone' })).toMatchObject({ name: 'gone' });
+  });
+
   it('is stored neither in clear nor beside a value or an answer in clear', async () => {
     const marker = 'marker-of-an-idempotency-key';
     await session.secrets.write(

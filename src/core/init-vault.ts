@@ -29,6 +29,8 @@ import { openSqlite } from '../store/sqlite.ts';
 import type { SlotRow } from '../store/tables.ts';
 import type { Unprotected } from '../store/row-mac.ts';
 import { acquireVaultLock } from '../store/vault-lock.ts';
+import { ensureKeys } from './ensure-keys.ts';
+import { firstSettings, writeFirstSettings, type FirstSetting } from './first-settings.ts';
 import { rowMacOf } from './unseal-rows.ts';
 import { writeOutsideCheckpoint } from './outside-checkpoint.ts';
 
@@ -80,6 +82,7 @@ export const LOCK_FILES: readonly string[] = ['lock.db', 'lock.json'];
 export async function initVault(directory: string, options: InitVaultOptions): Promise<NewVault> {
   selfTest();
   requireNone(directory);
+  const settings = firstSettings();
   const absent = [directory, ...LOCK_FILES.map((name) => join(directory, name))].filter(
     (path) => !existsSync(path),
   );
@@ -92,7 +95,7 @@ export async function initVault(directory: string, options: InitVaultOptions): P
     requireNone(directory);
     removeLeftovers(directory);
     createPrivateDirectory(building);
-    const built = await build(building, vaultId, { ...options, files, handover });
+    const built = await build(building, vaultId, { ...options, files, handover, settings });
     const outsideFault = keepOutside(files, built, handover.keyFiles.includes(files.masterKey));
     // The last step: whatever fails before it leaves no vault, and nothing fails after it.
     putInPlace(join(building, 'vault.db'), join(directory, 'vault.db'));
@@ -140,6 +143,7 @@ async function build(
   options: InitVaultOptions & {
     readonly files: ReturnType<typeof vaultConfigFiles>;
     readonly handover: Handover;
+    readonly settings: readonly FirstSetting[];
   },
 ): Promise<{ readonly verifierKeys: string; readonly checkpoint: string }> {
   const { now = Date.now, owner } = options;
@@ -163,10 +167,14 @@ async function build(
         id: vaultId,
         created_at: work.now,
         restore_generation: 0,
+        restore_id: null,
+        restored_at: null,
         root_key_id: root.id,
       });
       for (const slot of slots) await insertRow(transaction, mac, SLOTS, slot);
       for (const key of keys) await insertRow(transaction, mac, KEYS, key);
+      await ensureKeys(work);
+      await writeFirstSettings(work, options.settings);
       return fill(work, owner);
     });
     const checkpoint = await store.write((transaction) => log.checkpoint(transaction, now()));

@@ -3,7 +3,7 @@ import type { ZodError } from 'zod';
 type Issue = ZodError['issues'][number];
 
 import { StrongroomError } from '../errors.ts';
-import type { Operation } from './operation.ts';
+import type { InnerOperation } from './operation.ts';
 
 /**
  * Translates a schema's complaint. It names members and never quotes what was
@@ -52,7 +52,7 @@ const IDEMPOTENCY_KEY_MAX = 255;
  */
 export function requireIdempotencyKey(
   key: string | undefined,
-  { name, givesOnce }: Pick<Operation<unknown, unknown>, 'name' | 'givesOnce'>,
+  { name, givesOnce }: Pick<InnerOperation<unknown, unknown>, 'name' | 'givesOnce'>,
 ): void {
   if (key === undefined) return;
   if (typeof key !== 'string' || key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX) {

@@ -1,13 +1,14 @@
 import type { Decision } from '../domain/access/decide.ts';
 import type { PrincipalView } from '../domain/access/policy.ts';
 import type { StagedEntries } from '../domain/audit/audit-log.ts';
-import type { EntrySubject } from '../domain/audit/entry.ts';
+import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
 import type { KeyUses } from '../domain/keys/key-uses.ts';
 import type { StrongroomError } from '../errors.ts';
 import type { SecretValue } from '../secret-value.ts';
 import type { Transaction } from '../store/store.ts';
 import type { Face, SecurityContext } from './context.ts';
-import type { Operation } from './operation.ts';
+import type { Address, Place } from './deferred-input.ts';
+import type { InnerOperation } from './operation.ts';
 import type { StagedRefusals } from './refusals.ts';
 
 /** Where calls of one caller begin: the principal is looked up once by name, then held by id. */
@@ -15,22 +16,45 @@ export interface Caller {
   readonly context: SecurityContext;
   readonly face: Face;
   principalId?: string;
+  /** A bearer credential, which says who calls instead of `context.principal`. */
+  readonly credential?: string | undefined;
+  /** How it came. Default `bearer`. */
+  readonly carrier?: 'bearer' | 'cookie' | undefined;
   /** The scheduler's: calls as the system, which no name leads to. */
   readonly isSystem?: true;
+  /** Whether the limit of its address was asked already for what it calls now. */
+  isAdmitted?: boolean;
+  /** Calls as part of another call, which was counted. */
+  readonly isInside?: true;
+}
+
+/** Why a call is one too many. */
+export interface Refused {
+  readonly error: StrongroomError;
+  /** Who called, if that was known by then. */
+  readonly view: PrincipalView | undefined;
+  /** Whether it was counted to an entry that is there already. */
+  readonly isNoted: boolean;
 }
 
 /** One call on its way through a cohort. */
 export interface Item {
   readonly request: string;
   readonly caller: Caller;
-  readonly operation: Operation<unknown, unknown>;
+  readonly operation: InnerOperation<unknown, unknown>;
   readonly mutates: boolean;
-  /** Parsed input, unless `fault` says why there is none. */
-  readonly input: unknown;
+  /** Parsed input, unless `fault` says why there is none, or `inputAt` makes it in the transaction. */
+  input: unknown;
+  /** Where the address of the call says that it is. */
+  readonly address?: Address | undefined;
+  /** Makes the input once it is known what the ids of the address are called. */
+  readonly inputAt?: ((place: Place) => unknown) | undefined;
   /** Values in the input that are the call's own. */
-  readonly copies: readonly SecretValue[];
+  readonly copies: SecretValue[];
   readonly prepared: unknown;
   readonly fault: unknown;
+  /** Why it is one too many, if it is. */
+  refused?: Refused | undefined;
   readonly idempotencyKey: string | undefined;
 }
 
@@ -51,9 +75,20 @@ export interface Cohort {
 /** What one item found out about itself on its way. */
 export interface Progress {
   view?: PrincipalView;
+  /** Id of the credential that the call was made with. */
+  credential?: string;
+  /** How often that one can still be used, if not any number of times. */
+  usesLeft?: number | undefined;
   decision?: Decision;
   changesRights?: boolean;
+  /** What the caller is told instead of an error that would say what there is. */
+  shown?: StrongroomError;
   subject: EntrySubject;
-  readonly extra: { readonly action: string; readonly subject: EntrySubject }[];
+  readonly extra: {
+    readonly action: string;
+    readonly subject: EntrySubject;
+    /** How it ended, if not like the call. */
+    readonly end?: Pick<EntryFields, 'outcome' | 'reason'> | undefined;
+  }[];
   readonly now: number;
 }

@@ -1,16 +1,20 @@
 import { existsSync } from 'node:fs';
 
 import type { KeyObject } from 'node:crypto';
+import { damaged } from '../domain/backup/backup-errors.ts';
 import {
   unlockHeader,
   type BackupHeader,
   type BackupKeys,
 } from '../domain/backup/backup-header.ts';
+import { allBackups } from '../domain/backup/backup-records.ts';
 import type { RowLook } from '../domain/backup/fill-store.ts';
 import { decodeRow } from '../domain/backup/frames.ts';
 import { readTables, verifySignature, type BackupFile } from '../domain/backup/read-backup.ts';
+import { ownSigners } from '../domain/backup/signing-key.ts';
 import type { TableDigest } from '../domain/backup/snapshot.ts';
 import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
+import { equalBytes } from '../lib/compare.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { backupKeyOf, rootKeyId } from '../keys/root-key.ts';
 import { keyFileCandidates } from '../seal/locations.ts';
@@ -53,32 +57,45 @@ export async function openBackup(file: BackupFile, opener: BackupOpener): Promis
   return { rootKey, keys: unlockHeader(file, backupKeyOf(rootKey, header.vault)) };
 }
 
-/**
- * Opens a backup of a vault that is open: with its own keys, or with what opened it before its root
- * key changed.
- *
- * @throws {@link StrongroomError} `backup_of_another_vault`, `backup_damaged`, the codes of slots;
- * `key_not_found` if it was made under an earlier root key and nothing was brought.
- */
-export async function openOwnBackup(
-  file: BackupFile,
-  keys: readonly SlotKey[] | undefined,
-  { keyring, directory }: Pick<Services, 'keyring' | 'directory'>,
-): Promise<OpenedBackup> {
-  const { vault, rootKeyId: root } = file.header;
-  if (vault === keyring.vaultId && keys !== undefined) return openBackup(file, { keys, directory });
-  requireOwnBackup(file, keyring);
-  return { rootKey: keyring.rootKey(root), keys: unlockHeader(file, keyring.backupKey(root)) };
+/** Which backup of an open vault is meant, and what opens it. */
+export interface OwnBackup {
+  /** Of a backup that is listed: only the file that was listed will do. */
+  readonly id?: string | undefined;
+  /** What opened the vault when the backup was made, if its root key was changed since. */
+  readonly keys?: readonly SlotKey[] | undefined;
 }
 
 /**
- * Refuses a backup that the vault has no key for.
+ * Opens a backup of a vault that is open: with its own keys, or with what opened it before its root
+ * key changed. Whoever brings keys could have made the file with them, so that only the vault's
+ * signature says whose it is: it is verified before anything else is believed.
  *
- * @throws {@link StrongroomError} `backup_of_another_vault`; `key_not_found` if it was made under an earlier root key.
+ * @returns Its keys, and SHA-256 of the whole file.
+ * @throws {@link StrongroomError} `backup_of_another_vault`, `backup_unverifiable` if another key than
+ * the vault's signed it, `backup_damaged`, the codes of slots; `key_not_found` if it was made under
+ * an earlier root key and nothing was brought.
  */
-function requireOwnBackup({ header }: BackupFile, keyring: Keyring): void {
+export async function openOwnBackup(
+  file: BackupFile,
+  { id, keys }: OwnBackup,
+  services: Pick<Services, 'keyring' | 'directory' | 'store' | 'mac'>,
+): Promise<OpenedBackup & { readonly digest: Uint8Array }> {
+  const { keyring, directory } = services;
+  const { rootKeyId: root } = file.header;
+  requireOwnBackup(file, keyring, keys !== undefined);
+  const digest = await verifySignature(file, ownSigners(keyring));
+  await requireRecorded(file, { id, digest }, services);
+  const opened =
+    keys === undefined
+      ? { rootKey: keyring.rootKey(root), keys: unlockHeader(file, keyring.backupKey(root)) }
+      : await openBackup(file, { keys, directory });
+  return { ...opened, digest };
+}
+
+/** Refuses a backup that the vault has no key for. */
+function requireOwnBackup({ header }: BackupFile, keyring: Keyring, hasKeys: boolean): void {
   if (header.vault === keyring.vaultId) {
-    if (header.rootKeyId === keyring.rootKeyId) return;
+    if (hasKeys || header.rootKeyId === keyring.rootKeyId) return;
     throw new StrongroomError('key_not_found', 'the backup was made under an earlier root key', {
       details: { root: header.rootKeyId },
       hint: 'name what opened the vault then: --backup-key-file or --backup-recovery-file',
@@ -91,22 +108,38 @@ function requireOwnBackup({ header }: BackupFile, keyring: Keyring): void {
 }
 
 /**
- * Reads all of a backup: its signature, every chunk, every row. Nothing is written.
+ * Refuses a file in the place of a backup that is listed which is not that
+ * one, as an older backup would be that somebody gave its name.
+ */
+async function requireRecorded(
+  { header }: BackupFile,
+  { id, digest }: { readonly id: string | undefined; readonly digest: Uint8Array },
+  { store, mac }: Pick<Services, 'store' | 'mac'>,
+): Promise<void> {
+  const rows = await store.read((transaction) => allBackups({ transaction, mac }));
+  const row = rows.find((each) => each.id === header.id);
+  const isOther = row !== undefined && !equalBytes(row.sha256, digest);
+  if (isOther || (id !== undefined && id !== header.id)) {
+    throw damaged('another file is in the place of the one that was listed');
+  }
+}
+
+/**
+ * Reads all of a backup whose signature was verified: every chunk, every row. Nothing is written.
  *
  * @param look - Sees each row.
- * @returns SHA-256 of the file, and what its tables hold.
+ * @returns What its tables hold.
  * @throws {@link StrongroomError} `backup_damaged`, and what `look` throws.
  */
-export async function checkWholeBackup(
+export async function readWholeBackup(
   file: BackupFile,
   keys: BackupKeys,
   look?: RowLook,
-): Promise<{ readonly digest: Uint8Array; readonly tables: readonly TableDigest[] }> {
-  const digest = await verifySignature(file);
+): Promise<readonly TableDigest[]> {
   const parts = readTables(file, keys);
   for (;;) {
     const { value, done } = await parts.next();
-    if (done === true) return { digest, tables: value };
+    if (done === true) return value;
     if (look === undefined) continue;
     for (const content of value.rows) look(value.table, decodeRow(value.columns, content));
   }

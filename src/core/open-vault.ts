@@ -3,6 +3,8 @@ import { isAbsolute, join, relative } from 'node:path';
 
 import { selfTest } from '../crypto/self-test.ts';
 import type { AuditLog } from '../domain/audit/audit-log.ts';
+import { KeyUses } from '../domain/keys/key-uses.ts';
+import type { Work } from '../domain/work.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Clock } from '../lib/ids.ts';
 import { rootKeyId } from '../keys/root-key.ts';
@@ -14,7 +16,11 @@ import { migrate } from '../store/migrate.ts';
 import { openSqlite, type SqliteOptions } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import { acquireVaultLock } from '../store/vault-lock.ts';
+import { ensureKeys } from './ensure-keys.ts';
+import { nextGeneration } from './next-generation.ts';
+import type { VaultObserver } from './observer.ts';
 import { holdAgainstOutside, readOutsideCheckpoint } from './outside-checkpoint.ts';
+import type { RateLimitOptions } from './rate-limits.ts';
 import { noteProof } from './slots.ts';
 import { isFollowed, startNewLog } from './start-new-log.ts';
 import { asStrongroomError } from './unforeseen.ts';
@@ -35,6 +41,12 @@ export interface OpenVaultOptions {
   /** The directory of key files and checkpoints. Default: the user's configuration directory. */
   readonly configDirectory?: string | undefined;
   readonly sqlite?: SqliteOptions | undefined;
+  /** Told of what becomes durable. */
+  readonly observer?: VaultObserver | undefined;
+  /** How often callers over the network may call. */
+  readonly rateLimits?: RateLimitOptions | undefined;
+  /** Who brought the keys, for the record: over the network, nobody is known by name yet. */
+  readonly by?: { readonly ip?: string; readonly userAgent?: string } | undefined;
 }
 
 /**
@@ -74,12 +86,17 @@ export async function openVault(
       now,
       checkpointPath,
       keyBesideVault,
+      observer: options.observer,
+      rateLimits: options.rateLimits,
     };
     const vault = new UnsealedVault(parts);
     const detail = `${opened.kind} slot ${opened.slotId}`;
-    await vault.recordEvent('vault.unseal', { detail }, (transaction) =>
-      noteProof({ transaction, mac }, opened.slotId, now()),
-    );
+    await vault.recordEvent('vault.unseal', { detail, ...options.by }, async (transaction) => {
+      await noteProof({ transaction, mac }, opened.slotId, now());
+      const keyUses = new KeyUses(transaction, mac);
+      const actor = keyring.vaultId;
+      await ensureKeys({ transaction, mac, keyring, keyUses, now: now(), actor });
+    });
     // Until the new log's checkpoint is outside, the next opening would find a rollback again.
     if (options.acceptRollback === true) await vault.checkpoint();
     return vault;
@@ -150,7 +167,8 @@ async function openLog(
     const isRollback = error instanceof StrongroomError && error.code === 'rollback_detected';
     if (isRollback && (await isFollowed(store, log, outside))) return log;
     if (!isRollback || options.acceptRollback !== true) throw error;
-    return startNewLog(store, { keyring, mac, now: options.now }, { old: row, outside });
+    const change = async (work: Work): Promise<void> => void (await nextGeneration(work));
+    return startNewLog(store, { keyring, mac, now: options.now }, { old: row, outside, change });
   }
 }
 

@@ -6,13 +6,17 @@ import type { GivenRights } from '../domain/access/escalation.ts';
 import type { Policy } from '../domain/access/policy.ts';
 import type { Principal } from '../domain/access/principals.ts';
 import type { AuditLog } from '../domain/audit/audit-log.ts';
-import type { EntrySubject } from '../domain/audit/entry.ts';
+import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
+import type { Standing } from '../domain/identities/validity.ts';
+import type { SettingRows } from '../domain/settings/settings.ts';
 import type { Work } from '../domain/work.ts';
 import type { Directory } from '../domain/workspaces/directory.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { Clock } from '../lib/ids.ts';
+import type { RestBinding } from './rest-binding.ts';
 import type { RowMac } from '../store/row-mac.ts';
 import type { Store } from '../store/store.ts';
+import type { TokenRow } from '../store/tables.ts';
 
 /** A right that an operation needs before it runs. */
 export interface Requirement {
@@ -34,8 +38,10 @@ export interface Services {
   readonly directory: string;
   /** Where the newest checkpoint is kept outside the vault; verifier keys lie beside it. */
   readonly checkpointPath: string;
+  /** What is set, as it is known in memory. */
+  settings(): Promise<SettingRows>;
   /** Calls another operation as the same caller: with its own rights, and on record by itself. */
-  run<I, O, P>(operation: Operation<I, O, P>, input: I): Promise<O>;
+  run<I, O, P>(operation: InnerOperation<I, O, P>, input: I): Promise<O>;
 }
 
 /** One call while it is applied. */
@@ -47,7 +53,14 @@ export interface Call extends Work {
   readonly policy: Policy;
   readonly log: AuditLog;
   /** What is known about the call, besides who calls. */
-  readonly circumstances: Circumstances;
+  readonly circumstances: Circumstances & {
+    /** DER of the client certificate of the connection. */
+    readonly certificate?: Uint8Array | undefined;
+  };
+  /** The credential that it was made with, if it was made with one. */
+  readonly credential: TokenRow | undefined;
+  /** What credentials are held against, and what is set. */
+  readonly standing: Standing & SettingRows;
   /**
    * The rights that an operation needs for what an entry says it was about;
    * `undefined` if it is no operation, or the entry does not say enough.
@@ -62,21 +75,35 @@ export interface Call extends Work {
    * @throws {@link StrongroomError} `escalation_refused`.
    */
   requireHeld(rights: readonly GivenRights[]): void;
+  /**
+   * Says who calls, of a call that anyone may make, once that was proven: it is on record as theirs.
+   *
+   * @throws {@link StrongroomError} `unauthenticated` if nobody of that id may act.
+   */
+  identified(principalId: string): void;
   /** Adds to what this call's audit entry says it was about. */
   about(subject: EntrySubject): void;
   /** Asks that what this call overwrites is in none of the database's files once it is durable. */
   scrub(): void;
-  /** Writes a further entry beside the call's own, for one of many things that it did. */
-  record(action: string, subject: EntrySubject): void;
+  /**
+   * Writes a further entry beside the call's own, for one of many things that it did.
+   *
+   * @param end - How that ended, if not like the call.
+   */
+  record(
+    action: string,
+    subject: EntrySubject,
+    end?: Pick<EntryFields, 'outcome' | 'reason'>,
+  ): void;
 }
 
 /**
- * One thing that Strongroom can do, as data. Faces, validation, audit and
- * documentation derive from it; the pipeline alone runs it.
+ * What the pipeline runs: an operation, or a step of one that goes on record
+ * by itself and that no face can name.
  *
  * @typeParam I - Input. @typeParam O - Output. @typeParam P - What `prepare` hands to `apply`.
  */
-export interface Operation<I, O, P = unknown> {
+export interface InnerOperation<I, O, P = unknown> {
   /** Group and verb, such as `secrets.read`; also the action in the audit log. */
   readonly name: string;
   /** One sentence for people. */
@@ -89,7 +116,13 @@ export interface Operation<I, O, P = unknown> {
   readonly requires: (input: I) => readonly Requirement[];
   /** What the audit entry names, also when the operation is denied or fails. */
   readonly subject: (input: I) => EntrySubject;
-  /** Its answer has what is given once and kept nowhere: an idempotency key is refused. */
+  /** Anyone may call it, also who is not known yet. What it asks for, it asks for itself. */
+  readonly anyone?: true;
+  /** The vault is sealed once this is durable and the answer has left. */
+  readonly seals?: true;
+  /** A session has to be proven anew for it, within the last five minutes; a token cannot do it. */
+  readonly fresh?: true;
+  /** Its answer cannot be kept, as of what is given once and kept nowhere: an idempotency key is refused. */
   readonly givesOnce?: true;
   /** Slow or outside work: key derivation, files, long reads. */
   readonly prepare?: (input: I, services: Services) => Promise<P>;
@@ -97,4 +130,17 @@ export interface Operation<I, O, P = unknown> {
   readonly undo?: (prepared: P) => void;
   /** The work itself, inside the cohort's transaction; awaits nothing but the store. */
   readonly apply: (input: I, call: Call, prepared: P) => Promise<O>;
+}
+
+/**
+ * One thing that Strongroom can do, as data. Faces, validation, audit and
+ * documentation derive from it; the pipeline alone runs it.
+ *
+ * @typeParam I - Input. @typeParam O - Output. @typeParam P - What `prepare` hands to `apply`.
+ */
+export interface Operation<I, O, P = unknown> extends InnerOperation<I, O, P> {
+  /** What it answers, for documentation, clients and tests. */
+  readonly output: ZodType<O>;
+  /** Every way to it over REST; none: it is not reachable over the network. */
+  readonly rest: readonly RestBinding[];
 }

@@ -1,9 +1,8 @@
 import type { AuditLog } from '../domain/audit/audit-log.ts';
 import { RecentSecrets } from '../domain/secrets/recent-secrets.ts';
-import { requireHeld } from '../domain/access/escalation.ts';
-import type { PrincipalView } from '../domain/access/policy.ts';
-import { SYSTEM } from '../domain/access/system-principal.ts';
+import { NOBODY } from '../domain/access/nobody.ts';
 import { KeyUses } from '../domain/keys/key-uses.ts';
+import { isEnrolling } from '../domain/identities/sessions.ts';
 import { loadKeys } from '../domain/keys/load-keys.ts';
 import { FIRST_WORKSPACE } from '../domain/workspaces/names.ts';
 import { StrongroomError } from '../errors.ts';
@@ -13,17 +12,27 @@ import type { RowMac } from '../store/row-mac.ts';
 import { isStoreError, storageFailure } from '../store/sqlite-errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
-import type { CallOptions, SecurityContext } from './context.ts';
-import { denied, principalUnknown } from './denials.ts';
+import type { FaceCallOptions } from './context.ts';
+import { Admission, refusedRequest } from './admission.ts';
+import { callOf, type CallParts } from './call-of.ts';
+import { Callers, type Identified } from './callers.ts';
+import { DeferredInput } from './deferred-input.ts';
+import { denied, enrollmentDue } from './denials.ts';
 import { runOnce } from './idempotency.ts';
 import type { Caller, Cohort, Item, Progress } from './item.ts';
-import type { Call, Operation } from './operation.ts';
+import { locate, noSuchSecret } from './locate.ts';
+import type { Call, InnerOperation } from './operation.ts';
 import { requireIdempotencyKey } from './invalid-input.ts';
 import { readInput } from './read-input.ts';
+import { isLimited, RateLimits, type RateLimitOptions } from './rate-limits.ts';
+import type { CohortFacts, VaultObserver } from './observer.ts';
 import { Recorder } from './recorder.ts';
 import { Refusals, type StagedRefusals } from './refusals.ts';
-import { Rights, type Calling } from './rights.ts';
+import { ownerOf, requireRights } from './require-rights.ts';
+import { Rights } from './rights.ts';
+import { requireFresh } from './require-fresh.ts';
 import { asStrongroomError } from './unforeseen.ts';
+import { isRepair } from './workspace-policies.ts';
 
 /** Everything that the pipeline works with. */
 export interface PipelineOptions {
@@ -36,13 +45,26 @@ export interface PipelineOptions {
   readonly directory: string;
   /** Where the newest checkpoint is kept outside the vault; verifier keys lie beside it. */
   readonly checkpointPath: string;
+  /** How often callers over the network may call. */
+  readonly rateLimits?: RateLimitOptions | undefined;
   /** The rights that an operation needs for what an entry of the log says. */
   readonly requirementsOf: Call['requirementsOf'];
   /** Called after each durable cohort. */
-  readonly committed: () => void;
+  readonly committed: (cohort: CohortFacts) => void;
+  readonly observer?: VaultObserver | undefined;
   /** Called after a durable cohort in which something was overwritten that must not be found any more. */
   readonly scrub: () => void;
 }
+
+/** Codes of those who were turned away, rather than failed. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'denied',
+  'principal_unknown',
+  'unauthenticated',
+  'reauth_required',
+  'mfa_required',
+  'rate_limited',
+]);
 
 /**
  * The one way to everything: parse, who, may, apply, and put it on record in
@@ -54,20 +76,30 @@ export class Pipeline {
   /** What was read last beside the cohorts, for checks before long preparations. */
   readonly #rightsBefore: Rights;
   readonly #refusals = new Refusals();
-  readonly #recent = new RecentSecrets();
+  readonly #admission: Admission;
+  readonly #callers: Callers;
   readonly #recorder: Recorder;
+  readonly #parts: CallParts;
   readonly #committer: Committer<Item>;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#rights = new Rights(options.mac);
     this.#rightsBefore = new Rights(options.mac);
+    const limits = new RateLimits(options.rateLimits);
+    this.#admission = new Admission(limits, this.#refusals, options.now);
+    this.#callers = new Callers(options.mac, options.keyring);
     this.#recorder = new Recorder(this.#rights, options);
+    const recent = new RecentSecrets();
+    this.#parts = { ...options, rights: this.#rights, recorder: this.#recorder, recent };
     this.#committer = new Committer({
       store: options.store,
       process: (transaction, items, lostTo) => this.#cohort(transaction, items, lostTo),
       recover: () => this.#recover(),
-      committed: options.committed,
+      committed: (cohort) => {
+        this.#recorder.tell();
+        options.committed(cohort);
+      },
     });
   }
 
@@ -78,12 +110,13 @@ export class Pipeline {
    * `principal_unknown`, `audit_blocked`, `outcome_unknown`.
    */
   async call<I, O, P>(
-    operation: Operation<I, O, P>,
+    operation: InnerOperation<I, O, P>,
     caller: Caller,
     input: unknown,
-    options: CallOptions = {},
+    options: FaceCallOptions = {},
   ): Promise<O> {
     const item = await this.#prepare(operation, caller, input, options);
+    if (item.refused?.isNoted === true) throw item.refused.error;
     try {
       return (await this.#committer.submit(item)) as O;
     } catch (error) {
@@ -94,6 +127,24 @@ export class Pipeline {
       for (const copy of item.copies) copy.wipe();
       dispose(item.prepared);
     }
+  }
+
+  /**
+   * Lets a request in before anything of it is looked at: for faces whose limit of an address
+   * also holds for what is no call. The next call of that caller counts no second time.
+   *
+   * @throws {@link StrongroomError} `rate_limited`, `audit_blocked`, `outcome_unknown`.
+   */
+  async admit(caller: Caller): Promise<void> {
+    const refused = this.#admission.address(caller);
+    if (refused === undefined) {
+      caller.isAdmitted = true;
+      return;
+    }
+    if (!refused.isNoted) {
+      await this.#committer.submit(refusedRequest(caller, refused, this.#options.now));
+    }
+    throw refused.error;
   }
 
   /** Resolves when nothing is under way. */
@@ -118,23 +169,35 @@ export class Pipeline {
   }
 
   async #prepare<I, O, P>(
-    operation: Operation<I, O, P>,
+    operation: InnerOperation<I, O, P>,
     caller: Caller,
     given: unknown,
-    { idempotencyKey }: CallOptions,
+    { idempotencyKey, request = uuidv7(this.#options.now) }: FaceCallOptions,
   ): Promise<Item> {
     const item = {
-      request: uuidv7(this.#options.now),
+      request,
       caller,
       // The registry's types end here: an operation is only ever given its own input.
-      operation: operation as unknown as Operation<unknown, unknown>,
+      operation: operation as unknown as InnerOperation<unknown, unknown>,
       mutates: operation.mutates,
       idempotencyKey,
       prepared: undefined,
+      address: given instanceof DeferredInput ? given.at : undefined,
+      refused: this.#admission.address(caller),
     };
+    if (item.refused !== undefined) {
+      return { ...item, input: undefined, copies: [], fault: item.refused.error };
+    }
     let held: ReturnType<typeof readInput<I, O, P>>;
     try {
-      held = readInput(operation, given);
+      // What is given at once is taken before anything is waited for: the caller may change it then.
+      const waits = given instanceof DeferredInput || isLimited(caller.face);
+      const received = waits ? await this.#receive(item, given) : undefined;
+      if (received !== undefined && operation.prepare === undefined) {
+        requireIdempotencyKey(idempotencyKey, operation);
+        return { ...item, ...received, input: undefined, copies: [], fault: undefined };
+      }
+      held = readInput(operation, received === undefined ? given : await this.#place(received));
     } catch (fault) {
       return { ...item, input: undefined, copies: [], fault };
     }
@@ -147,12 +210,44 @@ export class Pipeline {
       await this.#requireBefore(item, input);
       const prepared = await operation.prepare(input, {
         ...this.#options,
-        run: (other, otherInput) => this.call(other, caller, otherInput),
+        settings: () => this.#options.store.read((transaction) => this.#rightsBeside(transaction)),
+        run: (other, otherInput) => this.call(other, { ...caller, isInside: true }, otherInput),
       });
       return { ...item, input, copies, prepared, fault: undefined };
     } catch (fault) {
       return { ...item, input, copies, fault };
     }
+  }
+
+  /** Receives the document of somebody who is known, and not before. */
+  async #receive(
+    item: Pick<Item, 'caller' | 'operation' | 'refused'>,
+    given: unknown,
+  ): Promise<Pick<Item, 'address' | 'inputAt'> | undefined> {
+    const { caller, operation } = item;
+    const isDeferred = given instanceof DeferredInput;
+    const { view } = await this.#who(caller, operation);
+    item.refused = this.#admission.principal(caller, view);
+    if (item.refused !== undefined) throw item.refused.error;
+    return isDeferred ? { address: given.at, inputAt: await given.receive() } : undefined;
+  }
+
+  /** Who calls, as far as is known already: what counts is found out in the cohort. */
+  async #who(caller: Caller, operation: Item['operation']): Promise<Identified> {
+    const asked = { caller, now: this.#options.now(), anyone: operation.anyone === true };
+    const known = this.#rights.isKnown ? this.#callers.recall(this.#rights, asked) : undefined;
+    if (known !== undefined) return known;
+    return this.#options.store.read(async (transaction) =>
+      this.#callers.look(transaction, await this.#rightsBeside(transaction), asked),
+    );
+  }
+
+  /** The input of a preparation: where its ids point at the moment. */
+  async #place({ address = {}, inputAt }: Pick<Item, 'address' | 'inputAt'>): Promise<unknown> {
+    const place = await this.#options.store.read(async (transaction) =>
+      locate(transaction, (await this.#rightsBeside(transaction)).directory, address),
+    );
+    return inputAt?.(place);
   }
 
   /**
@@ -163,15 +258,32 @@ export class Pipeline {
     { caller, operation, request }: Pick<Item, 'caller' | 'operation' | 'request'>,
     input: unknown,
   ): Promise<void> {
+    await this.#beside(caller, operation, async (who, rights, transaction) => {
+      const { view, calling, credential } = who;
+      for (const requirement of operation.requires(input)) {
+        const { allowed } = rights.decide(view, calling, requirement);
+        if (!allowed && credential !== undefined && isEnrolling(credential)) throw enrollmentDue();
+        if (!allowed) throw denied(requirement, request, ownerOf(rights, { view, calling }));
+      }
+      if (operation.fresh !== true) return;
+      const { mac } = this.#options;
+      const [principal, standing] = [view.principal, rights];
+      await requireFresh({ credential, principal, standing, transaction, mac, now: calling.now });
+    });
+  }
+
+  /** Looks who calls, beside the cohorts. */
+  async #beside(
+    caller: Caller,
+    operation: Item['operation'],
+    look: (who: Identified, rights: Rights, transaction: Transaction) => void | Promise<void>,
+  ): Promise<void> {
     const now = this.#options.now();
+    const anyone = operation.anyone === true;
     await this.#options.store.read(async (transaction) => {
       const rights = await this.#rightsBeside(transaction);
-      const view = viewOf(rights, caller);
-      if (view === undefined) throw principalUnknown();
-      for (const requirement of operation.requires(input)) {
-        const { allowed } = rights.decide(view, { ...caller.context, now }, requirement);
-        if (!allowed) throw denied(requirement, request, ownerOf(rights, view, caller.context));
-      }
+      const who = await this.#callers.look(transaction, rights, { caller, now, anyone });
+      await look(who, rights, transaction);
     });
   }
 
@@ -188,6 +300,7 @@ export class Pipeline {
     lostTo: unknown,
   ): Promise<CohortResult> {
     const staged = this.#options.log.stage();
+    this.#recorder.begin();
     const keyUses = new KeyUses(transaction, this.#options.mac);
     const refusals = this.#refusals.stage();
     const outcomes: ItemOutcome[] = [];
@@ -228,12 +341,12 @@ export class Pipeline {
       if (item.mutates) this.#options.keyring.discard();
       if (endsTransaction(error)) throw error;
       const reason = error instanceof StrongroomError ? error.code : 'internal';
-      const outcome = reason === 'denied' || reason === 'principal_unknown' ? 'denied' : 'failed';
+      const outcome = REFUSALS.has(reason) ? 'denied' : 'failed';
       progress.extra.length = 0;
       // What was undone has no revision, and the log is what revisions are held against.
       progress.subject = { ...progress.subject, revision: undefined, commit: undefined };
       this.#recorder.record(cohort, item, progress, { outcome, reason });
-      return { ok: false, error: asStrongroomError(error) };
+      return { ok: false, error: progress.shown ?? asStrongroomError(error) };
     }
   }
 
@@ -261,30 +374,50 @@ export class Pipeline {
   /** Who? May they? Then the work itself. */
   async #answer(cohort: Cohort, item: Item, progress: Progress): Promise<unknown> {
     const { transaction, fault } = cohort;
+    if (item.refused !== undefined) {
+      if (item.refused.view !== undefined) progress.view = item.refused.view;
+      throw item.refused.error;
+    }
     if (fault !== undefined) throw fault;
     const { caller, operation } = item;
-    const view = viewOf(this.#rights, caller);
-    if (view === undefined) throw principalUnknown();
-    caller.principalId = view.principal.id;
-    progress.view = view;
+    const { now } = progress;
+    const anyone = operation.anyone === true;
+    const found = await this.#callers.identify(transaction, this.#rights, { caller, now, anyone });
+    const mends = isRepair(operation.name, caller, found, this.#rights.policy);
+    const who = mends ? { ...found, calling: { ...found.calling, isRepair: true } } : found;
+    if (who.view !== NOBODY) progress.view = who.view;
+    if (who.credential !== undefined) {
+      progress.credential = who.credential.id;
+      progress.usesLeft = who.credential.uses_left ?? undefined;
+    } else if (who.view !== NOBODY) caller.principalId = who.view.principal.id;
+    await this.#readInput(transaction, item);
     if (item.input === undefined) throw item.fault;
     progress.subject = this.#recorder.resolve(operation.subject(item.input));
-    const calling = { ...caller.context, now: progress.now };
-    for (const requirement of operation.requires(item.input)) {
-      progress.decision = this.#rights.decide(view, calling, requirement);
-      if (!progress.decision.allowed) {
-        throw denied(requirement, item.request, ownerOf(this.#rights, view, calling));
-      }
-    }
+    requireRights(this.#rights, item, progress, who);
     if (item.fault !== undefined) throw item.fault;
     if (cohort.lostTo !== undefined) throw cohort.lostTo;
-    const call = this.#callOf(cohort, item, { view, progress, calling });
-    if (!item.mutates) return operation.apply(item.input, call, item.prepared);
+    const call = callOf(this.#parts, cohort, item, { who, progress });
+    if (operation.fresh === true) await requireFresh(call);
+    if (!item.mutates) {
+      const value = await operation.apply(item.input, call, item.prepared);
+      requireAddressed(item, progress);
+      return value;
+    }
     return transaction.savepoint(async () => {
       const value = await this.#change(item, call);
+      requireAddressed(item, progress);
       progress.changesRights = await this.#follow(transaction, 'change');
       return value;
     });
+  }
+
+  /** Parses an input whose ids become names only here. */
+  async #readInput(transaction: Transaction, item: Item): Promise<void> {
+    if (item.inputAt === undefined || item.fault !== undefined) return;
+    const place = await locate(transaction, this.#rights.directory, item.address ?? {});
+    const { input, copies } = readInput(item.operation, item.inputAt(place));
+    item.input = input;
+    item.copies.push(...copies);
   }
 
   #change(item: Item, call: Call): Promise<unknown> {
@@ -301,50 +434,11 @@ export class Pipeline {
     return runOnce(call, repeatable, apply);
   }
 
-  #callOf(
-    cohort: Cohort,
-    item: Item,
-    who: { readonly view: PrincipalView; readonly progress: Progress; readonly calling: Calling },
-  ): Call {
-    const { view, progress, calling } = who;
-    return {
-      transaction: cohort.transaction,
-      keyUses: cohort.keyUses,
-      recent: this.#recent,
-      mac: this.#options.mac,
-      keyring: this.#options.keyring,
-      log: this.#options.log,
-      directory: this.#rights.directory,
-      policy: this.#rights.policy,
-      circumstances: calling,
-      requirementsOf: this.#options.requirementsOf,
-      now: progress.now,
-      actor: view.principal.id,
-      principal: view.principal,
-      request: item.request,
-      may: (capability, resource, reach = 'exact') =>
-        this.#rights.decide(view, calling, { capability, resource, reach }).allowed,
-      requireHeld: (rights) => {
-        // Owners decide about everything, also about what they are denied themselves.
-        const isOwner = this.#rights.policy.isOwner(view.principal.id);
-        if (!isOwner || calling.can !== undefined) requireHeld(view.grants, rights, calling.can);
-      },
-      about: (subject) => {
-        progress.subject = { ...progress.subject, ...subject };
-      },
-      scrub: () => {
-        cohort.scrubs = true;
-      },
-      record: (action, subject) => {
-        progress.extra.push({ action, subject: this.#recorder.resolve(subject) });
-      },
-    };
-  }
-
   /** After a commit whose outcome is unknown, nothing in memory is trusted until it was read again. */
   async #recover(): Promise<void> {
     const { store, log, mac, keyring } = this.#options;
     this.#rights.forget();
+    this.#callers.forget();
     await store.reopen();
     await store.read(async (transaction) => {
       await log.reload(transaction);
@@ -353,12 +447,10 @@ export class Pipeline {
   }
 }
 
-/** Who a caller is: by id once it was found, so that a name given to somebody else later means nothing. */
-function viewOf(
-  rights: Rights,
-  { principalId, context, isSystem }: Caller,
-): PrincipalView | undefined {
-  return isSystem === true ? SYSTEM : rights.view(principalId ?? context.principal);
+/** What was addressed by an id has to be what the operation was about: a name may have gone to another secret. */
+function requireAddressed({ address }: Item, { subject }: Progress): void {
+  if (address?.secretId !== undefined && subject.secretId !== address.secretId)
+    throw noSuchSecret();
 }
 
 /** Whether a failure concerns the whole transaction. SQLite writes nothing more after it met damage. */
@@ -370,13 +462,4 @@ function endsTransaction(error: unknown): boolean {
 function dispose(prepared: unknown): void {
   if (typeof prepared !== 'object' || prepared === null || !(Symbol.dispose in prepared)) return;
   (prepared as Disposable)[Symbol.dispose]();
-}
-
-/** How an owner is called whom nothing but a denial keeps from anything; `undefined` for others. */
-function ownerOf(
-  { policy }: Rights,
-  { principal: { id, kind, name } }: PrincipalView,
-  { can }: Pick<SecurityContext, 'can'>,
-): string | undefined {
-  return can === undefined && policy.isOwner(id) ? `${kind}:${name}` : undefined;
 }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { withScratch } from '../domain/backup/backup-file.ts';
 import type { RowLook } from '../domain/backup/fill-store.ts';
 import { formatReceipt, type Receipt } from '../domain/backup/receipt.ts';
-import { verifySignature, withBackupFile, type BackupFile } from '../domain/backup/read-backup.ts';
+import { withBackupFile, type BackupFile } from '../domain/backup/read-backup.ts';
 import type { BackupSigner } from '../domain/backup/signing-key.ts';
 import { verifyLog } from '../domain/audit/verify-log.ts';
 import { KeyUses } from '../domain/keys/key-uses.ts';
@@ -11,12 +11,11 @@ import { wipeRecord } from '../domain/secrets/value.ts';
 import { openVersion } from '../domain/secrets/versions.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Clock } from '../lib/ids.ts';
-import type { Keyring } from '../keys/keyring.ts';
 import { SECRETS, VERSIONS } from '../store/protected-tables.ts';
 import { statement, type Parameters } from '../store/statement.ts';
-import type { SlotKey } from '../seal/slot.ts';
 import { BackupRows } from './backup-rows.ts';
-import { openOwnBackup, type OpenedBackup } from './open-backup.ts';
+import { openOwnBackup, type OpenedBackup, type OwnBackup } from './open-backup.ts';
+import type { Services } from './operation.ts';
 import { openTrustedLog } from './unseal-rows.ts';
 import { fillScratch, type FilledStore } from './restore-vault.ts';
 
@@ -53,14 +52,9 @@ const versionOf = statement((db, p: Parameters<{ secretId: string; version: numb
 );
 
 /** What a proof is made with. */
-export interface ProveOptions {
-  readonly keyring: Keyring;
-  /** The vault's directory. */
-  readonly directory: string;
-  /** What opened the vault when the backup was made, if its root key was changed since. */
-  readonly keys?: readonly SlotKey[] | undefined;
+export interface ProveOptions
+  extends OwnBackup, Pick<Services, 'keyring' | 'directory' | 'store' | 'mac' | 'now'> {
   readonly signer: BackupSigner;
-  readonly now: Clock;
 }
 
 /** A proof of restore. */
@@ -74,15 +68,15 @@ export interface ProvenBackup extends Receipt {
  * verifies that vault's record, decrypts secrets of every workspace, and signs what it found. The
  * scratch vault is gone afterwards.
  *
- * @param path - A backup of the vault whose keys are given.
+ * @param path - A backup of the vault that the rest is of.
  * @throws {@link StrongroomError} `backup_damaged`, `backup_unverifiable`, `backup_of_another_vault`,
  * `integrity_error`, `audit_tampered`, `decryption_failed`, storage codes.
  */
 export async function proveBackup(path: string, options: ProveOptions): Promise<ProvenBackup> {
   const { keyring, signer, now } = options;
   return withBackupFile(path, async (file) => {
-    const opened = await openOwnBackup(file, options.keys, options);
-    const digest = await verifySignature(file, [signer.key]);
+    const opened = await openOwnBackup(file, options, options);
+    const { digest } = opened;
     const decrypted = await withScratch(dirname(path), keyring.vaultId, (scratch) =>
       trial(scratch, file, opened, now),
     );

@@ -4,7 +4,7 @@ import { StrongroomError } from '../errors.ts';
 import type { SecretValue } from '../secret-value.ts';
 import { holdBytes } from './hold-bytes.ts';
 import { invalidInput } from './invalid-input.ts';
-import type { Operation } from './operation.ts';
+import type { InnerOperation } from './operation.ts';
 
 /**
  * Takes an input over from the caller: parsed, and with bytes of its own.
@@ -13,9 +13,9 @@ import type { Operation } from './operation.ts';
  * may for a getter or a proxy; other codes that a schema says.
  */
 export function readInput<I, O, P>(
-  operation: Operation<I, O, P>,
+  operation: InnerOperation<I, O, P>,
   given: unknown,
-): { readonly input: I; readonly copies: readonly SecretValue[] } {
+): { readonly input: I; readonly copies: SecretValue[] } {
   let parsed: ZodSafeParseResult<I>;
   try {
     parsed = operation.input.safeParse(given);

@@ -6,16 +6,45 @@ import { toBase64Url } from '../lib/base64.ts';
 import { tuple } from '../lib/bytes.ts';
 import type { Clock } from '../lib/ids.ts';
 import type { Cohort, Item, Progress } from './item.ts';
+import type { VaultObserver } from './observer.ts';
 import type { Rights } from './rights.ts';
+
+/** What a {@link Recorder} works with. */
+interface RecorderOptions {
+  readonly keyring: Keyring;
+  readonly now: Clock;
+  readonly observer?: VaultObserver | undefined;
+}
 
 /** Writes down who did what and how it ended, in the transaction in which it was done. */
 export class Recorder {
   readonly #rights: Rights;
-  readonly #options: { readonly keyring: Keyring; readonly now: Clock };
+  readonly #options: RecorderOptions;
+  /** Entries of the transaction that is under way, for whoever watches. */
+  #news: EntryFields[] = [];
 
-  constructor(rights: Rights, options: { readonly keyring: Keyring; readonly now: Clock }) {
+  constructor(rights: Rights, options: RecorderOptions) {
     this.#rights = rights;
     this.#options = options;
+  }
+
+  /** Forgets the entries of a transaction that may not have become durable. */
+  begin(): void {
+    this.#news = [];
+  }
+
+  /** Tells whoever watches of the entries since {@link Recorder.begin}, now that they are durable. */
+  tell(): void {
+    const { recorded } = this.#options.observer ?? {};
+    if (recorded === undefined) return;
+    for (const entry of this.#news) {
+      try {
+        recorded(entry);
+      } catch {
+        // Whoever watches must not change what is watched.
+      }
+    }
+    this.#news = [];
   }
 
   /** Adds the ids that belong to the names in a subject. */
@@ -37,13 +66,14 @@ export class Recorder {
     end: Pick<EntryFields, 'outcome' | 'reason' | 'state'>,
   ): void {
     const { context, face } = item.caller;
-    const { view, decision } = progress;
+    const { view, decision, credential, usesLeft } = progress;
     const common = {
       request: item.request,
       actor: view?.principal.id,
       actorName: view?.principal.name,
       actorKind: view?.principal.kind,
       session: this.#sessionOf(context.sessionId),
+      credential,
       ip: context.ip,
       userAgent: context.userAgent,
       face,
@@ -52,17 +82,22 @@ export class Recorder {
     const fields: EntryFields = {
       ...progress.subject,
       ...common,
+      // An entry says it of one credential only: of the one that the call was made with, if any.
+      usesLeft: credential === undefined ? progress.subject.usesLeft : usesLeft,
       action: item.operation.name,
       decision: decision === undefined ? undefined : decision.allowed ? 'allow' : 'deny',
       rule: decision?.rule,
     };
-    if (view === undefined) {
+    // Too many calls must not become as many entries, whoever makes them.
+    if (view === undefined || item.refused !== undefined) {
       for (const entry of refusals.take(fields, progress.now)) this.append(staged, entry);
       return;
     }
     this.append(staged, fields, progress.now);
-    for (const { action, subject } of progress.extra) {
-      this.append(staged, { ...subject, ...common, state: undefined, action }, progress.now);
+    for (const { action, subject, end: own } of progress.extra) {
+      const left = credential === undefined ? subject.usesLeft : undefined;
+      const more = { ...subject, ...common, ...own, state: undefined, usesLeft: left, action };
+      this.append(staged, more, progress.now);
     }
   }
 
@@ -70,6 +105,7 @@ export class Recorder {
   append(staged: StagedEntries, fields: EntryFields, now: number = this.#options.now()): void {
     const isAnchor = staged.size % STATE_INTERVAL === 0;
     staged.append(isAnchor ? { ...fields, state: this.#rights.state } : fields, now);
+    if (this.#options.observer !== undefined) this.#news.push(fields);
   }
 
   #sessionOf(sessionId: string | undefined): string | undefined {

@@ -107,4 +107,38 @@ describe('refusals of unknown callers', () => {
     last.accept();
     expect(staging().drain(MINUTE, true)).toEqual([]);
   });
+
+  it('that are counted without a transaction are told with the others, once', () => {
+    const refusals = new Refusals();
+    const durably = <T>(work: (staged: StagedRefusals) => T, isDurable = true): T => {
+      const staged = refusals.stage();
+      const result = work(staged);
+      if (isDurable) staged.accept();
+      return result;
+    };
+    const fields = refusal('192.0.2.1');
+    const note = (times: number, now: number): boolean[] =>
+      Array.from({ length: times }, () => refusals.note(fields, now));
+    // Nothing tells of one like it yet.
+    expect(note(1, 0)).toEqual([false]);
+    expect(durably((staged) => staged.take(fields, 0))).toHaveLength(1);
+    expect(note(3, 1)).toEqual([true, true, true]);
+    expect(refusals.note(refusal('192.0.2.2'), 1)).toBe(false);
+    expect(refusals.note({ ...fields, actor: 'somebody' }, 1)).toBe(false);
+    expect(note(1, MINUTE)).toEqual([false]);
+    // What a transaction told that failed is told again.
+    expect(counts(durably((staged) => staged.drain(MINUTE), false))).toEqual([3]);
+    expect(counts(durably((staged) => staged.take(fields, MINUTE)))).toEqual([3, 1]);
+    expect(note(2, MINUTE)).toEqual([true, true]);
+    expect(counts(durably((staged) => staged.drain(2 * MINUTE)))).toEqual([2]);
+    expect(durably((staged) => staged.drain(3 * MINUTE))).toEqual([]);
+  });
+
+  it('A56 of one /64 are of one source', () => {
+    const refusals = new Durable();
+    expect(refusals.take(refusal('2001:db8::1'), 0)).toHaveLength(1);
+    for (let n = 2; n < 9; n += 1) {
+      expect(refusals.take(refusal(`2001:db8::${String(n)}`), 0)).toEqual([]);
+    }
+  });
 });

@@ -232,12 +232,33 @@ describe('restoring a whole vault', () => {
     expect(readdirSync(to)).toEqual(before);
   });
 
-  it('removes what a killed attempt left, and nothing is left by one that fails', async () => {
+  it('removes what a killed attempt left', async () => {
     const { to, configDirectory } = emptyMachine();
-    mkdirSync(join(to, '.restore-of-before'), { recursive: true });
-    writeFileSync(join(to, '.restore-of-before', 'vault.db'), 'half');
+    for (const name of ['.restore-of-before', '.init-of-before']) {
+      mkdirSync(join(to, name), { recursive: true });
+      writeFileSync(join(to, name, 'vault.db'), 'half');
+    }
     await restoreVault(to, { file, ...keys(), by: OWNER, configDirectory });
     expect(readdirSync(to).filter((name) => !name.startsWith('lock'))).toEqual(['vault.db']);
+  });
+
+  it('leaves nothing behind when the rows that decide are not what they were', async () => {
+    const other = await makeTemporaryVault();
+    const { vault, session } = await openSession(other);
+    tamper(other, (db) => db.exec('UPDATE roles SET name = name || 1'));
+    const directory = join(root, 'altered');
+    const altered = await session.backups.create({ directory, proof: 'later' });
+    await vault.close();
+    const { to, configDirectory } = emptyMachine();
+    const opener = [{ kind: 'keyfile', path: other.keyFile }] as const;
+    const options = { file: altered.file, keys: opener, by: OWNER, configDirectory };
+    expect(await codeOf(restoreVault(to, options))).toBe('integrity_error');
+    expect(existsSync(to)).toBe(false);
+    expect(existsSync(vaultConfigFiles(other.made.id, configDirectory).checkpoint)).toBe(false);
+    mkdirSync(to, { recursive: true });
+    expect(await codeOf(restoreVault(to, options))).toBe('integrity_error');
+    expect(readdirSync(to)).toEqual([]);
+    other.remove();
   });
 
   it('needs a key of a slot that the vault had', async () => {

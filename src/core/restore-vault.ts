@@ -2,11 +2,11 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { selfTest } from '../crypto/self-test.ts';
+import { signerOf } from '../domain/backup/backup-header.ts';
 import { factsOf, type BackupFacts } from '../domain/backup/verify-file.ts';
 import { fillStore, type RowLook } from '../domain/backup/fill-store.ts';
 import { findSigner } from '../domain/backup/signing-key.ts';
-import { withBackupFile, type BackupFile } from '../domain/backup/read-backup.ts';
-import type { Work } from '../domain/work.ts';
+import { verifySignature, withBackupFile, type BackupFile } from '../domain/backup/read-backup.ts';
 import { StrongroomError } from '../errors.ts';
 import { uuidv7, type Clock } from '../lib/ids.ts';
 import type { Keyring } from '../keys/keyring.ts';
@@ -15,16 +15,16 @@ import type { SlotKey } from '../seal/slot.ts';
 import { translateFileError } from '../store/file-errors.ts';
 import { migrate } from '../store/migrate.ts';
 import { createPrivateDirectory, writePrivateFile } from '../store/private-files.ts';
-import { PRINCIPALS, VAULT } from '../store/protected-tables.ts';
+import { PRINCIPALS } from '../store/protected-tables.ts';
 import type { RowMac } from '../store/row-mac.ts';
-import { updateRow } from '../store/rows.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { query } from '../store/statement.ts';
 import type { Store } from '../store/store.ts';
-import { readVaultRow } from '../store/vault-row.ts';
 import type { PrincipalRow } from '../store/tables.ts';
 import { LOCK_FILES, lockedDirectory, putInPlace, removeQuietly } from './init-vault.ts';
-import { checkWholeBackup, openBackup, type OpenedBackup } from './open-backup.ts';
+import { ensureKeys } from './ensure-keys.ts';
+import { beginFactorUses, nextGeneration } from './next-generation.ts';
+import { openBackup, readWholeBackup, type OpenedBackup } from './open-backup.ts';
 import { openTrustedLog, unsealWith } from './unseal-rows.ts';
 import { readOutsideCheckpoint, writeOutsideCheckpoint } from './outside-checkpoint.ts';
 import { startNewLog } from './start-new-log.ts';
@@ -60,6 +60,9 @@ export interface RestoredVault extends BackupFacts {
 
 const BUILDING = '.restore-';
 
+/** What of a vault was being built when the attempt was killed. */
+const UNFINISHED = /^\.(init|restore)-/;
+
 /** What attempts that were killed may have left in a directory that counts as empty. */
 const LEFTOVER = /^(lock\.(db(-journal|-wal|-shm)?|json(\.new)?)|\.(init|restore)-.*)$/;
 
@@ -76,13 +79,15 @@ export async function restoreVault(
   directory: string,
   options: RestoreVaultOptions,
 ): Promise<RestoredVault> {
+  selfTest();
   requireEmpty(directory);
   return withBackupFile(options.file, async (file) => {
     const opened = await openBackup(file, { ...options, directory });
     if (options.replace !== true) requireUnknown(file.header.vault, options.configDirectory);
-    const { digest } = await checkWholeBackup(file, opened.keys);
+    // No vault is there that would know its signer. The header's MAC, under the root key, vouches for the one named.
+    const digest = await verifySignature(file, [signerOf(file.header)]);
+    await readWholeBackup(file, opened.keys);
     const facts = factsOf(file.header, file.sizeBytes, digest);
-    selfTest();
     return { ...facts, ...(await restoreChecked(directory, file, opened, options)) };
   });
 }
@@ -152,6 +157,8 @@ async function build(
         by: await namedBy(store, mac, by),
         change: async (work) => {
           generation = await nextGeneration(work);
+          await ensureKeys(work);
+          await beginFactorUses(work);
         },
       },
     );
@@ -195,13 +202,6 @@ export async function fillScratch(
     await store.close();
     throw error;
   }
-}
-
-async function nextGeneration({ transaction, mac }: Work): Promise<number> {
-  const vault = await readVaultRow(transaction, mac);
-  const set = { restore_generation: vault.restore_generation + 1 };
-  await updateRow(transaction, mac, VAULT, { from: vault, set });
-  return set.restore_generation;
 }
 
 /** Who decided, with the principal of that name if there is one. */
@@ -269,6 +269,6 @@ function requireEmpty(directory: string): void {
 /** What a killed attempt left behind. */
 function removeLeftovers(directory: string): void {
   for (const name of readdirSync(directory)) {
-    if (name.startsWith(BUILDING)) rmSync(join(directory, name), { recursive: true, force: true });
+    if (UNFINISHED.test(name)) rmSync(join(directory, name), { recursive: true, force: true });
   }
 }

@@ -1,13 +1,18 @@
 import type { Capability } from '../domain/access/capability.ts';
-import type { Environment } from '../domain/workspaces/directory.ts';
 import { denied } from './denials.ts';
 import type { Call } from './operation.ts';
+
+/** The names of an environment, which need not be there any more. */
+export interface EnvironmentNames {
+  readonly name: string;
+  readonly workspace: { readonly name: string };
+}
 
 /** Whether the caller may do something with what is at a path. */
 export function mayAt(
   call: Call,
   capability: Capability,
-  environment: Environment,
+  environment: EnvironmentNames,
   path: string,
 ): boolean {
   return call.may(capability, resourceAt(environment, path));
@@ -22,7 +27,7 @@ export function mayAt(
 export function requireAt(
   call: Call,
   capability: Capability,
-  environment: Environment,
+  environment: EnvironmentNames,
   path: string,
 ): void {
   const resource = resourceAt(environment, path);
@@ -31,6 +36,6 @@ export function requireAt(
   throw denied({ capability, resource: named }, call.request);
 }
 
-function resourceAt(environment: Environment, path: string): readonly string[] {
+function resourceAt(environment: EnvironmentNames, path: string): readonly string[] {
   return [environment.workspace.name, environment.name, ...path.split('/')];
 }

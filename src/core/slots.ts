@@ -1,8 +1,11 @@
+import { z } from 'zod';
+
 import { allBackups } from '../domain/backup/backup-records.ts';
 import { StrongroomError } from '../errors.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { rootKeyId } from '../keys/root-key.ts';
 import { proveSlots, type ProvenSlots } from '../seal/open-slot.ts';
+import { shareSets } from '../seal/slot-kinds.ts';
 import { parseSlotParams } from '../seal/slot-params.ts';
 import type { SlotKey, SlotKind } from '../seal/slot.ts';
 import { SLOTS } from '../store/protected-tables.ts';
@@ -11,7 +14,19 @@ import { removeRow, updateRow } from '../store/rows.ts';
 import { statement } from '../store/statement.ts';
 import type { Transaction } from '../store/store.ts';
 import type { BackupRow, SlotRow } from '../store/tables.ts';
+import { answer, instant, type Members } from './operations/schema.ts';
 import { toIso } from './operations/secret-view.ts';
+
+const KINDS: { readonly [K in SlotKind]: K } = {
+  keyfile: 'keyfile',
+  passphrase: 'passphrase',
+  env: 'env',
+  shamir: 'shamir',
+  recovery: 'recovery',
+};
+
+/** The kind of a slot. */
+export const slotKind: z.ZodType<SlotKind> = z.enum(KINDS);
 
 /** What can be said of a slot. Times are RFC 3339. */
 export interface SlotSummary {
@@ -29,12 +44,34 @@ export interface SlotSummary {
   readonly shares: number | null;
 }
 
+/** The members of {@link SlotSummary}, to be spread into what has them too. */
+export const slotMembers: Members<SlotSummary> = {
+  id: z.uuid(),
+  kind: slotKind,
+  createdAt: instant,
+  provenAt: instant.nullable(),
+  isPending: z.boolean(),
+  replaces: z.uuid().nullable(),
+  threshold: z.int().nullable(),
+  shares: z.int().nullable(),
+};
+
+/** A slot as answers have it. */
+export const slotSummary: z.ZodType<SlotSummary> = answer(slotMembers);
+
 /** A backup that another key than those of now opens. */
 export interface OlderBackup {
   readonly id: string;
   readonly file: string;
   readonly createdAt: string;
 }
+
+/** A backup that older keys open, as answers have it. */
+export const olderBackup: z.ZodType<OlderBackup> = answer({
+  id: z.uuid(),
+  file: z.string(),
+  createdAt: instant,
+});
 
 /** What a change of slots works with. */
 export interface SlotWork {
@@ -142,6 +179,15 @@ export function proveAgainst(
 ): Promise<ProvenSlots> {
   const { vaultId } = keyring;
   return proveSlots(vaultId, slots, keys, (key) => rootKeyId(key, vaultId) === keyring.rootKeyId);
+}
+
+/** Keys one by one: shares of several sets that were brought together are as many keys. */
+export function oneByOne(keys: readonly SlotKey[]): SlotKey[] {
+  return keys.flatMap((key): readonly SlotKey[] =>
+    key.kind === 'shamir'
+      ? shareSets(key.shares).map((shares) => ({ kind: key.kind, shares }))
+      : [key],
+  );
 }
 
 /** The backups that keys of before still open, the oldest first: a backup has the slots of its own day in it. */

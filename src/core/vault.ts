@@ -9,12 +9,15 @@ import type { Keyring } from '../keys/keyring.ts';
 import type { RowMac } from '../store/row-mac.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import type { VaultLock } from '../store/vault-lock.ts';
-import type { CallOptions, Face, SecurityContext } from './context.ts';
-import type { Operation } from './operation.ts';
+import type { Face, FaceCallOptions, SecurityContext } from './context.ts';
+import type { DeferredInput } from './deferred-input.ts';
+import type { InnerOperation } from './operation.ts';
+import type { VaultObserver } from './observer.ts';
 import { writeOutsideCheckpoint } from './outside-checkpoint.ts';
 import { requirementsOf } from './operations/requirements-of.ts';
 import type { Caller } from './item.ts';
 import { Pipeline } from './pipeline.ts';
+import type { RateLimitOptions } from './rate-limits.ts';
 import { asStrongroomError } from './unforeseen.ts';
 
 /** The parts of an unsealed vault. */
@@ -30,6 +33,11 @@ export interface VaultParts {
   readonly checkpointPath: string;
   /** Path of the key file that opened the vault, if it lies in the vault's own directory. */
   readonly keyBesideVault?: string | undefined;
+  readonly observer?: VaultObserver | undefined;
+  /** What is done when somebody who may has sealed the vault. Default: it is closed. */
+  readonly seal?: (() => void) | undefined;
+  /** How often callers over the network may call. */
+  readonly rateLimits?: RateLimitOptions | undefined;
 }
 
 /** How long new entries may go without a signed checkpoint, in milliseconds. */
@@ -45,6 +53,8 @@ export class UnsealedVault {
   #checkpointTimer: NodeJS.Timeout | undefined;
   #checkpointing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  /** Whether somebody who may has sealed the vault. */
+  #isToSeal = false;
   #outsideFault: StrongroomError | undefined;
   /** The log's size when the last checkpoint was signed. */
   #seenSize = 0;
@@ -59,7 +69,10 @@ export class UnsealedVault {
     this.#pipeline = new Pipeline({
       ...parts,
       requirementsOf,
-      committed: () => this.#scheduleCheckpoint(),
+      committed: (cohort) => {
+        this.#scheduleCheckpoint();
+        parts.observer?.committed?.(cohort);
+      },
       scrub: () => {
         this.#isToScrub = true;
         this.#scrubbing = this.#scrub();
@@ -74,6 +87,11 @@ export class UnsealedVault {
   /** Whether accesses cannot be put on record at the moment, and so nothing is given out. */
   get isBlocked(): boolean {
     return this.#pipeline.isBlocked;
+  }
+
+  /** Whether nothing can be called any more: it was closed, or somebody sealed it. */
+  get isClosed(): boolean {
+    return this.#closing !== undefined;
   }
 
   /**
@@ -117,21 +135,51 @@ export class UnsealedVault {
    * @throws {@link StrongroomError} `vault_closed` after {@link UnsealedVault.close}.
    */
   async call<I, O, P>(
-    operation: Operation<I, O, P>,
+    operation: InnerOperation<I, O, P>,
     caller: Caller,
-    input: I,
-    options?: CallOptions,
+    input: I | DeferredInput,
+    options?: FaceCallOptions,
   ): Promise<O> {
     if (this.#closing !== undefined) {
       throw new StrongroomError('vault_closed', 'the vault was closed');
     }
     this.#underWay += 1;
     try {
-      return await this.#pipeline.call(operation, caller, input, options);
+      const answer = await this.#pipeline.call(operation, caller, input, options);
+      if (operation.seals === true) this.#isToSeal = true;
+      return answer;
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#whenQuiet?.();
+      // Not waited for by this call, which it waits for itself.
+      if (this.#isToSeal) this.#seal();
+    }
+  }
+
+  /**
+   * Lets a request over the network in, before anything of it is looked at; one that is one too
+   * many is on record. The next call of that caller counts no second time.
+   *
+   * @throws {@link StrongroomError} `rate_limited` with `retryAfter` seconds in its details;
+   * `vault_closed`, `audit_blocked`.
+   */
+  async admit(caller: Caller): Promise<void> {
+    if (this.#closing !== undefined) {
+      throw new StrongroomError('vault_closed', 'the vault was closed');
+    }
+    this.#underWay += 1;
+    try {
+      await this.#pipeline.admit(caller);
     } finally {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#whenQuiet?.();
     }
+  }
+
+  #seal(): void {
+    this.#isToSeal = false;
+    const { seal = () => void this.close().catch(() => undefined) } = this.#parts;
+    seal();
   }
 
   /** Puts an event of the vault itself on record, with what it changes in the same transaction. */
@@ -146,7 +194,7 @@ export class UnsealedVault {
       await change(transaction);
       const state = await this.#pipeline.state(transaction);
       const request = uuidv7(now);
-      entries.append({ ...fields, request, action, outcome: 'ok', state }, now());
+      entries.append({ outcome: 'ok', ...fields, request, action, state }, now());
       await entries.flush(transaction);
       return entries;
     });
@@ -266,7 +314,7 @@ export class UnsealedVault {
  * other calls of its cohort along.
  */
 function heldContext(given: SecurityContext): SecurityContext {
-  const { principal, ip, userAgent, sessionId, mfa, can: some } = given ?? {};
+  const { principal, ip, userAgent, sessionId, mfa, can: some, certificate: der } = given ?? {};
   if (typeof principal !== 'string' || principal === '') {
     throw new TypeError('a security context names a principal');
   }
@@ -282,5 +330,9 @@ function heldContext(given: SecurityContext): SecurityContext {
   if (mfa !== undefined && typeof mfa !== 'boolean') {
     throw new TypeError(`mfa of a security context is true or false, not ${typeof mfa}`);
   }
-  return Object.freeze({ principal, ip, userAgent, sessionId, mfa, can });
+  if (der !== undefined && !(der instanceof Uint8Array)) {
+    throw new TypeError(`certificate of a security context is bytes, not ${typeof der}`);
+  }
+  const certificate = der === undefined ? undefined : new Uint8Array(der);
+  return Object.freeze({ principal, ip, userAgent, sessionId, mfa, can, certificate });
 }

@@ -10,10 +10,12 @@ import {
   envelopeCommitment,
   envelopeKeyId,
   openEnvelope,
+  openUnlocked,
   rewrapEnvelope,
   sealEnvelope,
+  unlockEnvelope,
 } from './envelope.ts';
-import type { EnvelopeContext, WrappingKey } from './envelope.ts';
+import type { EnvelopeContext, EnvelopeDomain, WrappingKey } from './envelope.ts';
 import { randomBytes } from './random.ts';
 
 const PARTS = {
@@ -27,6 +29,16 @@ const PARTS = {
   commitment: [114, 146],
   nonce: [146, 158],
 } as const;
+
+const DOMAINS = [
+  'value',
+  'metadata',
+  'layout',
+  'idempotency',
+  'personal',
+  'factor',
+  'method',
+] as const satisfies readonly EnvelopeDomain[];
 
 function newKey(): WrappingKey {
   return { id: uuidv7(), key: createSecretKey(randomBytes(32)) };
@@ -153,7 +165,7 @@ function flipped(bytes: Uint8Array, bit: number): Uint8Array {
 
 describe('an envelope', () => {
   it('gives back any plaintext in its own place', () => {
-    const domain = fc.constantFrom('value', 'metadata', 'layout', 'idempotency', 'personal');
+    const domain = fc.constantFrom(...DOMAINS);
     const number = fc.maxSafeNat();
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), domain, number, (text, domain, number) => {
@@ -166,7 +178,7 @@ describe('an envelope', () => {
   });
 
   it('is sealed so that a program written from the specification opens it', () => {
-    const domain = fc.constantFrom('value', 'metadata', 'layout', 'idempotency', 'personal');
+    const domain = fc.constantFrom(...DOMAINS);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 99 }), domain, fc.maxSafeNat(), (text, domain, n) => {
         const place = newContext({ domain, number: n });
@@ -305,6 +317,37 @@ describe('an envelope', () => {
     }
     const shortKey = { id, key: createSecretKey(new Uint8Array(16)) };
     expect(() => sealEnvelope(shortKey, context, plaintext)).toThrow(RangeError);
+  });
+});
+
+describe('an envelope that was unlocked', () => {
+  it('opens as often as is wanted, whatever else is opened or sealed meanwhile', () => {
+    const other = newContext();
+    const envelopes = [context, other].map((place) => sealEnvelope(wrapping, place, plaintext));
+    const [first, second] = envelopes as [Uint8Array, Uint8Array];
+    const unlocked = unlockEnvelope(first, context, onlyKey);
+    const otherUnlocked = unlockEnvelope(second, other, onlyKey);
+    sealEnvelope(newKey(), newContext(), plaintext);
+    for (let time = 0; time < 2; time += 1) {
+      expect(Buffer.from(openUnlocked(unlocked))).toEqual(plaintext);
+      expect(Buffer.from(openUnlocked(otherUnlocked))).toEqual(plaintext);
+    }
+  });
+
+  it('is not unlocked in the place of another', () => {
+    const envelope = sealEnvelope(wrapping, context, plaintext);
+    expect(codeOf(() => unlockEnvelope(envelope, newContext(), onlyKey))).toBe('decryption_failed');
+  });
+
+  it('has a key id that is told from that of the one before', () => {
+    const [a, b] = [newKey(), newKey()];
+    const [ofA, ofB] = [sealEnvelope(a, context, plaintext), sealEnvelope(b, context, plaintext)];
+    expect([ofA, ofB, ofB, ofA].map((each) => envelopeKeyId(each))).toEqual([
+      a.id,
+      b.id,
+      b.id,
+      a.id,
+    ]);
   });
 });
 

@@ -8,7 +8,8 @@ import { hkdfSha512 } from './hkdf.ts';
 import { randomBytes } from './random.ts';
 
 /** What an envelope holds. */
-export type EnvelopeDomain = 'value' | 'metadata' | 'layout' | 'idempotency' | 'personal';
+export type EnvelopeDomain =
+  'value' | 'metadata' | 'layout' | 'idempotency' | 'personal' | 'factor' | 'method';
 
 /**
  * Where an envelope belongs. All of it is authenticated and none of it is
@@ -20,7 +21,7 @@ export interface EnvelopeContext {
   readonly vaultId: string;
   readonly workspaceId: string;
   readonly environmentId: string;
-  /** The secret, the environment, the principal or the row, by domain. */
+  /** The secret, the environment or the row, by domain. */
   readonly subjectId: string;
   /** The version or revision; 0 for `idempotency`. */
   readonly number: number;
@@ -67,12 +68,12 @@ export function sealEnvelope(
   context: EnvelopeContext,
   plaintext: Uint8Array,
 ): Uint8Array {
-  const bound = bind(context);
   const envelope = new Uint8Array(LENGTH_MIN + plaintext.length);
   envelope.set(HEADER);
   writeUuid(envelope, KEY_ID_AT, wrapping.id);
   envelope.set(randomBytes(SALT_BYTES), SALT_AT);
   envelope.set(randomBytes(NONCE_BYTES), NONCE_AT);
+  const bound = bind(context);
   const dataKey = randomBytes(KEY_BYTES);
   try {
     const keys = deriveKeys(dataKey, envelope);
@@ -136,7 +137,7 @@ export function unlockEnvelope(
   return withKey(envelope, context, keyById, (key, additionalData) => ({
     envelope,
     key: createSecretKey(key),
-    additionalData,
+    additionalData: additionalData.slice(),
   }));
 }
 
@@ -195,8 +196,8 @@ function withDataKey<T>(
   keyById: (id: string) => KeyObject,
   use: (dataKey: Uint8Array, keys: Uint8Array, bound: BoundContext) => T,
 ): T {
-  const bound = bind(context);
   const wrappingKey = findKey(envelopeKeyId(envelope), keyById);
+  const bound = bind(context);
   const wrapNonce = envelope.subarray(WRAP_NONCE_AT, WRAPPED_AT);
   const wrapped = envelope.subarray(WRAPPED_AT, SALT_AT);
   const dataKey = decrypt(wrappingKey, wrapNonce, wrapped, wrapData(bound, envelope));
@@ -236,8 +237,21 @@ export function envelopeKeyId(envelope: Uint8Array): string {
   for (let i = 0; i < HEADER.length; i += 1) {
     if (envelope[i] !== HEADER[i]) throw decryptionFailed();
   }
-  return uuidText(envelope.subarray(KEY_ID_AT, WRAP_NONCE_AT));
+  for (let i = 0; i < 16; i += 1) {
+    if (envelope[KEY_ID_AT + i] !== lastKeyId.bytes[i]) {
+      const bytes = envelope.slice(KEY_ID_AT, WRAP_NONCE_AT);
+      lastKeyId = { bytes, text: uuidText(bytes) };
+      break;
+    }
+  }
+  return lastKeyId.text;
 }
+
+/** What was asked for last: one key wraps nearly all that is opened in a row. */
+let lastKeyId: { readonly bytes: Uint8Array; readonly text: string } = {
+  bytes: new Uint8Array(0),
+  text: '',
+};
 
 /**
  * The commitment to the data key: what row MACs and audit entries hold in
@@ -272,6 +286,8 @@ function deriveKeys(dataKey: Uint8Array, envelope: Uint8Array): Uint8Array {
 interface BoundContext {
   readonly value: Uint8Array;
   readonly wrap: Uint8Array;
+  /** The memory of both, the value's first. */
+  readonly both: Uint8Array;
 }
 
 const VALUE_LABEL = tuple(['strongroom/v1/envelope']);
@@ -281,22 +297,26 @@ const KEY_ID_PART = tuple([new Uint8Array(16)]);
 const NUMBER_FROM_END = 8;
 const IDS_FROM_END = NUMBER_FROM_END + 4 + 4 * (4 + 16) - 4;
 
-/** Both with every length in place and zeros for ids and number. */
-const TEMPLATES: Readonly<Record<EnvelopeDomain, BoundContext>> = {
+/**
+ * Both with every length in place. Ids and number are written anew for each
+ * use, which spares two allocations: whatever is bound is used up before the next.
+ */
+const BOUND: Readonly<Record<EnvelopeDomain, BoundContext>> = {
   value: template('value'),
   metadata: template('metadata'),
   layout: template('layout'),
   idempotency: template('idempotency'),
   personal: template('personal'),
+  factor: template('factor'),
+  method: template('method'),
 };
 
 function template(domain: EnvelopeDomain): BoundContext {
   const id = new Uint8Array(16);
   const place = tuple([domain, Uint8Array.of(1), id, id, id, id, new Uint8Array(8)]);
-  return {
-    value: concat([VALUE_LABEL, place]),
-    wrap: concat([WRAP_LABEL, place, KEY_ID_PART]),
-  };
+  const both = concat([VALUE_LABEL, place, WRAP_LABEL, place, KEY_ID_PART]);
+  const wrapAt = VALUE_LABEL.length + place.length;
+  return { value: both.subarray(0, wrapAt), wrap: both.subarray(wrapAt), both };
 }
 
 function bind(context: EnvelopeContext): BoundContext {
@@ -304,17 +324,16 @@ function bind(context: EnvelopeContext): BoundContext {
   if (!Number.isSafeInteger(number) || number < 0) {
     throw new RangeError('a whole number of at least 0 was expected');
   }
-  const blank = TEMPLATES[context.domain];
-  const value = blank.value.slice();
+  const bound = BOUND[context.domain];
+  const { value, both } = bound;
   const ids = value.length - IDS_FROM_END;
   writeUuid(value, ids, context.vaultId);
   writeUuid(value, ids + 20, context.workspaceId);
   writeUuid(value, ids + 40, context.environmentId);
   writeUuid(value, ids + 60, context.subjectId);
   writeUint64(value, value.length - NUMBER_FROM_END, number);
-  const wrap = blank.wrap.slice();
-  wrap.set(value.subarray(VALUE_LABEL.length), WRAP_LABEL.length);
-  return { value, wrap };
+  both.copyWithin(value.length + WRAP_LABEL.length, VALUE_LABEL.length, value.length);
+  return bound;
 }
 
 function wrapData(bound: BoundContext, envelope: Uint8Array): Uint8Array {
@@ -337,7 +356,12 @@ function writeUint64(target: Uint8Array, offset: number, value: number): void {
 /** Where the 16 bytes stand in the text of a UUID. */
 const UUID_DIGITS: readonly number[] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
-function writeUuid(target: Uint8Array, offset: number, id: string): void {
+/**
+ * Writes the 16 bytes of a UUID, without an array of their own.
+ *
+ * @throws RangeError if the text is not a lower-case, hyphenated UUID.
+ */
+export function writeUuid(target: Uint8Array, offset: number, id: string): void {
   let wellFormed = id.length === 36;
   for (let i = 8; i <= 23; i += 5) wellFormed &&= id.charCodeAt(i) === 0x2d;
   for (let i = 0; i < 16; i += 1) {

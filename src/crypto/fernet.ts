@@ -1,4 +1,4 @@
-// Nothing in Strongroom calls this: the format is offered as such, and held to its published vectors.
+// Nothing of Strongroom's own is encrypted with this: the format is offered as such, and held to its published vectors.
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import { StrongroomError } from '../errors.ts';
 import { fromBase64Url, toBase64Url } from '../lib/base64.ts';

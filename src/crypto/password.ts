@@ -23,6 +23,9 @@ export const ARGON2ID_DEFAULTS: Argon2idParameters = {
   lanes: 4,
 };
 
+/** What passwords of users are hashed with: about 60 ms. */
+export const LOGIN_DEFAULTS: Argon2idParameters = { memoryKib: 19_456, passes: 2, lanes: 1 };
+
 /** What new slots use. */
 export const PBKDF2_DEFAULTS: Pbkdf2Parameters = { iterations: 1_300_000 };
 
@@ -31,6 +34,12 @@ const ARGON2ID_BOUNDS: Readonly<Record<keyof Argon2idParameters, Bounds>> = {
   memoryKib: { min: 64 * 1024, max: 2 * 1024 * 1024 },
   passes: { min: 3, max: 16 },
   lanes: { min: 4, max: 16 },
+};
+/** Of passwords, which are tried once for each sign-in and not once for each opened vault. */
+const LOGIN_BOUNDS: Readonly<Record<keyof Argon2idParameters, Bounds>> = {
+  memoryKib: { min: 19_456, max: 1024 * 1024 },
+  passes: { min: 2, max: 16 },
+  lanes: { min: 1, max: 16 },
 };
 const PBKDF2_BOUNDS: Readonly<Record<keyof Pbkdf2Parameters, Bounds>> = {
   iterations: { min: 600_000, max: 10_000_000 },
@@ -55,10 +64,25 @@ export async function deriveArgon2id(
   salt: Uint8Array,
   parameters: Argon2idParameters,
 ): Promise<Uint8Array> {
-  checkBounds('memory_kib', parameters.memoryKib, ARGON2ID_BOUNDS.memoryKib);
-  checkBounds('passes', parameters.passes, ARGON2ID_BOUNDS.passes);
-  checkBounds('lanes', parameters.lanes, ARGON2ID_BOUNDS.lanes);
+  checkArgon2id(parameters, ARGON2ID_BOUNDS);
   return testOnlyDeriveArgon2id(passphrase, salt, parameters);
+}
+
+/**
+ * Hashes a password with argon2id (RFC 9106), off the event loop.
+ *
+ * @param peppered - An HMAC of the password: 32 bytes, whatever its length.
+ * @param salt - Random, 16 bytes.
+ * @returns 32 bytes.
+ * @throws {@link StrongroomError} `kdf_out_of_bounds` before anything is derived, if a parameter is below the compiled-in floor or above the ceiling.
+ */
+export async function hashPassword(
+  peppered: Uint8Array,
+  salt: Uint8Array,
+  parameters: Argon2idParameters,
+): Promise<Uint8Array> {
+  checkArgon2id(parameters, LOGIN_BOUNDS);
+  return testOnlyDeriveArgon2id(peppered, salt, parameters);
 }
 
 /**
@@ -113,6 +137,15 @@ export function testOnlyDerivePbkdf2(
       else reject(error);
     });
   });
+}
+
+function checkArgon2id(
+  { memoryKib, passes, lanes }: Argon2idParameters,
+  bounds: Readonly<Record<keyof Argon2idParameters, Bounds>>,
+): void {
+  checkBounds('memory_kib', memoryKib, bounds.memoryKib);
+  checkBounds('passes', passes, bounds.passes);
+  checkBounds('lanes', lanes, bounds.lanes);
 }
 
 function checkBounds(parameter: string, value: number, bounds: Bounds): void {

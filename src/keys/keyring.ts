@@ -18,7 +18,11 @@ export type KeyPurpose =
   | 'workspace'
   | 'audit-ed25519'
   | 'audit-ml-dsa'
-  | 'backup-ed25519';
+  | 'backup-ed25519'
+  | 'token'
+  | 'recovery-code'
+  | 'pepper'
+  | 'vault';
 
 /** How long an unwrapped workspace key is kept, in milliseconds. */
 const UNWRAPPED_MS = 5 * 60 * 1000;
@@ -201,11 +205,12 @@ export class Keyring {
     }
   }
 
-  /** The symmetric keys of a purpose by number, as handles that cannot be printed. */
+  /** The symmetric keys of a purpose that are not destroyed, by number, as handles that cannot be printed. */
   secretKeys(purpose: KeyPurpose): ReadonlyMap<number, KeyObject> {
     const keys = new Map<number, KeyObject>();
     for (const row of this.#rows.values()) {
-      if (row.purpose === purpose) keys.set(row.number, this.#secretKey(row.id));
+      const isThere = row.purpose === purpose && row.state !== 'destroyed';
+      if (isThere) keys.set(row.number, this.#secretKey(row.id));
     }
     return keys;
   }
@@ -240,8 +245,43 @@ export class Keyring {
     return this.#numbered('fingerprint', number);
   }
 
+  /** A key that HMACs of credentials are made with, by number; without one, the newest. */
+  tokenKey(number?: number): { readonly number: number; readonly key: KeyObject } {
+    return this.#numbered('token', number);
+  }
+
+  /** The numbers of the token keys that digests may have been made with, the newest first. */
+  tokenKeyNumbers(): readonly number[] {
+    return [...this.#keysOf('token').keys()].toSorted((a, b) => b - a);
+  }
+
+  /** A key that recovery codes are checked with, by number; without one, the newest. */
+  recoveryCodeKey(number?: number): { readonly number: number; readonly key: KeyObject } {
+    return this.#numbered('recovery-code', number);
+  }
+
+  /** A key that passwords are peppered with, by number; without one, the newest. */
+  pepperKey(number?: number): { readonly number: number; readonly key: KeyObject } {
+    return this.#numbered('pepper', number);
+  }
+
   /**
-   * A workspace key by id, unwrapped at most once every five minutes.
+   * The key that wraps new data keys of what belongs to no workspace.
+   *
+   * @throws {@link StrongroomError} `integrity_error` if there is none.
+   */
+  activeVaultKey(): WrappingKey {
+    const row = [...this.#rows.values()].find(
+      ({ purpose, state }) => purpose === 'vault' && state === 'active',
+    );
+    if (row === undefined) {
+      throw new StrongroomError('integrity_error', 'the vault has no active key of its own');
+    }
+    return { id: row.id, key: this.workspaceKey(row.id) };
+  }
+
+  /**
+   * A workspace key, or one of the vault's own, by id, unwrapped at most once every five minutes.
    *
    * @throws {@link StrongroomError} `key_not_found` if no workspace key has that id, which then
    * came from an altered envelope; `integrity_error` if its row was altered.
@@ -250,7 +290,8 @@ export class Keyring {
     const known = this.#unwrapped.get(id);
     const now = this.#now();
     if (known !== undefined && known.until > now) return known.key;
-    if (this.#rows.get(id)?.purpose !== 'workspace') {
+    const purpose = this.#rows.get(id)?.purpose;
+    if (purpose !== 'workspace' && purpose !== 'vault') {
       throw new StrongroomError('key_not_found', 'there is no such workspace key', {
         details: { key: id },
       });
@@ -289,17 +330,22 @@ export class Keyring {
     purpose: KeyPurpose,
     number: number | undefined,
   ): { readonly number: number; readonly key: KeyObject } {
-    let keys = this.#byPurpose.get(purpose);
-    if (keys === undefined) {
-      keys = this.secretKeys(purpose);
-      this.#byPurpose.set(purpose, keys);
-    }
+    const keys = this.#keysOf(purpose);
     const wanted = number ?? Math.max(...keys.keys());
     const key = keys.get(wanted);
     if (key === undefined) {
       throw new StrongroomError('integrity_error', `there is no ${purpose} key ${wanted}`);
     }
     return { number: wanted, key };
+  }
+
+  #keysOf(purpose: KeyPurpose): ReadonlyMap<number, KeyObject> {
+    let keys = this.#byPurpose.get(purpose);
+    if (keys === undefined) {
+      keys = this.secretKeys(purpose);
+      this.#byPurpose.set(purpose, keys);
+    }
+    return keys;
   }
 
   #secretKey(id: string): KeyObject {

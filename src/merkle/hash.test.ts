@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EMPTY_ROOT, leafHash, nodeHash } from './hash.ts';
+import { EMPTY_ROOT, HASH_BYTES, hashPairs, leafHash, nodeHash } from './hash.ts';
 
 function sha(...parts: Uint8Array[]): Uint8Array {
   const hash = createHash('sha256');
@@ -25,6 +25,19 @@ describe('tree hashes', () => {
       const entry = new Uint8Array(length).fill(length % 251);
       expect(leafHash(entry)).toStrictEqual(sha(new Uint8Array([0]), entry));
     }
+  });
+
+  it('hashes pairs in place as it does one by one, and leaves what is behind them', () => {
+    const hashes = Array.from({ length: 7 }, (_, index) => sha(Uint8Array.of(index)));
+    const nodes = new Uint8Array(hashes.flatMap((hash) => [...hash]));
+    hashPairs(nodes, 3);
+    const at = (index: number): Uint8Array =>
+      nodes.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+    for (const [index, left] of [0, 2, 4].entries()) {
+      const above = nodeHash(hashes[left] as Uint8Array, hashes[left + 1] as Uint8Array);
+      expect(at(index)).toStrictEqual(above);
+    }
+    for (const index of [3, 4, 5, 6]) expect(at(index)).toStrictEqual(hashes[index]);
   });
 
   it('gives the hash of nothing for the empty tree', () => {

@@ -1,4 +1,4 @@
-import { sha256 } from '../crypto/hash.ts';
+import { sha256, sha256Into } from '../crypto/hash.ts';
 
 /** Length of a hash in bytes. */
 export const HASH_BYTES = 32;
@@ -51,4 +51,18 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   pair.set(left, 1);
   pair.set(right, 1 + HASH_BYTES);
   return sha256(pair);
+}
+
+/**
+ * Hashes neighbours pair by pair, in place: the hashes of the first `2 × pairs`
+ * nodes become `pairs` hashes of the nodes above them. Without an array for
+ * each, since opening a vault computes ten thousands.
+ *
+ * @param nodes - Joined hashes of one height.
+ */
+export function hashPairs(nodes: Uint8Array, pairs: number): void {
+  for (let index = 0; index < pairs; index += 1) {
+    pair.set(nodes.subarray(2 * index * HASH_BYTES, 2 * (index + 1) * HASH_BYTES), 1);
+    sha256Into(pair, nodes, index * HASH_BYTES);
+  }
 }

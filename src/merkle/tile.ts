@@ -1,5 +1,5 @@
 import { StrongroomError } from '../errors.ts';
-import { HASH_BYTES, nodeHash } from './hash.ts';
+import { HASH_BYTES, hashPairs } from './hash.ts';
 
 /** Hashes in a full tile (C2SP tlog-tiles, height 8). */
 export const TILE_WIDTH = 256;
@@ -45,12 +45,6 @@ export function requireTile(readTile: ReadTile, level: number, index: number): U
 export function perfectRoot(hashes: Uint8Array, first: number, count: number): Uint8Array {
   if (count < 1) throw new RangeError('a subtree has at least one hash');
   const row = hashes.slice(first * HASH_BYTES, (first + count) * HASH_BYTES);
-  for (let width = count; width > 1; width /= 2) {
-    for (let pair = 0; pair < width / 2; pair += 1) {
-      const left = row.subarray(2 * pair * HASH_BYTES, (2 * pair + 1) * HASH_BYTES);
-      const right = row.subarray((2 * pair + 1) * HASH_BYTES, (2 * pair + 2) * HASH_BYTES);
-      row.set(nodeHash(left, right), pair * HASH_BYTES);
-    }
-  }
+  for (let width = count; width > 1; width /= 2) hashPairs(row, width / 2);
   return row.slice(0, HASH_BYTES);
 }

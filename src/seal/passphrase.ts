@@ -1,10 +1,10 @@
 import { StrongroomError } from '../errors.ts';
 import { utf8 } from '../lib/bytes.ts';
+import { countCharacters, opaqueString } from '../lib/opaque-string.ts';
 import type { SecretValue } from '../secret-value.ts';
 
 const CHARACTERS_MIN = 15;
 const CHARACTERS_MAX = 1024;
-const SPACE = /\p{Zs}/gu;
 // A typed passphrase has none; one that was piped in with its newline could never be typed.
 const CONTROL = /\p{Cc}/u;
 
@@ -52,16 +52,4 @@ export function newPassphraseBytes(passphrase: SecretValue): Uint8Array {
 export function givenPassphraseBytes(passphrase: SecretValue): Uint8Array | undefined {
   const text = opaqueString(passphrase.reveal());
   return countCharacters(text) > CHARACTERS_MAX ? undefined : utf8(text);
-}
-
-/** The mapping and normalization of RFC 8265 §4.2.2: any space is a space, then NFC. */
-function opaqueString(text: string): string {
-  return text.replace(SPACE, ' ').normalize('NFC');
-}
-
-/** Code points, not UTF-16 units: a letter beyond the basic plane is one character. */
-function countCharacters(text: string): number {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
 }

@@ -6,7 +6,7 @@ import {
 } from '../crypto/password.ts';
 import { hkdfSha512 } from '../crypto/hkdf.ts';
 import { randomBytes } from '../crypto/random.ts';
-import { combineShares, splitSecret } from '../crypto/shamir.ts';
+import { combineShares, parseShare, splitSecret } from '../crypto/shamir.ts';
 import { formatToken, parseToken } from '../crypto/token.ts';
 import { StrongroomError } from '../errors.ts';
 import { fromBase64, toBase64 } from '../lib/base64.ts';
@@ -228,6 +228,24 @@ function expansion(
   requireMembers(params, ['salt', ...members]);
   const salt = bytesMember(params, 'salt', SALT_BYTES);
   return async (input) => hkdfSha512(input, salt, `strongroom/v1/slot/${kind}`, INPUT_BYTES);
+}
+
+/**
+ * Puts shares into the sets that they were made in; each share names its own.
+ * With one that is no share among them all stay together, so that it is named
+ * by its place when they are tried.
+ */
+export function shareSets(shares: readonly SecretValue[]): readonly (readonly SecretValue[])[] {
+  if (shares.length === 0) return [shares];
+  const sets = new Map<string, SecretValue[]>();
+  for (const share of shares) {
+    const parsed = share.kind === 'text' ? parseShare(typedText(share)) : undefined;
+    if (parsed === undefined) return [shares];
+    wipe(parsed.bytes);
+    const setId = toBase64(parsed.setId);
+    sets.set(setId, [...(sets.get(setId) ?? []), share]);
+  }
+  return [...sets.values()];
 }
 
 function masterKeyBytes(key: SecretValue): Uint8Array {

@@ -25,12 +25,14 @@ import {
 } from '../testing/temporary-vault.ts';
 import { checkIntegrity, integrityState, readEpoch } from './integrity.ts';
 import {
+  AUTH_METHODS,
   BACKUPS,
   COUNTED_TABLES,
   GROUPS,
   IMPORTS,
-  SETTINGS,
   PERSONAL_VALUES,
+  REVOCATIONS,
+  SETTINGS,
 } from './protected-tables.ts';
 import { insertRow } from './rows.ts';
 import type { Work } from '../domain/work.ts';
@@ -106,6 +108,29 @@ async function fillCounted(work: Work): Promise<void> {
     keep_until: null,
     removed_at: null,
   });
+  await fillIdentities(work);
+}
+
+async function fillIdentities({ transaction, mac, now, actor }: Work): Promise<void> {
+  await insertRow(transaction, mac, REVOCATIONS, {
+    id: uuidv7(),
+    revoked_at: now,
+    revoked_by: actor,
+    until: null,
+  });
+  await insertRow(transaction, mac, AUTH_METHODS, {
+    id: uuidv7(),
+    kind: 'oidc',
+    name: 'a',
+    principal_id: null,
+    config: '{}',
+    secret: new Uint8Array(200),
+    revision: 1,
+    generation: 0,
+    disabled_at: null,
+    created_at: now,
+    created_by: actor,
+  });
 }
 
 const rowOf = (db: DatabaseSync, table: string): StoredRow => {
@@ -116,15 +141,20 @@ const rowOf = (db: DatabaseSync, table: string): StoredRow => {
 
 const OTHER_ID = uuidv7();
 
+/** Columns of numbers or bytes that may be null. */
+const NUMBERS = /_(at|since|until)$|^(until|generation)$/;
+const BYTES = /^(factors|secret)$/;
+
 /** Other values that a column could hold. */
 function others(column: string, value: StoredRow[string] | undefined): StoredRow[string][] {
   if (typeof value === 'number') return [value + 1];
   if (value instanceof Uint8Array) {
     // Of an envelope its commitment is covered, from byte 114 on.
-    const altered = column === 'envelope' ? 120 : 12;
+    const altered = ['envelope', 'secret'].includes(column) ? 120 : 12;
     return [value.map((byte, at) => (at === altered ? byte ^ 1 : byte))];
   }
-  if (value === null) return /_(at|since|until)$/.test(column) ? [1] : [''];
+  if (value === null && BYTES.test(column)) return [new Uint8Array(32)];
+  if (value === null) return NUMBERS.test(column) ? [1] : [''];
   return /(^|_)id$/.test(column) ? ['x', OTHER_ID] : [`${String(value)}x`];
 }
 

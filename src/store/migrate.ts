@@ -3,11 +3,12 @@ import type { Clock } from '../lib/ids.ts';
 import { sqliteDialect } from './dialect.ts';
 import { first } from './migrations/0001-first.ts';
 import { wholeVault } from './migrations/0002-whole-vault.ts';
+import { identities } from './migrations/0003-identities.ts';
 import type { Migration } from './migrations/migration.ts';
 import { rawStatement, statement, type Parameters } from './statement.ts';
 import type { Store, Transaction } from './store.ts';
 
-const MIGRATIONS: readonly Migration[] = [first, wholeVault];
+const MIGRATIONS: readonly Migration[] = [first, wholeVault, identities];
 
 /** The schema that this version of Strongroom writes. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;

@@ -15,12 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { temporaryDirectory } from '../testing/temporary-vault.ts';
-import {
-  createPrivateDirectory,
-  createPrivateFile,
-  isExposed,
-  writePrivateFile,
-} from './private-files.ts';
+import { createPrivateDirectory, createPrivateFile, writePrivateFile } from './private-files.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -146,22 +141,18 @@ describe.skipIf(process.platform === 'win32')('files of a vault', () => {
     createPrivateDirectory(join(directory, 'a'));
     expect(modeOf(join(directory, 'a'))).toBe('755');
   });
-
-  it('count as exposed as soon as anyone else has any right to them', () => {
-    const path = join(directory, 'file');
-    writeFileSync(path, '');
-    for (const mode of [0o600, 0o400, 0o700]) {
-      chmodSync(path, mode);
-      expect(isExposed(path)).toBe(false);
-    }
-    for (const mode of [0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o666]) {
-      chmodSync(path, mode);
-      expect(isExposed(path)).toBe(true);
-    }
-  });
 });
 
 describe('a private directory', () => {
+  it('is refused where a link leads nowhere, as what is in its place', () => {
+    const link = join(directory, 'link');
+    symlinkSync(join(directory, 'nothing'), link);
+    expect(() => createPrivateDirectory(link)).toThrow(
+      expect.objectContaining({ code: 'EEXIST', path: link }),
+    );
+    expect(readdirSync(directory)).toEqual(['link']);
+  });
+
   // Linux alone has a file system that says ENOENT to a new directory.
   it.runIf(process.platform === 'linux')(
     'is refused at once where no directory can be made',

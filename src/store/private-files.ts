@@ -4,7 +4,6 @@ import {
   constants,
   fchmodSync,
   fsyncSync,
-  lstatSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -56,7 +55,8 @@ function makeDirectory(path: string): void {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     // Somebody else made it in between.
-    if (code !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (code !== 'EEXIST' || found?.isDirectory() !== true) throw error;
   }
 }
 
@@ -76,8 +76,11 @@ export function createPrivateFile(path: string): void {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
     throw error;
   }
-  fchmodSync(file, FILE_MODE);
-  closeSync(file);
+  try {
+    fchmodSync(file, FILE_MODE);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**
@@ -120,9 +123,4 @@ export function syncDirectory(path: string): void {
   } finally {
     closeSync(directory);
   }
-}
-
-/** Whether other users of the machine may read, write or run the file. Never true on Windows. */
-export function isExposed(path: string): boolean {
-  return process.platform !== 'win32' && (lstatSync(path).mode & 0o077) !== 0;
 }

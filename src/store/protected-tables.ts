@@ -1,11 +1,21 @@
+import { AUTH_METHODS, REVOCATIONS } from './identity-tables.ts';
 import type { ProtectedTable } from './row-mac.ts';
+
+export {
+  ATTEMPTS,
+  AUTH_METHODS,
+  FACTOR_USES,
+  FACTORS,
+  REVOCATIONS,
+  TOKENS,
+} from './identity-tables.ts';
 
 // Which columns are covered is part of the format (`docs/spec/keyring.md`).
 
 export const VAULT: ProtectedTable<'vault'> = {
   table: 'vault',
   key: ['id'],
-  columns: ['id', 'created_at', 'restore_generation', 'root_key_id'],
+  columns: ['id', 'created_at', 'restore_generation', 'root_key_id', 'restore_id', 'restored_at'],
   counted: true,
 };
 
@@ -67,7 +77,7 @@ export const ENVIRONMENTS: ProtectedTable<'environments'> = {
 export const PRINCIPALS: ProtectedTable<'principals'> = {
   table: 'principals',
   key: ['id'],
-  columns: ['id', 'kind', 'name', 'created_at', 'disabled_at'],
+  columns: ['id', 'kind', 'name', 'created_at', 'disabled_at', 'factors', 'generation'],
   counted: true,
 };
 
@@ -139,6 +149,7 @@ export const MEMBERSHIPS: ProtectedTable<'memberships'> = {
     'parent_kind',
     'parent_id',
     'created_at',
+    'method_id',
   ],
   counted: true,
 };
@@ -334,6 +345,8 @@ export const COUNTED_TABLES: readonly ProtectedTable<CountedTable>[] = [
   IMPORTS,
   BACKUPS,
   PERSONAL_VALUES,
+  REVOCATIONS,
+  AUTH_METHODS,
 ] as never;
 
 /** The name of a table whose rows are counted. */
@@ -352,4 +365,6 @@ export type CountedTable =
   | 'settings'
   | 'imports'
   | 'backups'
-  | 'personal_values';
+  | 'personal_values'
+  | 'revocations'
+  | 'auth_methods';

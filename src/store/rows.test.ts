@@ -31,6 +31,8 @@ const principal = (name: string): Omit<PrincipalRow, 'row_revision' | 'mac_key' 
   name,
   created_at: 7,
   disabled_at: null,
+  factors: null,
+  generation: null,
 });
 
 const insert = (name: string): Promise<PrincipalRow> =>

@@ -12,8 +12,11 @@ export const APPLICATION_ID = 0x53524d31;
 const SQLITE_VERSION_MIN: readonly [number, number, number] = [3, 51, 3];
 const STATEMENTS_MAX = 256;
 
-/** Enough for the upper levels of every index of a million secrets; readers pass over pages once. */
-const CACHE_KIB = 3 * 1024;
+/**
+ * In a million secrets, one is found as fast with 512 KiB as with 8 MiB. Imports take a tenth longer
+ * with 1 MiB than with 2, and no less with 3. Readers pass over pages once.
+ */
+const CACHE_KIB = 2 * 1024;
 const READER_CACHE_KIB = 512;
 
 /** What each connection must have, set and then read back. */

@@ -74,13 +74,13 @@ export function query<R>(build: (db: Kysely<Tables>) => Compilable<R>): Statemen
 
 /** The values for a compiled statement's placeholders, in order. */
 export function bind(compiled: CompiledStatement, parameters: object): SqlValue[] {
+  const { slots } = compiled;
+  const given = parameters as Readonly<Record<string, SqlValue>>;
   const values: SqlValue[] = [];
-  for (const slot of compiled.slots) {
-    if (slot instanceof Parameter) {
-      values.push((parameters as Readonly<Record<string, SqlValue>>)[slot.name] ?? null);
-    } else {
-      values.push(slot);
-    }
+  // By number: an iterator costs more than a parameter, until the loop is compiled.
+  for (let index = 0; index < slots.length; index += 1) {
+    const slot = slots[index];
+    values.push(slot instanceof Parameter ? (given[slot.name] ?? null) : (slot ?? null));
   }
   return values;
 }

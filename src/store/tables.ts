@@ -1,3 +1,21 @@
+import type {
+  AttemptsRow,
+  AuthMethodRow,
+  FactorRow,
+  FactorUsesRow,
+  RevocationRow,
+  TokenRow,
+} from './identity-rows.ts';
+
+export type {
+  AttemptsRow,
+  AuthMethodRow,
+  FactorRow,
+  FactorUsesRow,
+  RevocationRow,
+  TokenRow,
+} from './identity-rows.ts';
+
 /** Columns of a row that is under a MAC; see `docs/spec/keyring.md`. */
 export interface ProtectedColumns {
   readonly row_revision: number;
@@ -10,6 +28,9 @@ export interface VaultRow extends ProtectedColumns {
   readonly created_at: number;
   readonly restore_generation: number;
   readonly root_key_id: string;
+  /** What was given out before the last restore names another; null before the first. */
+  readonly restore_id: string | null;
+  readonly restored_at: number | null;
 }
 
 export interface SlotRow extends ProtectedColumns {
@@ -78,6 +99,10 @@ export interface PrincipalRow extends ProtectedColumns {
   readonly name: string;
   readonly created_at: number;
   readonly disabled_at: number | null;
+  /** Hash over its rows of `factors`; null without any. */
+  readonly factors: Uint8Array | null;
+  /** Credentials of an earlier one are void; null is 0. */
+  readonly generation: number | null;
 }
 
 export interface RoleRow extends ProtectedColumns {
@@ -128,6 +153,8 @@ export interface MembershipRow extends ProtectedColumns {
   readonly parent_kind: string;
   readonly parent_id: string;
   readonly created_at: number;
+  /** The way to sign in whose claims say so; null: a person does. */
+  readonly method_id: string | null;
 }
 
 export interface SecretRow extends ProtectedColumns {
@@ -387,6 +414,12 @@ export interface Tables {
   readonly verify_attempts: VerifyAttemptsRow;
   readonly jobs: JobRow;
   readonly backups: BackupRow;
+  readonly tokens: TokenRow;
+  readonly revocations: RevocationRow;
+  readonly factors: FactorRow;
+  readonly factor_uses: FactorUsesRow;
+  readonly auth_methods: AuthMethodRow;
+  readonly attempts: AttemptsRow;
   /** Who reads what is in the log; this is how often, filled like `audit_index`. */
   readonly secret_reads: {
     readonly secret_id: string;

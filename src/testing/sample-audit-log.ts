@@ -62,7 +62,9 @@ export class SampleAuditLog {
     const salt = Buffer.alloc(16, seq).toString('base64url');
     const path = `db/pässword/${String(seq)}`;
     const about = { action: 'secrets.read', path, outcome: 'ok', time: '2026-11-02T10:00:00.000Z' };
-    return canonicalJson({ v: 1, salt, log: this.logId, seq, ...about, ...more });
+    // Some are of each version of entries that there is.
+    const later = seq % 5 === 3 ? { v: 2, target: 'x', uses_left: seq } : { v: 1 };
+    return canonicalJson({ ...later, salt, log: this.logId, seq, ...about, ...more });
   }
 
   tree(size: number = this.hashes.length): MerkleTree {

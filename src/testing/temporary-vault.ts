@@ -6,6 +6,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { SecurityContext } from '../core/context.ts';
 import { initVault, type NewVault } from '../core/init-vault.ts';
 import { openVault } from '../core/open-vault.ts';
+import type { RateLimitOptions } from '../core/rate-limits.ts';
 import { createSession, type Session } from '../core/session.ts';
 import { rowMacOf } from '../core/unseal-rows.ts';
 import { UnsealedVault } from '../core/vault.ts';
@@ -96,7 +97,8 @@ export async function openParts(
   {
     now = Date.now,
     through = (store) => store,
-  }: { now?: Clock; through?: (store: Store) => Store } = {},
+    rateLimits,
+  }: { now?: Clock; through?: (store: Store) => Store; rateLimits?: RateLimitOptions } = {},
 ): Promise<OpenParts> {
   const lock = await acquireVaultLock(place.path, { holder: 'a test', waitMs: 0 });
   const store = through(openSqlite(place.path));
@@ -104,8 +106,20 @@ export async function openParts(
   const mac = rowMacOf(keyring);
   const log = await store.read((transaction) => openLog(transaction, keyring));
   const checkpointPath = vaultConfigFiles(keyring.vaultId, place.configDirectory).checkpoint;
-  const parts = { directory: place.path, store, lock, keyring, mac, log, now, checkpointPath };
-  const vault = new UnsealedVault(parts);
+  // What all tests of a file share is not sealed by one of them.
+  const seal = (): void => undefined;
+  const parts = {
+    directory: place.path,
+    store,
+    lock,
+    keyring,
+    mac,
+    log,
+    now,
+    checkpointPath,
+    seal,
+  };
+  const vault = new UnsealedVault({ ...parts, rateLimits });
   return {
     vault,
     store,

@@ -122,24 +122,26 @@ const initialize: FaultOperation = {
   },
 };
 
-const golden = join(import.meta.dirname, '..', 'golden', 'schema-1');
+/** Puts the vault of an earlier schema at a place, with its key file. */
+export function copyGolden({ path, configDirectory }: Place, schema: number): void {
+  const golden = join(import.meta.dirname, '..', 'golden', `schema-${schema}`);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  mkdirSync(configDirectory, { recursive: true });
+  cpSync(join(golden, 'vault.db'), join(path, 'vault.db'));
+  cpSync(join(golden, 'master.key'), join(path, 'master.key'));
+  for (const name of readdirSync(path)) chmodSync(join(path, name), 0o600);
+}
 
 /** A vault of the first schema that is opened by this version. */
 const migrate: FaultOperation = {
-  setUp: async ({ path, configDirectory }) => {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    mkdirSync(configDirectory, { recursive: true });
-    cpSync(join(golden, 'vault.db'), join(path, 'vault.db'));
-    cpSync(join(golden, 'master.key'), join(path, 'master.key'));
-    for (const name of readdirSync(path)) chmodSync(join(path, name), 0o600);
-  },
+  setUp: async (place) => copyGolden(place, 1),
   run: (place, done) => openGolden(place, async () => done()),
   look: async (place, isAcknowledged) => {
     const isDone = schemaOf(join(place.path, 'vault.db')) === SCHEMA_VERSION;
     const problems = isAcknowledged && !isDone ? ['the migration is lost'] : [];
     const kept = join(place.path, 'vault.db.schema-1');
     if (isDone && !existsSync(kept)) problems.push('changed before it was copied');
-    return { problems: [...problems, ...(await checkGolden(place))], isDone };
+    return { problems: [...problems, ...(await checkGolden(place, 1))], isDone };
   },
 };
 
@@ -163,11 +165,13 @@ function schemaOf(file: string): number {
   }
 }
 
-/** The vault of the first schema opens now, holds what it held, and so does the copy of it. */
-export async function checkGolden(place: Place): Promise<string[]> {
+/** The vault of an earlier schema opens now, holds what it held, and so does the copy of it. */
+export async function checkGolden(place: Place, schema: number): Promise<string[]> {
   const problems: string[] = [];
   try {
-    await openGolden(place, async ({ secrets, audit }) => {
+    await openGolden(place, async ({ secrets, tokens, audit }) => {
+      // It needs keys that the vault did not have.
+      await tokens.create();
       for (const [version, value] of [
         [1, 'first'],
         [2, 'second'],
@@ -178,8 +182,8 @@ export async function checkGolden(place: Place): Promise<string[]> {
       const { secrets: held } = await audit.verify();
       if (held !== 7) problems.push(`${held} secrets of 7`);
     });
-    const kept = join(place.path, 'vault.db.schema-1');
-    if (schemaOf(kept) !== 1) problems.push('the copy is not of the first schema');
+    const kept = join(place.path, `vault.db.schema-${schema}`);
+    if (schemaOf(kept) !== schema) problems.push('the copy is not of the schema of before');
     if (schemaOf(join(place.path, 'vault.db')) !== SCHEMA_VERSION) problems.push('not migrated');
   } catch (error) {
     if (!(error instanceof StrongroomError)) throw error;

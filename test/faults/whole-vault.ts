@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto';
 
 import { z } from 'zod';
 
-import type { Operation } from '../../src/core/operation.ts';
+import type { Call, InnerOperation } from '../../src/core/operation.ts';
 import { initVault } from '../../src/core/init-vault.ts';
 import type { Session } from '../../src/core/session.ts';
+import { FactorSet } from '../../src/domain/identities/factor-set.ts';
 import type { Work } from '../../src/domain/work.ts';
 import { parseDotenv } from '../../src/formats/dotenv.ts';
 import { serializeLayout } from '../../src/formats/dotenv-layout.ts';
@@ -94,7 +95,7 @@ async function writeTheRest(session: Session, parts: OpenParts): Promise<void> {
 }
 
 /** Rows that no operation above makes, put in as an operation would, so that they are counted and vouched for. */
-const fillTables: Operation<object, number> = {
+const fillTables: InnerOperation<object, number> = {
   name: 'faults.fill',
   summary: 'Puts rows into the tables that have none.',
   input: z.strictObject({}),
@@ -111,9 +112,29 @@ const fillTables: Operation<object, number> = {
         await insertRow(call.transaction, call.mac, table as never, make(index, ids) as never);
       }
     }
+    await fillFactors(call);
     return PROTECTED.length;
   },
 };
+
+/** Factors are vouched for by the row of whose they are. */
+async function fillFactors(call: Call): Promise<void> {
+  const principal = call.standing.principal(call.principal.id);
+  if (principal === undefined) throw new TypeError('the owner is there');
+  const factors = await FactorSet.of(call, principal);
+  for (const counter of [1, 2]) {
+    await factors.add(call, {
+      kind: 'totp',
+      label: `phone-${counter}`,
+      lookup: `${counter}`,
+      data: {},
+      secret: () => randomBytes(200),
+      confirmedAt: call.now,
+      counter,
+    });
+  }
+  await factors.store(call);
+}
 
 /** What rows refer to. */
 interface Ids {
@@ -146,6 +167,8 @@ const MORE_ROWS: Readonly<Partial<Record<TableName, (index: number, ids: Ids) =>
     name: `user-${index}`,
     created_at: now,
     disabled_at: now,
+    factors: null,
+    generation: index,
   }),
   groups: (index, { made, workspace, now, actor }) => ({
     id: made[index],
@@ -162,6 +185,7 @@ const MORE_ROWS: Readonly<Partial<Record<TableName, (index: number, ids: Ids) =>
     parent_kind: 'group',
     parent_id: made[index],
     created_at: now,
+    method_id: uuidv7(),
   }),
   settings: (index, { workspace, now, actor }) => ({
     id: uuidv7(),
@@ -231,6 +255,60 @@ const MORE_ROWS: Readonly<Partial<Record<TableName, (index: number, ids: Ids) =>
     verified_at: null,
     keep_until: null,
     removed_at: now,
+  }),
+  tokens: (index, { made, now, actor }) => ({
+    id: uuidv7(),
+    kind: 'token',
+    principal_id: actor,
+    family_id: made[index],
+    method_id: made[index],
+    token_key: index,
+    digest: randomBytes(32),
+    lookup: randomBytes(32),
+    label: `token-${index}`,
+    limits: null,
+    state: null,
+    client: null,
+    carrier: 'bearer',
+    bound_to: null,
+    restore_id: '',
+    principal_generation: 0,
+    method_generation: 0,
+    created_at: now,
+    created_by: actor,
+    expires_at: null,
+    idle_ms: null,
+    used_at: null,
+    uses_left: index,
+    authenticated_at: null,
+    mfa_at: null,
+  }),
+  revocations: (index, { now, actor }) => ({
+    id: uuidv7(),
+    revoked_at: now + index,
+    revoked_by: actor,
+    until: null,
+  }),
+  auth_methods: (index, { now, actor }) => ({
+    id: uuidv7(),
+    kind: 'oidc',
+    name: `provider-${index}`,
+    principal_id: null,
+    config: '{}',
+    secret: randomBytes(200),
+    revision: index,
+    generation: index,
+    disabled_at: null,
+    created_at: now,
+    created_by: actor,
+  }),
+  attempts: (index, { now }) => ({
+    id: `source-${index}`,
+    fingerprint_key: 1,
+    since: now,
+    failures: index,
+    last_at: now,
+    locked_until: null,
   }),
 };
 

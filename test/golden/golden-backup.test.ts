@@ -1,6 +1,7 @@
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -33,6 +34,12 @@ describe('F13 a backup of the first format', () => {
     const place = { path: join(root, 'vault'), configDirectory: join(root, 'config') };
     const restored = await restore({ ...place, file, seal, by: 'ada' });
     expect(restored).toMatchObject({ secrets: 3, versions: 4, restoreGeneration: 1 });
+    using db = new DatabaseSync(join(place.path, 'vault.db'), { readOnly: true });
+    const purposes = db.prepare('SELECT DISTINCT purpose FROM keys').all();
+    for (const purpose of ['token', 'recovery-code', 'pepper', 'vault']) {
+      expect(purposes).toContainEqual({ purpose });
+    }
+    db.close();
     await using vault = await open({ ...place, seal });
     const { secrets, audit } = vault.as({ principal: 'ada' });
     const at = { environment: 'production', path: 'db/PASSWORD' };

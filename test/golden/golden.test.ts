@@ -8,7 +8,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { open, SecretValue, type SlotKey, type Vault } from '../../src/index.ts';
 import { SCHEMA_VERSION } from '../../src/store/migrate.ts';
 
-const golden = join(import.meta.dirname, 'schema-1');
 const places: string[] = [];
 afterEach(() => {
   for (const place of places.splice(0)) rmSync(place, { recursive: true, force: true });
@@ -20,8 +19,9 @@ interface Copied {
   readonly keyFile: string;
 }
 
-/** A copy of the golden vault, with its key file as private as it has to be. */
-function copied(): Copied {
+/** A copy of the golden vault of a schema, with its key file as private as it has to be. */
+function copied(schema: number): Copied {
+  const golden = join(import.meta.dirname, `schema-${schema}`);
   const root = mkdtempSync(join(tmpdir(), 'strongroom-golden-'));
   places.push(root);
   const path = join(root, 'vault');
@@ -47,9 +47,9 @@ const versionOf = (file: string): unknown => {
   }
 };
 
-describe('F13 A79 a vault of the first schema', () => {
+describe.each([1, 2])('F13 A79 a vault of schema %i', (schema) => {
   it('opens with its key file, and holds all that it held', async () => {
-    const copy = copied();
+    const copy = copied(schema);
     await using vault = await openCopy(copy, { kind: 'keyfile', path: copy.keyFile });
     const { secrets, layouts, workspaces, audit } = vault.as({ principal: 'ada' });
     const at = { environment: 'production' };
@@ -76,17 +76,34 @@ describe('F13 A79 a vault of the first schema', () => {
     expect(await audit.verify()).toMatchObject({ secrets: 7 });
   });
 
+  it('has, once it is open, what came later', async () => {
+    const copy = copied(schema);
+    const seal = { kind: 'keyfile', path: copy.keyFile } as const;
+    const first = await openCopy(copy, seal);
+    const { token } = await first.as({ principal: 'ada' }).tokens.create();
+    expect(token.reveal()).toMatch(/^sr_token_/);
+    await first.close();
+    // Its keys are made once.
+    await using vault = await openCopy(copy, seal);
+    const { tokens, machines, audit } = vault.as({ principal: 'ada' });
+    await machines.create({ name: 'ci' });
+    await tokens.create({ subject: 'machine:ci' });
+    await machines.disable({ name: 'ci' });
+    expect(await tokens.list()).toMatchObject([{ kind: 'token', subject: 'user:ada' }]);
+    expect(await audit.verify()).toMatchObject({ secrets: 7 });
+  });
+
   it('opens with its passphrase', async () => {
     const passphrase = SecretValue.text('a passphrase of a golden vault');
-    await using vault = await openCopy(copied(), { kind: 'passphrase', passphrase });
+    await using vault = await openCopy(copied(schema), { kind: 'passphrase', passphrase });
     expect((await vault.as({ principal: 'ada' }).health.read()).schema).toBe(SCHEMA_VERSION);
   });
 
   it('is copied as it was before it is changed, once', async () => {
-    const copy = copied();
-    const kept = join(copy.path, 'vault.db.schema-1');
+    const copy = copied(schema);
+    const kept = join(copy.path, `vault.db.schema-${schema}`);
     await (await openCopy(copy, { kind: 'keyfile', path: copy.keyFile })).close();
-    expect(versionOf(kept)).toBe(1);
+    expect(versionOf(kept)).toBe(schema);
     expect(versionOf(join(copy.path, 'vault.db'))).toBe(SCHEMA_VERSION);
     rmSync(kept);
     await (await openCopy(copy, { kind: 'keyfile', path: copy.keyFile })).close();
@@ -94,7 +111,7 @@ describe('F13 A79 a vault of the first schema', () => {
   });
 
   it('is refused, and not changed, if a table was added to it', async () => {
-    const copy = copied();
+    const copy = copied(schema);
     const file = join(copy.path, 'vault.db');
     const db = new DatabaseSync(file);
     db.exec('CREATE TABLE more (a INTEGER) STRICT');
@@ -102,6 +119,6 @@ describe('F13 A79 a vault of the first schema', () => {
     await expect(openCopy(copy, { kind: 'keyfile', path: copy.keyFile })).rejects.toMatchObject({
       code: 'database_corrupt',
     });
-    expect(versionOf(file)).toBe(1);
+    expect(versionOf(file)).toBe(schema);
   });
 });

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { toBase64 } from '../../src/lib/base64.ts';
+import { utf8 } from '../../src/lib/bytes.ts';
 import type { Report } from './report.ts';
 import type { SampleVault } from './sample-vault.ts';
 import { lastLine, run, type Ran } from './tools.ts';
@@ -36,6 +38,7 @@ export function backupBySpec(
   const empty = peer('open', made.emptyBackup, ['keyfile', ...(made.keys['keyfile'] ?? [])]);
   const isWhole = empty.ok && holdsWhole(JSON.parse(empty.stdout) as OpenedBackup);
   report.check('a backup without secrets opens, by the spec', isWhole, lastLine(empty));
+  opensEarlier(peer, report);
   if (whole === undefined) return;
   reportChecks(whole, 'in a backup', report);
   checkContent(whole, 'in a backup', report);
@@ -43,6 +46,18 @@ export function backupBySpec(
   report.check(`a backup of several chunks (${whole.chunks})`, whole.chunks > 3);
   refusesAltered(peer, { made, directory, body: whole.body }, report);
   refusesForged(peer, { made, directory }, report);
+}
+
+/** A backup of schema 2 has fewer tables. */
+function opensEarlier(peer: Peer, report: Report): void {
+  const golden = join(import.meta.dirname, '..', 'golden', 'backup-1');
+  const key = ['keyfile', join(golden, 'master.key')];
+  const earlier = peer('unsigned', join(golden, 'vault.backup'), key);
+  const read = earlier.ok ? (JSON.parse(earlier.stdout) as OpenedBackup) : undefined;
+  const value = read?.secrets['production/db/PASSWORD']?.fields[''];
+  const isSame = value === toBase64(utf8('of another workspace'));
+  const holds = read !== undefined && holdsWhole(read) && isSame;
+  report.check('a backup of schema 2 opens, by the spec', holds, lastLine(earlier));
 }
 
 type Peer = (

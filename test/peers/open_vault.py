@@ -4,8 +4,11 @@ Shares no code with Strongroom and uses other implementations of everything
 (Python's sqlite3, OpenSSL through `cryptography`, the reference argon2). Prints
 one JSON object: what was checked, and every current value in base64.
 
-usage: open_vault.py DIRECTORY KIND FILE...
-  KIND is keyfile, recovery, env, passphrase or shamir; FILEs hold what opens it.
+usage: open_vault.py DIRECTORY KIND FILE... [--tokens FILE...] [--person FILE]
+  KIND is keyfile, recovery, env, passphrase or shamir; FILEs hold what opens it,
+  those behind --tokens a bearer credential each, that behind --person JSON of what
+  somebody signs in with: name, password, totp (base32), recovery_codes; and the
+  address from which wrong passwords were given.
 """
 
 import base64
@@ -15,6 +18,7 @@ import json
 import re
 import sqlite3
 import sys
+import time
 import unicodedata
 import uuid
 from pathlib import Path
@@ -136,7 +140,11 @@ def read_input(kind, files):
         return base64.b64decode(contents[0].strip())
     if kind == "shamir":
         return combine_shares([content.strip() for content in contents])
-    spaces = [" " if unicodedata.category(c) == "Zs" else c for c in contents[0].rstrip("\n")]
+    return opaque_string(contents[0].rstrip("\n"))
+
+
+def opaque_string(given):
+    spaces = [" " if unicodedata.category(c) == "Zs" else c for c in given]
     return unicodedata.normalize("NFC", "".join(spaces)).encode()
 
 
@@ -214,6 +222,8 @@ ENVELOPES = {
     ("versions", "envelope"),
     ("layouts", "envelope"),
     ("personal_values", "envelope"),
+    ("factors", "secret"),
+    ("auth_methods", "secret"),
 }
 PROTECTED = [
     "vault",
@@ -238,8 +248,23 @@ PROTECTED = [
     "verify_attempts",
     "jobs",
     "backups",
+    "tokens",
+    "revocations",
+    "factors",
+    "factor_uses",
+    "auth_methods",
+    "attempts",
 ]
-IN_VAULT_SCOPE = ["vault", "slots", "workspaces", "principals", "audit_logs", "backups"]
+IN_VAULT_SCOPE = [
+    "vault",
+    "slots",
+    "workspaces",
+    "principals",
+    "audit_logs",
+    "backups",
+    "revocations",
+    "auth_methods",
+]
 IN_SCOPE_OF_WORKSPACE = [
     "keys",
     "environments",
@@ -253,7 +278,8 @@ IN_SCOPE_OF_WORKSPACE = [
 ]
 COUNTED = IN_VAULT_SCOPE + IN_SCOPE_OF_WORKSPACE
 # docs/spec/backup.md: what a backup does not have.
-NOT_IN_BACKUPS = {"verify_attempts", "idempotency"}
+NOT_IN_BACKUPS = {"verify_attempts", "idempotency", "tokens", "factor_uses", "attempts"}
+SINCE_SCHEMA_3 = {"revocations", "factors", "auth_methods"}
 
 
 def column_bytes(table, name, value):
@@ -266,9 +292,9 @@ def column_bytes(table, name, value):
 
 def rows_of(database, table):
     there = database.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", [table]).fetchone()
-    if there is None and table in NOT_IN_BACKUPS:
+    if there is None and table in NOT_IN_BACKUPS | SINCE_SCHEMA_3:
         return []
-    return database.execute(f'SELECT * FROM "{table}"')
+    return database.execute(f'SELECT * FROM "{table}"').fetchall()
 
 
 def check_rows(database, vault_id, keys):
@@ -493,7 +519,174 @@ def check_idempotency(database, vault_id, keys):
         check("kept answers", isinstance(answer, dict))
 
 
+# --- docs/spec/identities.md ---
+
+
+def check_factors(database, vault_id, keys):
+    by_principal = {}
+    for factor in sorted(rows_of(database, "factors"), key=lambda row: row["id"]):
+        by_principal.setdefault(factor["principal_id"], []).append(factor)
+        if factor["secret"] is not None:
+            place = [vault_id, vault_id, vault_id, uuid_bytes(factor["id"])]
+            open_envelope(factor["secret"], keys, "factor", place, factor["revision"])
+    for principal in rows_of(database, "principals"):
+        factors = by_principal.get(principal["id"], [])
+        parts = [part for row in factors for part in (uuid_bytes(row["id"]), row["mac"])]
+        expected = hashlib.sha256(tuple_of("strongroom/v1/factors", *parts)).digest()
+        said = principal["factors"] if "factors" in principal.keys() else None
+        check("factors of principals", said == (expected if factors else None))
+    for method in rows_of(database, "auth_methods"):
+        if method["secret"] is not None:
+            place = [vault_id, vault_id, vault_id, uuid_bytes(method["id"])]
+            open_envelope(method["secret"], keys, "method", place, method["revision"])
+
+
+def check_person(database, vault_id, keys, person):
+    """What somebody was given, or chose, is what the factors of that principal say."""
+    [principal] = [row for row in rows_of(database, "principals") if row["name"] == person["name"]]
+    own = [row for row in rows_of(database, "factors") if row["principal_id"] == principal["id"]]
+    factors = {row["kind"]: row for row in own}
+    check("factors by kind", sorted(factors) == ["password", "recovery", "totp"] and len(own) == 3)
+    check("factors are confirmed", all(row["confirmed_at"] is not None for row in own))
+    data = json.loads(factors["password"]["data"])
+    id_of = uuid_bytes(principal["id"])
+    peppered = mac_of(
+        keys[("pepper", data["pepper"])],
+        tuple_of("strongroom/v1/password", vault_id, id_of, opaque_string(person["password"])),
+    )
+    hashed = hash_secret_raw(
+        secret=peppered,
+        salt=base64.b64decode(data["salt"]),
+        time_cost=data["passes"],
+        memory_cost=data["memory_kib"],
+        parallelism=data["lanes"],
+        hash_len=32,
+        type=Type.ID,
+        version=0x13,
+    )
+    check("passwords", data["kdf"] == "argon2id" and base64.b64decode(data["hash"]) == hashed)
+    check("passwords: floor", data["memory_kib"] >= 19_456 and data["passes"] >= 2)
+    totp = factors["totp"]
+    place = [vault_id, vault_id, vault_id, uuid_bytes(totp["id"])]
+    secret = open_envelope(totp["secret"], keys, "factor", place, totp["revision"])
+    check("secrets of time-based codes", secret == base64.b32decode(person["totp"]) and len(secret) == 20)
+    recovery = factors["recovery"]
+    data, id_of = json.loads(recovery["data"]), uuid_bytes(recovery["id"])
+    for shown in person["recovery_codes"]:
+        code = base64.b32decode(shown.replace("-", ""))
+        message = tuple_of("strongroom/v1/recovery-code", vault_id, id_of, code)
+        expected = mac_of(keys[("recovery-code", data["key"])], message)
+        check("recovery codes", base64.b64encode(expected).decode() in data["codes"])
+    check("recovery codes", len(data["codes"]) == len(person["recovery_codes"]))
+    attempts = {row["id"]: row for row in rows_of(database, "attempts")}
+    id_of = uuid_bytes(principal["id"])
+    for source in [("network", person["address"]), ("all",)]:
+        parts = (vault_id, "password", "principal", id_of, *source)
+        [number] = {row["fingerprint_key"] for row in attempts.values()}
+        mac = mac_of(keys[("fingerprint", number)], tuple_of("strongroom/v1/attempts", *parts))
+        name = base64.urlsafe_b64encode(mac[:16]).decode().rstrip("=")
+        check("wrong guesses", name in attempts and attempts[name]["failures"] == 1)
+
+
+TOKEN_KINDS = {
+    "token": "token",
+    "session": "session",
+    "secretid": "secret_id",
+    "invite": "invite",
+    "device": "device",
+    "challenge": "challenge",
+    "known": "known",
+}
+
+
+def find_token(rows, vault_id, keys, token):
+    """The row of a credential: the one whose digest was made of it, with the key that it names."""
+    kind = token.split("_")[1]
+    secret = token_body(kind, token)
+    name = TOKEN_KINDS[kind]
+    message = tuple_of("strongroom/v1/bearer", vault_id, name, secret)
+    for row in rows:
+        if row["digest"] == mac_of(keys[("token", row["token_key"])], message):
+            check("kinds of credentials", row["kind"] == name)
+            return row
+    return None
+
+
+def is_of_present(row, id_column, generation_column, others):
+    if row[id_column] is None:
+        return True
+    other = others.get(row[id_column])
+    if other is None or other["disabled_at"] is not None:
+        return False
+    return (other["generation"] or 0) == row[generation_column]
+
+
+def is_valid(database, row, now):
+    vault = database.execute("SELECT * FROM vault").fetchone()
+    by_id = {
+        table: {other["id"]: other for other in rows_of(database, table)}
+        for table in ("principals", "auth_methods", "revocations")
+    }
+    now = max(now, row["created_at"], row["used_at"] or 0)
+    rested = row["used_at"] if row["used_at"] is not None else row["created_at"]
+    return (
+        row["restore_id"] == (vault["restore_id"] or "")
+        and is_of_present(row, "principal_id", "principal_generation", by_id["principals"])
+        and is_of_present(row, "method_id", "method_generation", by_id["auth_methods"])
+        and not {row["id"], row["family_id"]} & set(by_id["revocations"])
+        and (row["expires_at"] is None or row["expires_at"] > now)
+        and (row["idle_ms"] is None or rested + row["idle_ms"] > now)
+        and (row["uses_left"] is None or row["uses_left"] > 0)
+    )
+
+
+def read_tokens(database, vault_id, keys, files):
+    """What each given credential is; None where there is no such row."""
+    rows = rows_of(database, "tokens")
+    for row in rows:
+        known = row["kind"] in TOKEN_KINDS.values() and row["carrier"] in ("bearer", "cookie")
+        check("rows of credentials", known and len(row["digest"]) == 32)
+    names = {row["id"]: row["name"] for row in rows_of(database, "principals")}
+    found = []
+    for file in files:
+        row = find_token(rows, vault_id, keys, Path(file).read_text().strip())
+        found.append(
+            row
+            and {
+                "id": row["id"],
+                "principal": names.get(row["principal_id"]),
+                "limits": row["limits"] and json.loads(row["limits"]),
+                "uses_left": row["uses_left"],
+                "valid": is_valid(database, row, int(time.time() * 1000)),
+            }
+        )
+    return found
+
+
 # --- docs/spec/audit-log.md ---
+
+
+MEMBERS = set(
+    "v salt log seq time request actor actor_name actor_kind session ip user_agent face action"
+    " workspace workspace_id environment environment_id path secret_id version decision rule"
+    " outcome reason count revision commit state checkpoint detail".split()
+)
+MEMBERS_SINCE_2 = {"credential", "target", "method", "uses_left"}
+
+
+def version_of(entry):
+    return 2 if MEMBERS_SINCE_2 & set(entry) else 1
+
+
+def check_uses(database, entries):
+    """No credential has more uses left than the open log last said."""
+    said = {}
+    for entry in entries:
+        if "uses_left" in entry:
+            said[entry.get("credential", entry.get("target"))] = entry["uses_left"]
+    for row in rows_of(database, "tokens"):
+        if row["id"] in said and row["uses_left"] is not None:
+            check("uses that are left", row["uses_left"] <= said[row["id"]])
 
 
 def leaf_hash(body):
@@ -587,7 +780,9 @@ def check_logs(database, vault_id, keys, state):
         bodies = [row["body"] for row in rows]
         parsed = [json.loads(body) for body in bodies]
         for seq, (entry, body) in enumerate(zip(parsed, bodies)):
-            check("entries: place", (entry["v"], entry["log"], entry["seq"]) == (1, log["id"], seq))
+            check("entries: place", (entry["log"], entry["seq"]) == (log["id"], seq))
+            check(f"entries of v {entry['v']}", entry["v"] == version_of(entry))
+            check("entries: members", set(entry) <= MEMBERS | MEMBERS_SINCE_2)
             again = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             check("entries: canonical JSON", again == body)
         leaves = [leaf_hash(body.encode()) for body in bodies]
@@ -602,11 +797,14 @@ def check_logs(database, vault_id, keys, state):
         if log["state"] == "open":
             anchors = [entry["state"] for entry in parsed if "state" in entry]
             check("state that the log vouches for", anchors[-1] == state)
+            check_uses(database, parsed)
         entries += len(bodies)
     return entries
 
 
-def main(directory, kind, *files):
+def main(directory, kind, *given):
+    given, person = split_at("--person", given)
+    files, tokens = split_at("--tokens", given)
     database = sqlite3.connect(f"{Path(directory, 'vault.db').resolve().as_uri()}?mode=ro", uri=True)
     database.row_factory = sqlite3.Row
     application = database.execute("PRAGMA application_id").fetchone()[0]
@@ -614,10 +812,15 @@ def main(directory, kind, *files):
     vault = database.execute("SELECT * FROM vault").fetchone()
     slots = database.execute("SELECT * FROM slots").fetchall()
     root = open_root(vault, slots, kind, read_input(kind, files))
-    json.dump(read_tables(database, root), sys.stdout)
+    json.dump(read_tables(database, root, tokens, person), sys.stdout)
 
 
-def read_tables(database, root):
+def split_at(option, given):
+    at = given.index(option) if option in given else len(given)
+    return given[:at], given[at + 1 :]
+
+
+def read_tables(database, root, tokens=(), person=()):
     """Holds all tables against one another, and gives what is in them."""
     vault = database.execute("SELECT * FROM vault").fetchone()
     rows = database.execute("SELECT * FROM keys").fetchall()
@@ -626,7 +829,11 @@ def read_tables(database, root):
     check_rows(database, vault_id, keys)
     state = check_integrity_rows(database, vault_id, keys)
     check_idempotency(database, vault_id, keys)
+    check_factors(database, vault_id, keys)
+    for file in person:
+        check_person(database, vault_id, keys, json.loads(Path(file).read_text()))
     report = {
+        "tokens": read_tokens(database, vault_id, keys, tokens),
         "secrets": read_secrets(database, vault_id, keys),
         "layouts": read_layouts(database, vault_id, keys),
         "personal": read_personal_values(database, vault_id, keys),

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from open_vault import check, hkdf, mac_of, open_gcm, open_root, read_input, read_tables
-from open_vault import tuple_of, uuid_bytes
+from open_vault import SINCE_SCHEMA_3, tuple_of, uuid_bytes
 
 
 class Refused(Exception):
@@ -60,7 +60,7 @@ MEMBERS = (
 ).split()
 SLOT_MEMBERS = "id kind params root_key_id wrapped".split()
 HEADER_MAX = 2**20
-SCHEMA = 2
+SCHEMA = 3
 
 
 def read_header(data):
@@ -190,6 +190,9 @@ TABLES = {
     "key_uses": ["key_id", "node"],
     "integrity": ["scope"],
     "principals": ["id"],
+    "factors": ["id"],
+    "auth_methods": ["id"],
+    "revocations": ["id"],
     "workspaces": ["id"],
     "environments": ["id"],
     "groups": ["id"],
@@ -213,6 +216,10 @@ TABLES = {
 }
 
 
+def tables_of(schema):
+    return [name for name in TABLES if schema >= 3 or name not in SINCE_SCHEMA_3]
+
+
 class Table:
     def __init__(self, content, frame):
         head = parse_canonical(content, "the head of a table")
@@ -233,7 +240,7 @@ class Table:
         return {"rows": len(self.rows), "sha256": self.hash.hexdigest(), "table": self.name}
 
 
-def read_frames(plain):
+def read_frames(plain, schema):
     tables, end = [], None
     for kind, content, frame in frames_of(plain):
         must(end is None, "a frame behind the last one")
@@ -246,7 +253,7 @@ def read_frames(plain):
         else:
             raise Refused("the kind of a frame")
     must(end is not None, "the end of the body")
-    must([table.name for table in tables] == list(TABLES), "the tables and their order")
+    must([table.name for table in tables] == tables_of(schema), "the tables and their order")
     return tables, end
 
 
@@ -350,7 +357,7 @@ def main(what, path, *rest):
         return {"id": header["id"], "secrets": header["secrets"], "versions": header["versions"]}
     root, body_key = open_header(header, covered, mac, rest[0], rest[1:])
     plain, chunks = decrypt_body(data[begin:-64], body_key)
-    tables, end = read_frames(plain)
+    tables, end = read_frames(plain, header["schema"])
     check_tables(tables, end)
     database = fill(tables)
     check_header(header, database)

@@ -1,6 +1,7 @@
 // Holds Strongroom against other people's programs: Python's cryptography and
-// argon2, PyYAML, python-dotenv, npm dotenv, and the shells. What it needs it
-// installs: Python packages into node_modules/.cache, shells with apt-get.
+// argon2, PyYAML, python-dotenv, npm dotenv, schemathesis, and the shells. What
+// it needs it installs: Python packages into node_modules/.cache, shells with
+// apt-get.
 // With CI set, a peer that cannot be had is a failure.
 
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { backupBySpec } from './backup.ts';
 import { completion } from './completion.ts';
 import { fernet } from './fernet.ts';
 import { formats } from './formats.ts';
+import { fuzzRest } from './fuzz.ts';
 import { Report } from './report.ts';
 import { makeSampleVault } from './sample-vault.ts';
 import { python } from './tools.ts';
@@ -34,6 +36,7 @@ try {
     const made = await makeSampleVault(spec);
     backupBySpec(path, { made, directory: spec }, report);
     await vaultBySpec(path, { made, directory: spec }, report);
+    await fuzzRest(path, place('fuzz'), report);
   }
   formats(path, place('formats'), report);
   completion(place('completion'), report);

@@ -2,16 +2,24 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { openVault } from '../../src/core/open-vault.ts';
+import { createSession } from '../../src/core/session.ts';
+import type { UnsealedVault } from '../../src/core/vault.ts';
+import { totpCode, totpStep } from '../../src/crypto/totp.ts';
 import { parseDotenv } from '../../src/formats/dotenv.ts';
 import { serializeLayout } from '../../src/formats/dotenv-layout.ts';
-import { init, open, SecretValue, type NewVault, type Session } from '../../src/index.ts';
+import { init, SecretValue, type NewVault, type Session } from '../../src/index.ts';
+import { fromBase32 } from '../../src/lib/base32.ts';
 import { realisticDotenv } from '../../src/testing/realistic-dotenv.ts';
+import { remoteSession } from '../../src/testing/remote-session.ts';
 
 const PASSPHRASE = 'korrekte\u00a0Pferde und Batterieklammern, zu\u0308gig';
 /** Enough for full tiles of two entries' width, and for an anchor within the log. */
 export const READS = 600;
 /** Every byte there is. */
 export const BYTES: Uint8Array = new Uint8Array(300).map((_, at) => at % 256);
+
+type TokenName = 'used' | 'revoked' | 'void' | 'secretId';
 
 /** A vault that has of everything, and a backup of it. */
 export interface SampleVault {
@@ -24,6 +32,10 @@ export interface SampleVault {
   readonly backup: string;
   /** A file with the verifier key of its signature. */
   readonly backupKey: string;
+  /** Files with a bearer credential each, by what is so of it. */
+  readonly tokens: Readonly<Record<TokenName, string>>;
+  /** A file with what somebody signs in with. */
+  readonly person: string;
 }
 
 /** Makes a vault with a slot of every kind below a directory. */
@@ -44,17 +56,23 @@ export async function makeSampleVault(directory: string): Promise<SampleVault> {
     ],
   });
   const keys = writeKeys(join(directory, 'keys'), made, env);
-  await using vault = await open({ path, configDirectory });
-  const session = vault.as({ principal: 'ada', ip: '192.0.2.7', sessionId: 'browser' });
+  const vault = await openVault(path, { configDirectory, holder: 'peers' });
+  const context = { principal: 'ada', ip: '192.0.2.7', sessionId: 'browser' };
+  const session = createSession(vault, context, 'library');
   const emptyBackup = await backUp(session, directory);
   await writeValues(session);
   await changeHistory(session);
   await writeSurroundings(session);
   await rotateKeys(session);
+  const tokens = await writeTokens(vault, session, join(directory, 'keys'));
+  const person = await writePerson(vault, session, join(directory, 'keys'));
   const backup = await backUp(session, directory);
   const backupKey = join(directory, 'backup.pub');
   writeFileSync(backupKey, (await session.backups.key()).verifierKeys);
-  return { path, keys, emptyBackup, backup, backupKey };
+  const credential = readFileSync(tokens.used, 'utf8');
+  await remoteSession({ vault }, { credential }).environments.list();
+  await vault.close();
+  return { path, keys, emptyBackup, backup, backupKey, tokens, person };
 }
 
 /** Makes a vault that only a passphrase opens, by PBKDF2. */
@@ -132,6 +150,61 @@ async function rotateKeys(session: Session): Promise<void> {
   await session.secrets.write({ environment: 'production', path: 'BETWEEN', value: 'two keys' });
   await keys.rotate();
   await keys.rewrap({ limit: 4 });
+}
+
+/** Credentials that are used, one that was revoked, and one whose machine was disabled. */
+async function writeTokens(
+  vault: UnsealedVault,
+  { access, approle, machines, tokens }: Session,
+  directory: string,
+): Promise<SampleVault['tokens']> {
+  for (const name of ['ci', 'old']) await machines.create({ name });
+  await access.grant({ subject: 'machine:ci', can: ['list'], pattern: 'default/**' });
+  const used = await tokens.create({ subject: 'machine:ci', uses: 3, can: ['list', 'read'] });
+  const revoked = await tokens.create({ subject: 'machine:ci' });
+  await tokens.revoke({ token: revoked.id });
+  const old = await tokens.create({ subject: 'machine:old', ttl: 'never' });
+  await machines.disable({ name: 'old' });
+  await machines.enable({ name: 'old' });
+  await approle.create({ machine: 'ci' });
+  const { roleId, secretId } = await approle.newSecretId({ role: 'ci', uses: 2 });
+  await remoteSession({ vault }).auth.signInAppRole({ roleId, secretId: secretId.reveal() });
+  const write = (name: TokenName, token: SecretValue): string => {
+    const file = join(directory, `token-${name}`);
+    writeFileSync(file, token.reveal(), { mode: 0o600 });
+    return file;
+  };
+  return {
+    used: write('used', used.token),
+    revoked: write('revoked', revoked.token),
+    void: write('void', old.token),
+    secretId: write('secretId', secretId),
+  };
+}
+
+/** Somebody who signs in with a password and time-based codes, and guessed wrong once. */
+async function writePerson(
+  vault: UnsealedVault,
+  { users }: Session,
+  directory: string,
+): Promise<string> {
+  const name = 'zoë';
+  const password = `${PASSPHRASE} und so`;
+  await users.create({ name });
+  const { invite } = await users.invite({ name });
+  const remote = remoteSession({ vault });
+  const { session: credential } = await remote.auth.acceptInvite({ invite, password });
+  const { auth } = remoteSession({ vault }, { credential });
+  const { factor, secret } = await auth.enrollTotp();
+  const totp = secret.reveal();
+  const code = totpCode(fromBase32(totp) ?? new Uint8Array(), totpStep(Date.now()));
+  const { recoveryCodes } = await auth.confirmTotp({ factor, code });
+  await remote.auth.signIn({ name, password: 'not what was chosen' }).catch(() => undefined);
+  const codes = (recoveryCodes ?? []).map((each) => each.reveal());
+  const file = join(directory, 'person.json');
+  const address = '192.0.2.1';
+  writeFileSync(file, JSON.stringify({ name, password, totp, recovery_codes: codes, address }));
+  return file;
 }
 
 async function backUp({ backups }: Session, directory: string): Promise<string> {

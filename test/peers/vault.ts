@@ -12,6 +12,13 @@ interface Value {
   readonly fields: Readonly<Record<string, string>>;
 }
 
+interface Token {
+  readonly principal: string;
+  readonly limits: { readonly can?: readonly string[] } | null;
+  readonly uses_left: number | null;
+  readonly valid: boolean;
+}
+
 /** What `open_vault.py` read in the tables of a vault, or of a backup. */
 export interface Opened {
   readonly secrets: Readonly<
@@ -26,6 +33,8 @@ export interface Opened {
   >;
   readonly layouts: Readonly<Record<string, string>>;
   readonly personal: Readonly<Record<string, Value & { readonly revision: number }>>;
+  /** What each credential is that it was given; null where there is no such row. */
+  readonly tokens: readonly (Token | null)[];
   readonly entries: number;
   /** By `workspace/number`. */
   readonly workspace_keys: Readonly<
@@ -42,9 +51,13 @@ export async function vaultBySpec(
 ): Promise<void> {
   const { keys } = made;
   for (const [kind, files] of Object.entries(keys)) {
-    const opened = openWith(python, made.path, { kind, files }, report);
+    const isFirst = kind === 'keyfile';
+    const tokens = ['--tokens', ...TOKENS.map((name) => made.tokens[name])];
+    const more = isFirst ? [...tokens, '--person', made.person] : [];
+    const opened = openWith(python, made.path, { kind, files: [...files, ...more] }, report);
     if (opened === undefined) continue;
-    if (kind === 'keyfile') {
+    if (isFirst) {
+      checkTokens(opened, report);
       reportChecks(opened, 'by the spec', report);
       checkContent(opened, 'by the spec', report);
       checkHistory(opened, 'by the spec', report);
@@ -58,6 +71,19 @@ export async function vaultBySpec(
     opened !== undefined && holdsWhole(opened),
   );
   refusesAltered(python, made, report);
+}
+
+const TOKENS = ['used', 'revoked', 'void', 'secretId'] as const;
+
+function checkTokens({ tokens }: Opened, report: Report): void {
+  const [used, revoked, old, secretId] = tokens;
+  const is = (what: string, holds: boolean): void => report.check(`${what}, by the spec`, holds);
+  is('a credential is found by its digest', used?.principal === 'ci');
+  is('what it is limited to reads the same', used?.limits?.can?.join() === 'list,read');
+  is('it is valid, and was used once of three times', used?.valid === true && used.uses_left === 2);
+  is('a credential that was revoked has no row', revoked === null);
+  is('one of a machine that was disabled is void', old?.principal === 'old' && !old.valid);
+  is('a secret id was used once of twice', secretId?.valid === true && secretId.uses_left === 1);
 }
 
 /** Whether nothing that was compared differed. */
@@ -158,6 +184,8 @@ function refusesAltered(python: string, made: SampleVault, report: Report): void
     `d.execute("UPDATE secret_states SET ended_by = secret_id WHERE number = 1")`,
     `d.execute("UPDATE personal_values SET updated_at = updated_at + 1")`,
     `d.execute("DELETE FROM settings WHERE workspace_id IS NULL")`,
+    `d.execute("UPDATE tokens SET uses_left = 3 WHERE uses_left = 2")`,
+    `d.execute("DELETE FROM revocations")`,
     `d.execute("UPDATE audit_entries SET body = replace(body, 'secrets.read', 'secrets.list') WHERE seq = 100")`,
     'd.commit()',
   ].join('\n');
@@ -170,5 +198,7 @@ function refusesAltered(python: string, made: SampleVault, report: Report): void
   notices('an altered state', 'row MACs of secret_states');
   notices('an altered personal value', 'row MACs of personal_values');
   notices('a setting that is gone', 'integrity rows: count');
+  notices('an altered credential', 'row MACs of tokens');
+  notices('more uses than there were', 'uses that are left');
   notices('an altered entry', 'leaf hashes in tiles');
 }

@@ -110,15 +110,19 @@ async function restoreSecrets(
   if (!isOne) await requireYes(terminal, 'Write the values of the backup as new versions?');
   const keys = backupKeysOf(options);
   const target = { file: resolve(file), workspace, environment, path, version, as, keys };
-  const { secrets, taken } = await withSession(options, terminal, async (session) => {
-    const all: { readonly secrets: RestoredSecret[]; readonly taken: string[] } = {
-      secrets: [],
-      taken: [],
+  const { secrets, ...left } = await withSession(options, terminal, async (session) => {
+    const all = {
+      secrets: [] as RestoredSecret[],
+      taken: [] as string[],
+      withoutValue: [] as string[],
+      elsewhere: [] as string[],
     };
     for (let after: string | undefined; ;) {
       const part = await session.backups.restoreParts({ ...target, after });
       all.secrets.push(...part.secrets);
       all.taken.push(...part.taken);
+      all.withoutValue.push(...part.withoutValue);
+      all.elsewhere.push(...part.elsewhere);
       if (part.next === undefined) return all;
       after = part.next;
     }
@@ -130,10 +134,17 @@ async function restoreSecrets(
     outcome,
   ]);
   terminal.result(
-    { secrets, taken },
+    { secrets, ...left },
     rows.length === 0 ? '' : formatTable(['name', 'environment', 'version', 'outcome'], rows),
   );
-  for (const name of taken) terminal.warn(`${name} is another secret by now and stays as it is`);
+  const why = {
+    taken: 'is another secret by now',
+    withoutValue: 'had no value in the backup',
+    elsewhere: 'is in another workspace by now',
+  } as const;
+  for (const reason of ['taken', 'withoutValue', 'elsewhere'] as const) {
+    for (const name of left[reason]) terminal.warn(`${name} ${why[reason]} and stays as it is`);
+  }
 }
 
 async function requireYes(terminal: Terminal, question: string): Promise<void> {

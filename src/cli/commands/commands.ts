@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import type { Terminal } from '../terminal.ts';
 import { registerAccess } from './access.ts';
+import { registerAppRoles } from './approle.ts';
 import { registerAudit } from './audit.ts';
 import { registerBackup } from './backup.ts';
 import { registerCompletion } from './completion.ts';
@@ -22,6 +23,7 @@ import { registerInit } from './init.ts';
 import { registerJobs } from './jobs.ts';
 import { registerKeys } from './keys.ts';
 import { registerList } from './list.ts';
+import { registerLogin, registerLogout, registerWhoAmI } from './login.ts';
 import { registerCopy, registerMove, registerRename } from './move.ts';
 import { registerPromote } from './promote.ts';
 import { registerMachines, registerUsers } from './principals.ts';
@@ -29,11 +31,15 @@ import { registerRetire, registerRollback } from './rollback.ts';
 import { registerRotate } from './rotate.ts';
 import { registerRun } from './run.ts';
 import { registerExpiring, registerSearch } from './search.ts';
+import { registerSeal, registerUnseal } from './seal.ts';
+import { registerServe } from './serve.ts';
 import { registerSet } from './set.ts';
 import { registerGroups, registerRoles } from './sets.ts';
 import { registerSettings } from './settings.ts';
 import { registerStatistics } from './statistics.ts';
+import { registerTokens } from './token.ts';
 import { registerTrash } from './trash.ts';
+import { registerTrusts } from './trust.ts';
 import { registerUndo } from './undo.ts';
 import { registerUpdate } from './update.ts';
 import { registerVerify } from './verify.ts';
@@ -105,9 +111,23 @@ export const COMMANDS: readonly {
       machine: registerMachines,
       group: registerGroups,
       role: registerRoles,
+      token: registerTokens,
+      approle: registerAppRoles,
+      trust: registerTrusts,
     },
   },
   { heading: 'Record:', commands: { audit: registerAudit } },
+  {
+    heading: 'Server:',
+    commands: {
+      serve: registerServe,
+      unseal: registerUnseal,
+      seal: registerSeal,
+      login: registerLogin,
+      logout: registerLogout,
+      whoami: registerWhoAmI,
+    },
+  },
   {
     heading: 'Vault:',
     commands: {

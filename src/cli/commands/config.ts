@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { configDirectory } from '../../seal/locations.ts';
 import { environmentOption } from '../option-values.ts';
 import { locateVault, type Setting } from '../project.ts';
+import { locateServer } from '../server-target.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { principalOf, settledEnvironment, type GlobalOptions } from '../vault-access.ts';
@@ -43,6 +44,7 @@ function settingsOf(command: Command): Settings {
   const options = command.optsWithGlobals<ConfigOptions>();
   const workspaceSource = command.parent?.getOptionValueSource('workspace');
   return {
+    server: locateServer(options) ?? { value: null, source: 'none is named' },
     path: locateVault(options.path) ?? { value: null, source: 'no vault here or above' },
     workspace: {
       value: options.workspace ?? 'default',

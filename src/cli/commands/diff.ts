@@ -11,6 +11,7 @@ import type { SecretValue } from '../../secret-value.ts';
 import { environmentOption } from '../option-values.ts';
 import { pastMoment } from '../past-moment.ts';
 import { plainValue } from '../plain-value.ts';
+import { withSuggestion } from '../suggest.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -42,9 +43,13 @@ export function registerDiff(program: Command, terminal: Terminal): void {
     .action(async (names: readonly string[], _: object, command: Command) => {
       const options = command.optsWithGlobals<DiffOptions>();
       const input = inputOf(names, options, terminal);
-      const diff = await withSession(options, terminal, (session) =>
-        session.secrets.diff({ ...input, show: options.show }),
-      );
+      const { workspace, environment, path } = input;
+      const diff = await withSession(options, terminal, (session) => {
+        const compare = (): Promise<SecretsDiff> =>
+          session.secrets.diff({ ...input, show: options.show });
+        if (path === undefined) return compare();
+        return withSuggestion(session, { workspace, environment, path }, compare);
+      });
       try {
         show(diff, options, terminal);
       } finally {

@@ -7,7 +7,7 @@ import { EXIT } from '../exit-codes.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
-import { withSession, type GlobalOptions } from '../vault-access.ts';
+import { withLocalVault, withSession, type GlobalOptions } from '../vault-access.ts';
 import { allDue, dueTable } from './due.ts';
 
 /** `strongroom jobs run|list`: work that comes due. */
@@ -20,7 +20,7 @@ export function registerJobs(program: Command, terminal: Terminal): void {
     .description('do all work that is due, once: for cron and timers')
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      const report = await withSession(options, terminal, async (session, vault) => {
+      const report = await withLocalVault(options, terminal, async (session, vault) => {
         const { runDueWork, Scheduler } = await import('../../core/scheduler.ts');
         return runDueWork(session, new Scheduler(vault, Date.now));
       });

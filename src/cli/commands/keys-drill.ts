@@ -11,7 +11,7 @@ import {
 } from '../openers.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
-import { withSession, type GlobalOptions } from '../vault-access.ts';
+import { withLocalVault, type GlobalOptions } from '../vault-access.ts';
 import { keysOf } from '../vault-keys.ts';
 
 /** Lets a command prove slots with what opened the vault and with what its options bring. */
@@ -21,7 +21,7 @@ export function drillAction(command: Command, terminal: Terminal): void {
     using held = holdKeys(await keysOf(options, terminal));
     using brought = await openersOf(options, terminal);
     const { keys } = held;
-    const drilled = await withSession(
+    const drilled = await withLocalVault(
       options,
       terminal,
       (session, vault) =>

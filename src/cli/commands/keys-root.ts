@@ -9,7 +9,7 @@ import { askBack, handoverOf, newSlotOf } from '../new-slot.ts';
 import { holdKeys, openedWith, openersOf, type OpenerOptions } from '../openers.ts';
 import type { Handover } from '../recovery-kit.ts';
 import type { Terminal } from '../terminal.ts';
-import { withSession, type GlobalOptions } from '../vault-access.ts';
+import { withLocalVault, type GlobalOptions } from '../vault-access.ts';
 import { keysOf } from '../vault-keys.ts';
 import { slotTable, tellBackups } from './keys-slots.ts';
 
@@ -30,7 +30,7 @@ export async function rotateRoot(options: RootOptions, terminal: Terminal): Prom
   using keys = holdKeys(await keysOf(options, terminal));
   using brought = await openersOf(options, terminal);
   const { drop } = options;
-  const rotated = await withSession(
+  const rotated = await withLocalVault(
     options,
     terminal,
     async (session, vault) => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import type { PrincipalSummary } from '../../core/operations/principals.ts';
 import type { Session } from '../../core/session.ts';
+import { plainText } from '../plain-value.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -19,7 +20,7 @@ export function registerMachines(program: Command, terminal: Terminal): void {
 
 interface Kind {
   readonly word: 'user' | 'machine';
-  readonly of: (session: Session) => Session['users'];
+  readonly of: (session: Session) => Session['machines'];
 }
 
 function registerPrincipals(program: Command, terminal: Terminal, kind: Kind): void {
@@ -54,6 +55,7 @@ function registerPrincipals(program: Command, terminal: Terminal, kind: Kind): v
   );
   registerList(group, terminal, kind);
   registerRename(group, terminal, kind);
+  if (word === 'user') registerInvite(group, terminal);
   one('disable', 'let it act no more', (name) => `${word}:${name} may not act any more`);
   one('enable', 'let it act again', (name) => `${word}:${name} may act again`);
   one(
@@ -61,6 +63,25 @@ function registerPrincipals(program: Command, terminal: Terminal, kind: Kind): v
     'take it away for good, with all its rights',
     (name) => `removed ${word}:${name}; another one of that name begins without rights`,
   );
+}
+
+function registerInvite(group: Command, terminal: Terminal): void {
+  const command = group
+    .command('invite')
+    .description('print an invite, with which a user chooses a password, once')
+    .argument('<name>', 'its name')
+    .action(async (name: string, _: object, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const invited = await withSession(options, terminal, (session) =>
+        session.users.invite({ name }),
+      );
+      const invite = plainText(invited.invite);
+      terminal.result({ ...invited, invite }, invite);
+      terminal.note(
+        `whoever has this chooses the password of user:${name}, once, until ${invited.expiresAt}`,
+      );
+    });
+  addExamples(command, 'strongroom user invite alice');
 }
 
 function registerList(group: Command, terminal: Terminal, { word, of }: Kind): void {

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import type { Override, OverrideSecretInput } from '../../core/operations/overrides.ts';
 import type { WriteSecretInput } from '../../core/operations/write-secret.ts';
 import type { Session } from '../../core/session.ts';
+import type { SecretAccess } from '../../domain/access/secret-grants.ts';
 import { pathFault } from '../../domain/secrets/path.ts';
 import type { ValueInput } from '../../domain/secrets/value.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -10,6 +11,7 @@ import { guessType } from '../../formats/guess-type.ts';
 import { SECRET_TYPES, type SecretType } from '../../formats/secret-type.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { SecretValue } from '../../secret-value.ts';
+import { secretAccess } from '../access-words.ts';
 import { collect } from '../global-options.ts';
 import { environmentOption, moment, wholeNumber } from '../option-values.ts';
 import { textOf } from '../read-secret.ts';
@@ -40,6 +42,7 @@ interface SetOptions extends GlobalOptions, ValueOptions {
   readonly tag?: readonly string[];
   readonly description?: string;
   readonly expires?: string;
+  readonly access?: readonly SecretAccess[];
   readonly cas?: number;
   readonly references?: boolean;
   readonly personal?: boolean;
@@ -53,6 +56,7 @@ const NOT_PERSONAL: string[] = [
   'tag',
   'description',
   'expires',
+  'access',
   'cas',
   'references',
   'rotation',
@@ -84,6 +88,11 @@ export function registerSet(program: Command, terminal: Terminal): void {
       moment('--expires', 'future'),
     )
     .option(
+      '--access <subject=rights>',
+      'rights on it alone, instead of those given on it; once for each subject',
+      secretAccess,
+    )
+    .option(
       '--cas <version>',
       'only if this is the current version (0: none)',
       wholeNumber('--cas', 0),
@@ -110,6 +119,7 @@ export function registerSet(program: Command, terminal: Terminal): void {
     'strongroom set STRIPE_KEY -e production',
     'printf %s "$value" | strongroom set STRIPE_KEY -e production',
     'strongroom set tls/key --file server.key --type certificate',
+    "strongroom set db/PASSWORD --generate --access 'role:payments=read,list'",
   );
 }
 
@@ -181,6 +191,7 @@ function attributesOf(
     removeFields: options.removeField,
     description: options.description,
     expiresAt: options.expires,
+    access: options.access,
     rotation: options.rotation,
     generator: options.generator,
     cas: options.cas,

@@ -32,6 +32,10 @@ interface Kind {
   readonly example: string;
   readonly made: string;
   readonly create: (session: Session, input: Input) => Promise<SetSummary>;
+  readonly rename: (
+    session: Session,
+    input: Input & { readonly to: string },
+  ) => Promise<SetSummary>;
   readonly remove: (session: Session, input: Input) => Promise<SetSummary>;
   readonly describe: (session: Session, input: Input) => Promise<SetDescription>;
   readonly list: (
@@ -59,6 +63,7 @@ const GROUP: Kind = {
   example: 'ops',
   made: 'put somebody into it with `strongroom group add`',
   create: (session, input) => session.groups.create(input),
+  rename: (session, input) => session.groups.rename(input),
   remove: (session, input) => session.groups.remove(input),
   describe: (session, input) => session.groups.describe(input),
   list: (session, input) => session.groups.list({ ...input, limit: LIMIT }),
@@ -81,6 +86,7 @@ const ROLE: Kind = {
   example: 'payments',
   made: 'say what it allows with `strongroom access grant`',
   create: (session, input) => session.roles.create(input),
+  rename: (session, input) => session.roles.rename(input),
   remove: (session, input) => session.roles.remove(input),
   describe: (session, input) => session.roles.describe(input),
   list: (session, input) => session.roles.list({ ...input, limit: LIMIT }),
@@ -102,6 +108,7 @@ function registerSets(group: Command, terminal: Terminal, kind: Kind): void {
   registerCreate(group, terminal, kind);
   registerList(group, terminal, kind);
   registerDescribe(group, terminal, kind);
+  registerRename(group, terminal, kind);
   registerRemove(group, terminal, kind);
   for (const change of [kind.join, kind.leave]) registerChange(group, terminal, { kind, change });
 }
@@ -174,6 +181,25 @@ function registerDescribe(group: Command, terminal: Terminal, kind: Kind): void 
       terminal.result(found, formatTable(['what', 'who or how', 'where'], rows));
     });
   addExamples(command, `strongroom ${kind.word} describe ${kind.example}`);
+}
+
+function registerRename(group: Command, terminal: Terminal, kind: Kind): void {
+  const command = group
+    .command('rename')
+    .description(`give a ${kind.word} another name; what it gives stays`)
+    .argument('<name>', 'its name')
+    .argument('<new-name>', 'letters of a to z, digits and ._-')
+    .addOption(wholeVaultOption())
+    .action(async (name: string, to: string, _: object, command: Command) => {
+      const options = command.optsWithGlobals<ScopeOptions>();
+      const input = { name, to, ...scopeOf(options) };
+      const renamed = await withSession(options, terminal, (session) =>
+        kind.rename(session, input),
+      );
+      terminal.result(renamed, '');
+      terminal.note(`${kind.word}:${name} is ${kind.word}:${to} now`);
+    });
+  addExamples(command, `strongroom ${kind.word} rename ${kind.example} ${kind.example}-eu`);
 }
 
 function registerRemove(group: Command, terminal: Terminal, kind: Kind): void {

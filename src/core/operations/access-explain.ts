@@ -13,6 +13,7 @@ import { isUuid } from '../../lib/ids.ts';
 import { shellWord } from '../../lib/shell-word.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { ADMIN } from '../rest-binding.ts';
 import {
   page,
   pageOf,
@@ -21,7 +22,7 @@ import {
   workspaceName,
   type PageInput,
 } from './access-scope.ts';
-import { toGrantSummary, type GrantSummary } from './grant-view.ts';
+import { grantMembers, toGrantSummary, type GrantSummary } from './grant-view.ts';
 import * as schema from './schema.ts';
 import { capability } from './secret-access.ts';
 
@@ -97,14 +98,17 @@ export interface AccessHolders {
   readonly next: string | undefined;
 }
 
+/** How a test case came out. */
+export interface AccessTestResult extends AccessCase {
+  readonly found: 'allow' | 'deny';
+  readonly passed: boolean;
+  readonly reason: string;
+}
+
 export interface AccessTested {
   readonly passed: number;
   readonly failed: number;
-  readonly results: readonly (AccessCase & {
-    readonly found: 'allow' | 'deny';
-    readonly passed: boolean;
-    readonly reason: string;
-  })[];
+  readonly results: readonly AccessTestResult[];
 }
 
 const CASES_MAX = 1000;
@@ -135,6 +139,15 @@ const circumstances: z.ZodType<StatedCircumstances | undefined> = z
 
 const question = { capability, resource, circumstances } as const;
 const principal = z.string().min(1).max(PRINCIPAL_MAX);
+const verdict = z.enum(['allow', 'deny']);
+
+const heldRule = schema.answer<HeldRule>({ ...grantMembers, through: schema.texts });
+
+const holder = schema.answer<AccessHolder>({
+  principal: z.string(),
+  rule: heldRule,
+  isConditional: z.boolean(),
+});
 
 const looking = { secretMembers: [], mutates: false, requires: () => [] } as const;
 
@@ -147,6 +160,17 @@ export const explainAccess: Operation<ExplainInput, AccessExplained> = {
   name: 'access.explain',
   summary: 'Tells which rule decides whether somebody may do something.',
   input: z.strictObject({ principal: principal.optional(), ...question }),
+  output: schema.answer<AccessExplained>({
+    principal: z.string(),
+    capability,
+    resource: z.string(),
+    allowed: z.boolean(),
+    reason: z.string(),
+    rule: heldRule.optional(),
+    conditional: z.array(heldRule),
+    suggestion: z.string().optional(),
+  }),
+  rest: [{ method: 'POST', path: `${ADMIN}/access/explain` }],
   subject: (input) => subjectOf(input),
   apply: async (input, call) => {
     const isSelf = isCaller(call, input.principal);
@@ -164,6 +188,11 @@ export const whoCan: Operation<WhoCanInput, AccessHolders> = {
   name: 'access.whoCan',
   summary: 'Lists who may do something, and by which rule.',
   input: z.strictObject({ capability, resource, ...page }),
+  output: schema.answer<AccessHolders>({
+    holders: z.array(holder),
+    next: z.string().optional(),
+  }),
+  rest: [{ method: 'GET', path: `${ADMIN}/access/who-can` }],
   subject: (input) => subjectOf(input),
   apply: async (input, call) => {
     requireSight(call, workspaceOf(input.resource));
@@ -184,10 +213,25 @@ export const testAccess: Operation<TestAccessInput, AccessTested> = {
   summary: "Decides a policy's test cases and tells which come out otherwise.",
   input: z.strictObject({
     cases: z
-      .array(z.strictObject({ principal, ...question, expected: z.enum(['allow', 'deny']) }))
+      .array(z.strictObject({ principal, ...question, expected: verdict }))
       .min(1)
       .max(CASES_MAX),
   }),
+  output: schema.answer<AccessTested>({
+    passed: z.int(),
+    failed: z.int(),
+    results: z.array(
+      schema.answer<AccessTestResult>({
+        principal,
+        ...question,
+        expected: verdict,
+        found: verdict,
+        passed: z.boolean(),
+        reason: z.string(),
+      }),
+    ),
+  }),
+  rest: [{ method: 'POST', path: `${ADMIN}/access/test` }],
   subject: ({ cases }) => ({ detail: `${cases.length} cases` }),
   apply: async ({ cases }, call) => {
     const results = cases.map((each) => {

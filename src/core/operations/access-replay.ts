@@ -7,6 +7,7 @@ import { accessesSince, type PastAccess, type PastAccesses } from '../../domain/
 import { GRANTS } from '../../store/protected-tables.ts';
 import type { RowChange } from '../../store/store.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { ADMIN } from '../rest-binding.ts';
 import { conditions, pattern, type GrantInput } from './access-rules.ts';
 import { ACCESS, patternWarnings } from './access-scope.ts';
 import { capabilities, subjectText } from './secret-access.ts';
@@ -53,6 +54,16 @@ export interface AccessReplayed {
 
 const CHANGES_MAX = 1000;
 
+const shift = schema.answer<AccessShift>({
+  principal: z.string(),
+  change: z.enum(['gains', 'loses']),
+  action: z.string(),
+  capability: z.string(),
+  resource: z.string(),
+  times: z.int(),
+  last: schema.instant,
+});
+
 /**
  * Errors: `grant_not_found`, `subject_not_found`, `workspace_not_found`, `built_in_role`,
  * `environment_not_found` for a workspace's name in place of an environment's.
@@ -76,6 +87,13 @@ export const replayAccess: Operation<ReplayInput, AccessReplayed, PastAccesses> 
     remove: z.array(z.string().max(64)).max(CHANGES_MAX).optional(),
     since: schema.time,
   }),
+  output: schema.answer<AccessReplayed>({
+    shifts: z.array(shift),
+    entries: z.int(),
+    undecided: z.int(),
+    isComplete: z.boolean(),
+  }),
+  rest: [{ method: 'POST', path: `${ADMIN}/access/replay` }],
   secretMembers: [],
   mutates: false,
   requires: () => [

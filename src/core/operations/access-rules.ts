@@ -15,8 +15,10 @@ import { subjectNotFound } from '../../domain/access/subjects.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { GrantRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { ADMIN } from '../rest-binding.ts';
 import {
   CHANGES_ACCESS,
+  inScope,
   page,
   pageOf,
   patternWarnings,
@@ -29,7 +31,14 @@ import {
   type PageInput,
   type ScopeInput,
 } from './access-scope.ts';
-import { toGrantSummary, type GrantSummary } from './grant-view.ts';
+import {
+  grantConditions,
+  grantMembers,
+  grantSummary,
+  toGrantSummary,
+  type GrantSummary,
+} from './grant-view.ts';
+import * as schema from './schema.ts';
 import { capabilities, subjectText } from './secret-access.ts';
 
 export interface GrantInput {
@@ -77,9 +86,7 @@ export const pattern: z.ZodType<string> = z.string().superRefine((text, context)
 });
 
 /** Conditions; what they say is checked where they are written down. */
-export const conditions: z.ZodType<Conditions | undefined> = z
-  .custom<Conditions>((given) => typeof given === 'object' && given !== null)
-  .optional();
+export const conditions: z.ZodType<Conditions | undefined> = grantConditions.optional();
 
 const input: z.ZodType<GrantInput> = z.strictObject({
   subject: subjectText,
@@ -88,7 +95,10 @@ const input: z.ZodType<GrantInput> = z.strictObject({
   conditions,
 });
 
+const grantMade = schema.answer<GrantMade>({ ...grantMembers, warnings: schema.texts });
+
 const common = {
+  output: grantMade,
   secretMembers: [],
   mutates: true,
   requires: ({ pattern: text }: GrantInput): readonly Requirement[] => changesAt(text),
@@ -101,6 +111,7 @@ const common = {
 export const grantAccess: Operation<GrantInput, GrantMade> = {
   ...common,
   name: 'access.grant',
+  rest: [{ method: 'POST', path: `${ADMIN}/grants`, status: 201 }],
   summary: 'Allows somebody something.',
   input,
   subject: (given) => ({ detail: `allow ${given.subject}` }),
@@ -115,6 +126,7 @@ export const grantAccess: Operation<GrantInput, GrantMade> = {
 export const denyAccess: Operation<GrantInput, GrantMade> = {
   ...common,
   name: 'access.deny',
+  rest: [{ method: 'POST', path: `${ADMIN}/denials`, status: 201 }],
   summary: 'Denies somebody something, whatever else allows it.',
   input,
   subject: (given) => ({ detail: `deny ${given.subject}` }),
@@ -126,6 +138,8 @@ export const revokeAccess: Operation<RevokeInput, GrantSummary> = {
   name: 'access.revoke',
   summary: 'Takes an allow or a denial away.',
   input: z.strictObject({ grant: z.string().max(ID_MAX) }),
+  output: grantSummary,
+  rest: [{ method: 'DELETE', path: `${ADMIN}/grants/{grant}` }],
   secretMembers: [],
   mutates: true,
   // Which right it takes depends on the rule.
@@ -145,6 +159,11 @@ export const listAccess: Operation<ListGrantsInput, GrantList> = {
   name: 'access.list',
   summary: 'Lists rules of a workspace or, for the whole vault, all rules.',
   input: z.strictObject({ subject: subjectText.optional(), ...scope, ...page }),
+  output: schema.answer<GrantList>({
+    grants: z.array(grantSummary),
+    next: z.string().optional(),
+  }),
+  rest: inScope('GET', 'grants'),
   secretMembers: [],
   mutates: false,
   requires: () => [],

@@ -8,6 +8,7 @@ import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
 import { uuidBytes, uuidText } from '../../lib/ids.ts';
 import { denied } from '../denials.ts';
 import type { Call, Requirement } from '../operation.ts';
+import { ADMIN, IN_WORKSPACE, type RestBinding, type RestMethod } from '../rest-binding.ts';
 import * as schema from './schema.ts';
 
 /** Where something about rights counts: in one workspace, or in the whole vault. */
@@ -31,6 +32,24 @@ export const scope: { readonly [K in keyof ScopeInput]-?: z.ZodType<ScopeInput[K
   workspace: schema.workspace,
   wholeVault: z.boolean().optional(),
 };
+
+/** The two ways to an operation with a scope: in a workspace, and for the whole vault. */
+export function inScope(
+  method: RestMethod,
+  path: string,
+  rest: Pick<RestBinding, 'status'> = {},
+): readonly RestBinding[] {
+  return [
+    { ...rest, method, path: `${IN_WORKSPACE}/${path}`, omit: ['wholeVault'] },
+    {
+      ...rest,
+      method,
+      path: `${ADMIN}/${path}`,
+      fixed: { wholeVault: true },
+      omit: ['workspace'],
+    },
+  ];
+}
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1000;

@@ -6,11 +6,14 @@ import { exportPart, proveEntry, type ExportPart } from '../../domain/audit/expo
 import { newestCheckpoint } from '../../domain/audit/log-queries.ts';
 import { queryEntries } from '../../domain/audit/query.ts';
 import { verifyLog, type LogVerified } from '../../domain/audit/verify-log.ts';
+import { FactorSet } from '../../domain/identities/factor-set.ts';
 import { StrongroomError } from '../../errors.ts';
 import { verifyCheckpoint } from '../../merkle/verify-checkpoint.ts';
 import { checkIntegrity } from '../../store/integrity.ts';
 import type { Call, Operation } from '../operation.ts';
+import { ADMIN, IN_WORKSPACE } from '../rest-binding.ts';
 import { maySeeEntry, READS_AUDIT } from './audit-access.ts';
+import { auditEntry } from './audit-entry-schema.ts';
 import * as schema from './schema.ts';
 
 export interface QueryAuditInput {
@@ -58,6 +61,7 @@ export interface ProveEntryInput {
 }
 
 const NOTHING = z.strictObject({});
+const checkpointText = z.string().max(32_768);
 const ENTRIES_MAX = 1000;
 const TILES_PER_PART = 32;
 
@@ -77,6 +81,11 @@ export const queryAudit: Operation<QueryAuditInput, AuditEntries> = {
     limit: z.int().min(1).max(ENTRIES_MAX).optional(),
     before: z.int().min(0).optional(),
   }),
+  output: schema.answer<AuditEntries>({ entries: z.array(auditEntry), next: z.int().optional() }),
+  rest: [
+    { method: 'GET', path: `${ADMIN}/audit` },
+    { method: 'GET', path: `${IN_WORKSPACE}/audit` },
+  ],
   secretMembers: [],
   // It brings the index of paths up to date, which is no change that anyone asked for.
   mutates: false,
@@ -100,8 +109,14 @@ export const exportAudit: Operation<ExportAuditInput, AuditExportPart> = {
   summary: 'Gives the audit log in parts, for verification without the vault.',
   input: z.strictObject({
     from: z.int().min(0).optional(),
-    checkpoint: z.string().max(32_768).optional(),
+    checkpoint: checkpointText.optional(),
   }),
+  output: schema.answer<AuditExportPart>({
+    lines: schema.texts,
+    next: z.int().optional(),
+    checkpoint: checkpointText,
+  }),
+  rest: [{ method: 'POST', path: `${ADMIN}/audit/export` }],
   secretMembers: [],
   mutates: false,
   requires: () => READS_AUDIT,
@@ -117,14 +132,24 @@ export const exportAudit: Operation<ExportAuditInput, AuditExportPart> = {
 /** Errors: `audit_tampered`, `integrity_error`. */
 export const verifyAudit: Operation<Record<string, never>, LogVerified, LogVerified> = {
   name: 'audit.verify',
-  summary: 'Computes the whole log again and holds checkpoints and secrets against it.',
+  summary:
+    'Computes the whole log again and holds checkpoints, secrets and credentials against it.',
   input: NOTHING,
+  output: schema.answer<LogVerified>({
+    checkpointSize: z.int(),
+    size: z.int(),
+    secrets: z.int(),
+  }),
+  rest: [{ method: 'POST', path: `${ADMIN}/audit/verify` }],
   secretMembers: [],
   mutates: false,
   requires: () => READS_AUDIT,
   subject: () => ({}),
   prepare: async (_input, { store, log, mac }) => {
-    await store.read((transaction) => checkIntegrity(transaction, mac));
+    await store.read(async (transaction) => {
+      const { principals } = await checkIntegrity(transaction, mac);
+      for (const principal of principals) await FactorSet.of({ transaction, mac }, principal);
+    });
     return verifyLog(store, log, mac);
   },
   apply: async (_input, _call, verified) => verified,
@@ -135,6 +160,8 @@ export const proveAudit: Operation<ProveEntryInput, { readonly proof: string }> 
   name: 'audit.proof',
   summary: 'Proves that one entry is in the log, for anyone who has the verifier key.',
   input: z.strictObject({ seq: z.int().min(0) }),
+  output: schema.answer<{ readonly proof: string }>({ proof: z.string() }),
+  rest: [{ method: 'GET', path: `${ADMIN}/audit/proof` }],
   secretMembers: [],
   mutates: false,
   requires: () => READS_AUDIT,
@@ -151,6 +178,8 @@ export const checkpointAudit: Operation<Record<string, never>, { readonly checkp
   name: 'audit.checkpoint',
   summary: 'Signs the present state of the log.',
   input: NOTHING,
+  output: schema.answer<{ readonly checkpoint: string }>({ checkpoint: checkpointText }),
+  rest: [{ method: 'POST', path: `${ADMIN}/audit/checkpoint` }],
   secretMembers: [],
   mutates: false,
   requires: () => READS_AUDIT,
@@ -163,6 +192,8 @@ export const auditKey: Operation<Record<string, never>, { readonly verifierKeys:
   name: 'audit.key',
   summary: "Gives the log's verifier keys.",
   input: NOTHING,
+  output: schema.answer<{ readonly verifierKeys: string }>({ verifierKeys: z.string() }),
+  rest: [{ method: 'GET', path: `${ADMIN}/audit/key` }],
   secretMembers: [],
   mutates: false,
   requires: () => READS_AUDIT,

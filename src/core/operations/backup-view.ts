@@ -8,7 +8,10 @@ import type { SlotKey } from '../../seal/slot.ts';
 import type { Unprotected } from '../../store/row-mac.ts';
 import type { BackupRow } from '../../store/tables.ts';
 import type { Requirement, Services } from '../operation.ts';
+import { ADMIN } from '../rest-binding.ts';
+import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
+import { opener } from './slots.ts';
 
 /** A backup that was made. Times are RFC 3339. */
 export interface BackupSummary {
@@ -54,7 +57,29 @@ export const DAY_MS = 86_400_000;
 export const filePath: z.ZodType<string> = z.string().min(1).max(4096);
 
 /** What opens slots. */
-export const slotKeys: z.ZodType<SlotKey[]> = z.array(z.custom<SlotKey>(isSlotKey)).max(16);
+export const slotKeys: z.ZodType<SlotKey[]> = z.array(opener).max(16);
+
+/** Where backups are looked after over REST. */
+export const BACKUPS_PATH: string = `${ADMIN}/backups`;
+
+/** A backup as answers have it. */
+export const backupSummary: z.ZodType<BackupSummary> = schema.answer({
+  id: z.uuid(),
+  file: z.string(),
+  createdAt: schema.instant,
+  sizeBytes: z.int(),
+  sha256: z.string(),
+  rootKeyId: z.guid(),
+  auditLog: z.string(),
+  auditSize: z.int(),
+  secrets: z.int(),
+  versions: z.int(),
+  provenAt: schema.instant.nullable(),
+  receipt: z.string().nullable(),
+  verifiedAt: schema.instant.nullable(),
+  keepUntil: schema.instant.nullable(),
+  removedAt: schema.instant.nullable(),
+});
 
 /**
  * Where the backup is that is named by its path, or by its id.
@@ -118,8 +143,4 @@ export function toBackup(row: BackupRow): BackupSummary {
 
 function isoOrNull(ms: number | null): string | null {
   return ms === null ? null : toIso(ms);
-}
-
-function isSlotKey(given: unknown): boolean {
-  return typeof given === 'object' && given !== null && 'kind' in given;
 }

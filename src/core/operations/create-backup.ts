@@ -23,6 +23,8 @@ import type { Operation, Services } from '../operation.ts';
 import { proveBackup, type ProvenBackup } from '../prove-backup.ts';
 import {
   ADMINISTERS_BACKUPS,
+  backupSummary,
+  BACKUPS_PATH,
   DAY_MS,
   filePath,
   KEEP_DAYS_MAX,
@@ -31,6 +33,7 @@ import {
   toBackup,
   type BackupSummary,
 } from './backup-view.ts';
+import * as schema from './schema.ts';
 
 export interface CreateBackupInput {
   /** A directory outside the vault's own. Default: `STRONGROOM_BACKUP_PATH`. */
@@ -49,6 +52,8 @@ export const backupKey: Operation<Record<string, never>, { readonly verifierKeys
   name: 'backups.key',
   summary: "Gives the key that the vault's backups are verified with, and makes it first.",
   input: z.strictObject({}),
+  output: schema.answer<{ readonly verifierKeys: string }>({ verifierKeys: z.string() }),
+  rest: [{ method: 'POST', path: `${BACKUPS_PATH}/key` }],
   secretMembers: [],
   mutates: true,
   requires: () => READS_BACKUPS,
@@ -85,8 +90,12 @@ export const createBackup: Operation<CreateBackupInput, BackupSummary, MadeBacku
     proof: z.enum(['now', 'later']).optional(),
     keepDays: z.number().positive().max(KEEP_DAYS_MAX).nullable().optional(),
   }),
+  output: backupSummary,
+  // Who may call writes no file of their choice on the server.
+  rest: [{ method: 'POST', path: BACKUPS_PATH, status: 201, omit: ['directory'] }],
   secretMembers: [],
   mutates: true,
+  fresh: true,
   requires: () => ADMINISTERS_BACKUPS,
   subject: () => ({}),
   prepare: async (input, services) => {
@@ -101,7 +110,9 @@ export const createBackup: Operation<CreateBackupInput, BackupSummary, MadeBacku
         writeReceipt(written.path, proven.receipt);
         return new MadeBackup(written, proven.digest, proven);
       }
-      const digest = await withBackupFile(written.path, (file) => verifySignature(file));
+      const digest = await withBackupFile(written.path, (file) =>
+        verifySignature(file, [signer.key]),
+      );
       return new MadeBackup(written, digest);
     } catch (error) {
       // What does not restore is no backup.
@@ -116,7 +127,7 @@ export const createBackup: Operation<CreateBackupInput, BackupSummary, MadeBacku
   apply: async (input, call, made) => {
     const { written, digest, proven } = made;
     const { header } = written;
-    const days = input.keepDays ?? (await readSetting(call, null, 'backup_keep_days'));
+    const days = input.keepDays ?? readSetting(call, null, 'backup_keep_days');
     const keepDays = input.keepDays === null ? null : days;
     const { sizeBytes, path } = written;
     const sha256 = Buffer.from(digest).toString('hex');
@@ -150,6 +161,12 @@ export const listBackups: Operation<Record<string, never>, BackupList, readonly 
   name: 'backups.list',
   summary: 'Lists the backups that were made, newest first.',
   input: z.strictObject({}),
+  output: schema.answer<BackupList>({
+    backups: z.array(backupSummary),
+    unlisted: schema.texts,
+    missing: schema.texts,
+  }),
+  rest: [{ method: 'GET', path: BACKUPS_PATH }],
   secretMembers: [],
   mutates: false,
   requires: () => READS_BACKUPS,

@@ -1,11 +1,14 @@
 import { StrongroomError } from '../../errors.ts';
 import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
 import { uuidBytes, uuidText } from '../../lib/ids.ts';
+import type { MomentPosition } from '../../domain/secrets/list-by-moment.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { Call, Requirement } from '../operation.ts';
 import { workspaceOf } from './schema.ts';
 
 const ID_BYTES = 16;
+/** Milliseconds since 1970, or before, and an id. */
+const POSITION = /^(-?\d{1,16})\.([\w-]{22})$/;
 
 /** A list of secrets of a workspace, or of one of its environments. */
 export interface ListPlace {
@@ -59,7 +62,34 @@ export function encodeCursor(id: string | undefined): string | undefined {
  */
 export function decodeCursor(cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined;
-  const bytes = fromBase64Url(cursor);
-  if (bytes?.length === ID_BYTES) return uuidText(bytes);
-  throw new StrongroomError('invalid_input', 'the cursor is not one of ours');
+  const id = idOf(cursor);
+  if (id !== undefined) return id;
+  throw notOurs();
+}
+
+/** The cursor of a list by a moment. */
+export function encodePosition(position: MomentPosition | undefined): string | undefined {
+  return position && `${position.moment}.${toBase64Url(uuidBytes(position.id))}`;
+}
+
+/**
+ * The position in a cursor of a list by a moment.
+ *
+ * @throws {@link StrongroomError} `invalid_input`.
+ */
+export function decodePosition(cursor: string | undefined): MomentPosition | undefined {
+  if (cursor === undefined) return undefined;
+  const [, moment, text = ''] = POSITION.exec(cursor) ?? [];
+  const id = idOf(text);
+  if (id !== undefined) return { moment: Number(moment), id };
+  throw notOurs();
+}
+
+function idOf(text: string): string | undefined {
+  const bytes = fromBase64Url(text);
+  return bytes?.length === ID_BYTES ? uuidText(bytes) : undefined;
+}
+
+function notOurs(): StrongroomError {
+  return new StrongroomError('invalid_input', 'the cursor is not one of ours');
 }

@@ -8,7 +8,10 @@ import type { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { IN_WORKSPACE, onSecret } from '../rest-binding.ts';
+import { descriptionTag, hasTag } from './entity-tag.ts';
 import { requirePast } from './past-secret.ts';
+import { unchanged } from './read-secret.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -16,7 +19,7 @@ import {
   secretSubject,
   type SecretAddress,
 } from './secret-address.ts';
-import { toIso, toSummary, type SecretSummary } from './secret-view.ts';
+import { summaryMembers, toIso, toSummary, type SecretSummary } from './secret-view.ts';
 
 /** All that is known of a secret but its value. */
 export interface SecretDescription extends SecretSummary {
@@ -33,11 +36,36 @@ export interface SecretDescription extends SecretSummary {
   readonly ownerName: string | null;
   /** Since when it is not given out. */
   readonly inactiveAt: string | null;
+  /** If `ifNoneMatch` was given: the entity tag of what is said here. */
+  readonly etag?: string | undefined;
 }
+
+/** The schema of {@link SecretDescription}. */
+export const secretDescription: z.ZodType<SecretDescription> = z.union([
+  schema
+    .answer<SecretDescription>({
+      ...summaryMembers,
+      createdByName: z.string(),
+      updatedByName: z.string(),
+      description: z.string().optional(),
+      usage: z.string().optional(),
+      metadata: schema.ownJson,
+      ownerName: z.string().nullable(),
+      inactiveAt: schema.instant.nullable(),
+      etag: z.string().optional(),
+    })
+    .meta({ wire: schema.SECRET_NAMES }),
+  unchanged as unknown as z.ZodType<SecretDescription>,
+]);
 
 export interface DescribeSecretInput extends SecretAddress {
   /** RFC 3339: what it was at this moment, whatever became of it since. */
   readonly at?: string | undefined;
+  /**
+   * Entity tags of what the caller has; empty if it has none, and only wants a tag. If one is that
+   * of the description, the answer is `{ unchanged: true, etag }` alone. For faces that keep copies.
+   */
+  readonly ifNoneMatch?: string | undefined;
 }
 
 export interface SecretHistoryInput {
@@ -70,11 +98,36 @@ export interface SecretHistory {
   readonly versions: readonly SecretVersion[];
 }
 
+const secretVersion = schema
+  .answer<SecretVersion>({
+    environment: z.string(),
+    version: z.int(),
+    isCurrent: z.boolean(),
+    isPrevious: z.boolean(),
+    createdAt: schema.instant,
+    createdBy: z.string(),
+    createdByName: z.string(),
+    deletedAt: schema.instant.nullable(),
+    destroyedAt: schema.instant.nullable(),
+  })
+  .meta({ wire: schema.SECRET_NAMES });
+
+/** The schema of {@link SecretHistory}. */
+export const secretHistorySchema: z.ZodType<SecretHistory> = schema
+  .answer<SecretHistory>({ path: z.string(), versions: z.array(secretVersion) })
+  .meta({ wire: schema.SECRET_NAMES });
+
 /** Errors: `secret_not_found`, `secret_deleted`. */
 export const describeSecret: Operation<DescribeSecretInput, SecretDescription> = {
   name: 'secrets.describe',
   summary: 'Says everything about a secret but its value.',
-  input: z.strictObject({ ...schema.address, at: schema.time.optional() }),
+  input: z.strictObject({
+    ...schema.address,
+    at: schema.time.optional(),
+    ifNoneMatch: schema.headText,
+  }),
+  output: secretDescription,
+  rest: onSecret('GET'),
   secretMembers: ['description', 'usage', 'metadata'],
   mutates: false,
   requires: requiresOnSecret('list'),
@@ -83,6 +136,13 @@ export const describeSecret: Operation<DescribeSecretInput, SecretDescription> =
     const environment = environmentOf(call, input);
     const { row, at = call.now } = await described(call, environment, input);
     call.about({ secretId: row.id });
+    const { ifNoneMatch } = input;
+    const isTagged = ifNoneMatch !== undefined && input.at === undefined;
+    const etag = isTagged ? descriptionTag(call, row) : undefined;
+    if (etag !== undefined && hasTag(ifNoneMatch ?? '', etag)) {
+      // Who gives no tag is never answered so: the type is right for everybody else.
+      return { unchanged: true, etag } as unknown as SecretDescription;
+    }
     const { description, usage, custom = {} } = openMetadata(call, row);
     return {
       ...toSummary({ ...call, now: at }, environment, row),
@@ -93,6 +153,7 @@ export const describeSecret: Operation<DescribeSecretInput, SecretDescription> =
       metadata: custom,
       ownerName: row.owner === null ? null : call.policy.nameOf(row.owner),
       inactiveAt: row.inactive_at === null ? null : toIso(row.inactive_at),
+      ...(etag === undefined ? {} : { etag }),
     };
   },
 };
@@ -111,11 +172,18 @@ async function described(
 export const secretHistory: Operation<SecretHistoryInput, SecretHistory> = {
   name: 'secrets.history',
   summary: 'Lists the versions of a secret: which, when, and by whom.',
-  input: z.strictObject({
-    workspace: schema.workspace,
-    environment: schema.environment.optional(),
-    path: schema.path,
-  }),
+  input: z
+    .strictObject({
+      workspace: schema.workspace,
+      environment: schema.environment.optional(),
+      path: schema.path,
+    })
+    .meta({ wire: schema.SECRET_NAMES }),
+  output: secretHistorySchema,
+  rest: [
+    ...onSecret('GET', 'versions'),
+    { method: 'GET', path: `${IN_WORKSPACE}/secrets/versions` },
+  ],
   secretMembers: [],
   mutates: false,
   requires: (input) => [
@@ -137,7 +205,8 @@ export const secretHistory: Operation<SecretHistoryInput, SecretHistory> = {
     const environments = environmentsOf(call, input);
     const versions: SecretVersion[] = [];
     for (const environment of environments) {
-      for (const version of await versionsIn(call, environment, input.path)) {
+      const place = { environment, path: input.path, isAlone: input.environment !== undefined };
+      for (const version of await versionsIn(call, place)) {
         versions.push(version);
       }
     }
@@ -158,11 +227,15 @@ function environmentsOf(call: Call, input: SecretHistoryInput): readonly Environ
 
 async function versionsIn(
   call: Call,
-  environment: Environment,
-  path: string,
+  {
+    environment,
+    path,
+    isAlone,
+  }: { readonly environment: Environment; readonly path: string; readonly isAlone: boolean },
 ): Promise<readonly SecretVersion[]> {
   const secret = await findSecret(call, environment, path);
   if (secret === undefined) return [];
+  if (isAlone) call.about({ secretId: secret.id });
   return (await listVersions(call, secret)).map((row) => ({
     environment: environment.name,
     version: row.version,

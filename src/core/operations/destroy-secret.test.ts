@@ -285,6 +285,28 @@ describe('the trash', () => {
     await expectIntact();
   });
 
+  it('is listed in pages without loss, also when what a page gave is restored or destroyed', async () => {
+    await session.workspaces.create({ name: 'turns' });
+    const at = { workspace: 'turns', environment: 'testing' };
+    for (const path of ['A', 'B', 'C', 'D', 'E']) {
+      await session.secrets.create({ ...at, path, value: 'v' });
+      await session.secrets.delete({ ...at, path });
+      if (path !== 'B') now += 1000;
+    }
+    const seen: string[] = [];
+    for (let cursor: string | undefined, isOver = false; !isOver;) {
+      const page = await session.trash.list({ ...at, limit: 1, cursor });
+      for (const { path, id } of page.secrets) {
+        seen.push(path);
+        if (path === 'C') await session.secrets.destroy({ ...at, path, id, all: true });
+        else await session.secrets.undelete({ ...at, path });
+      }
+      cursor = page.next;
+      isOver = cursor === undefined;
+    }
+    expect(seen).toEqual(['A', 'B', 'C', 'D', 'E']);
+  });
+
   it('is listed in pages without loss, and only as far as the caller may list', async () => {
     for (let n = 0; n < 7; n += 1) {
       await session.secrets.create({ environment: 'testing', path: `t/${n}`, value: 'v' });

@@ -14,6 +14,7 @@ import type { Environment } from '../../domain/workspaces/directory.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { onSecret } from '../rest-binding.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -51,6 +52,20 @@ export interface SecretDestroyed {
   readonly layoutRemoved: boolean;
 }
 
+/** The schema of {@link SecretDestroyed}. */
+export const secretDestroyed: z.ZodType<SecretDestroyed> = schema
+  .answer<SecretDestroyed>({
+    id: z.uuid(),
+    workspace: z.string(),
+    environment: z.string(),
+    path: z.string(),
+    versions: z.union([z.array(z.int()), z.literal('all')]),
+    destroyedAt: schema.instant,
+    shredCompleteAfter: schema.instant.nullable(),
+    layoutRemoved: z.boolean(),
+  })
+  .meta({ wire: schema.SECRET_NAMES });
+
 const VERSIONS_MAX = 100;
 
 /** Errors: `secret_not_found`, `version_not_found`, `secret_deleted` (destroyed already), `invalid_input`. */
@@ -63,6 +78,8 @@ export const destroySecret: Operation<DestroySecretInput, SecretDestroyed> = {
     all: z.boolean().optional(),
     id: z.uuid().optional(),
   }),
+  output: secretDestroyed,
+  rest: onSecret('POST', 'destroy'),
   secretMembers: [],
   mutates: true,
   // Nobody can undo it, so the right to delete alone does not do.

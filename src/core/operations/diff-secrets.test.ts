@@ -91,16 +91,60 @@ describe('the difference of two environments', () => {
     expect(shown.map(({ path }) => path)).toEqual(['f/fields', 'f/other']);
     expect(shown[1]?.valueBefore?.value?.reveal()).toBe('value-of-staging');
     expect(shown[1]?.valueAfter?.value?.reveal()).toBe('value-of-production');
-    const { entries } = await session.audit.query({ limit: 5 });
-    expect(
-      entries.map(({ action, environment, path, version }) => [action, environment, path, version]),
-    ).toEqual([
-      ['secrets.read', 'production', 'f/other', 1],
-      ['secrets.read', 'staging', 'f/other', 2],
-      ['secrets.read', 'production', 'f/fields', 1],
-      ['secrets.read', 'staging', 'f/fields', 1],
-      ['secrets.diff', 'staging', undefined, undefined],
+    const { entries } = await session.audit.query({ limit: 4, action: 'secrets.read' });
+    expect(entries.map(({ environment, path, version }) => [environment, path, version])).toEqual([
+      ['production', 'f/other', 1],
+      ['staging', 'f/other', 2],
+      ['production', 'f/fields', 1],
+      ['staging', 'f/fields', 1],
     ]);
+  });
+
+  it('puts each secret on record that was compared, on both sides, and nothing else', async () => {
+    const recorded = async (who: Session, path: string): Promise<unknown> => {
+      const { length } = (await session.audit.query({ action: 'secrets.diff' })).entries;
+      await who.secrets.diff({ ...between, path });
+      const { entries } = await session.audit.query({ action: 'secrets.diff' });
+      return entries
+        .slice(0, entries.length - length)
+        .toReversed()
+        .map(({ environment, path, version, secret_id: id, detail }) =>
+          [environment, path, version, id === undefined ? '' : 'id', detail].join(' '),
+        );
+    };
+    const both = (path: string, versions: readonly [number, number]): readonly string[] => [
+      `staging ${path} ${versions[0]} id compared`,
+      `production ${path} ${versions[1]} id compared`,
+    ];
+    const own = (path: string): string => `staging ${path}   with production`;
+    expect(await recorded(session, 'f/')).toEqual([
+      own(''),
+      ...both('f/fields', [1, 1]),
+      ...both('f/other', [2, 1]),
+      ...both('f/same', [1, 1]),
+      ...both('f/tagged', [1, 1]),
+    ]);
+    expect(await recorded(session, 'f/same')).toEqual([own('f/same'), ...both('f/same', [1, 1])]);
+    // Who may read one side alone compares nothing.
+    for (const side of ['staging', 'production']) {
+      const one = await limitedUser(
+        parts,
+        ['list', 'default/*/f/**'],
+        ['read', `default/${side}/f/**`],
+      );
+      expect(await recorded(one, 'f/')).toEqual([own('')]);
+      const { secrets: found } = await one.secrets.diff({ ...between, path: 'f/same' });
+      expect(found).toMatchObject([{ change: 'unknown' }]);
+    }
+    // A version is the same as itself without being looked at.
+    const from = new Date(now).toISOString();
+    await secrets.diff({ ...staging, path: 'f/same', from });
+    expect((await session.audit.query({ action: 'secrets.diff', limit: 1 })).entries).toMatchObject(
+      [{ path: 'f/same', detail: `from ${from}` }],
+    );
+    await secrets.diff({ ...staging, path: 'f/other', version: 1 });
+    const { entries } = await session.audit.query({ action: 'secrets.diff', limit: 2 });
+    expect(entries.map(({ version }) => version)).toEqual([2, 1]);
   });
 
   it('is told where the same text came to stand for other secrets', async () => {
@@ -139,6 +183,15 @@ describe('the difference of two environments', () => {
     const { secrets: found } = await secrets.diff({ ...between, path: 'f/other', show: true });
     expect(found[0]).toMatchObject({ value: true });
     expect(found[0]?.valueBefore).toBeUndefined();
+    // Nor is it told what it is the same as, but to those who could activate it.
+    const reader = await limitedUser(parts, ['list read', 'default/*/f/**']);
+    expect((await reader.secrets.diff({ ...between, path: 'f/other' })).secrets).toMatchObject([
+      { change: 'unknown', attributes: [] },
+    ]);
+    await secrets.update({ ...production, path: 'f/other', value: 'value-of-production' });
+    await expect(
+      reader.secrets.diff({ ...production, path: 'f/other', version: 1 }),
+    ).rejects.toMatchObject({ code: 'secret_inactive' });
     await secrets.update({ ...production, path: 'f/other', active: true });
   });
 
@@ -184,6 +237,28 @@ describe('the difference of two versions, and of two moments', () => {
     ]);
     const shown = await secrets.diff({ ...staging, path: 'f/other', from: since, show: true });
     expect(shown.secrets[0]?.valueBefore?.value?.reveal()).toBe('old-value');
+  });
+
+  it('A36 compares nothing of the past of what may not be read where it is now', async () => {
+    const input = { ...staging, path: 'f/moved' };
+    await secrets.create({ ...input, value: 'old-value' });
+    const from = new Date((now += 1000)).toISOString();
+    await secrets.update({ ...input, value: 'value-of-staging' });
+    const to = new Date((now += 1000)).toISOString();
+    now += 1000;
+    await secrets.move({ ...input, toEnvironment: 'production' });
+    const who = await limitedUser(
+      parts,
+      ['list', 'default/*/f/**'],
+      ['read', 'default/staging/f/**'],
+    );
+    for (const [session, change] of [
+      [parts.as(OWNER), 'changed'],
+      [who, 'unknown'],
+    ] as const) {
+      const { secrets: found } = await session.secrets.diff({ ...input, from, to });
+      expect(found).toMatchObject([{ path: 'f/moved', change }]);
+    }
   });
 
   it('needs something to compare with', async () => {

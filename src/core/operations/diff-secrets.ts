@@ -6,10 +6,13 @@ import { fromRecord, type ValueOutput } from '../../domain/secrets/value.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import { mayAt, requireAt } from '../rights-at.ts';
+import { isGivenOut, requireGivenOut } from './given-out.ts';
 import { addressOf } from './place-secret.ts';
+import { withValue } from './read-secret.ts';
 import * as schema from './schema.ts';
-import { isFolder, pathOrFolder, requirementAt } from './secret-folder.ts';
+import { environmentById, isFolder, pathOrFolder, requirementAt } from './secret-folder.ts';
 import { mayNow, pastMoment, snapshotOf, snapshotOfOne, type Taken } from './snapshot.ts';
 
 export interface DiffSecretsInput {
@@ -36,7 +39,7 @@ export interface DiffSecretsInput {
 /** What became of one secret from the first side to the second. */
 export interface SecretDifference {
   readonly path: string;
-  /** `unknown`: the caller may not read it, or a value of then is no more. */
+  /** `unknown`: the caller may not read it, it is inactive and not theirs to activate, or a value of then is no more. */
   readonly change: 'added' | 'removed' | 'changed' | 'same' | 'unknown';
   /** The version on the first side. */
   readonly before: number | null;
@@ -57,22 +60,53 @@ export interface SecretsDiff {
   readonly secrets: readonly SecretDifference[];
 }
 
-/** Errors: `environment_not_found`, `secret_not_found`, `version_not_found`, `secret_deleted`, `invalid_input`. */
+const shownValue: z.ZodType<ValueOutput> = z.union([...withValue<ValueOutput>({})]);
+
+const secretDifference = schema
+  .answer<SecretDifference>({
+    path: z.string(),
+    change: z.enum(['added', 'removed', 'changed', 'same', 'unknown']),
+    before: z.int().nullable(),
+    after: z.int().nullable(),
+    value: z.boolean().optional(),
+    fields: z
+      .strictObject({
+        added: z.array(z.string()),
+        removed: z.array(z.string()),
+        changed: z.array(z.string()),
+      })
+      .optional(),
+    attributes: z.array(z.string()),
+    valueBefore: shownValue.optional(),
+    valueAfter: shownValue.optional(),
+  })
+  .meta({ wire: schema.SECRET_NAMES });
+
+/** The schema of {@link SecretsDiff}. */
+export const secretsDiff: z.ZodType<SecretsDiff> = schema.answer<SecretsDiff>({
+  secrets: z.array(secretDifference),
+});
+
+/** Errors: `environment_not_found`, `secret_not_found`, `version_not_found`, `secret_deleted`, `secret_inactive`, `invalid_input`. */
 export const diffSecrets: Operation<DiffSecretsInput, SecretsDiff> = {
   name: 'secrets.diff',
   summary: 'Says what differs between two environments, versions or moments, without values.',
-  input: z.strictObject({
-    workspace: schema.workspace,
-    environment: schema.environment,
-    path: pathOrFolder.optional(),
-    toEnvironment: schema.environment.optional(),
-    toWorkspace: schema.workspace,
-    from: schema.time.optional(),
-    to: schema.time.optional(),
-    version: z.int().min(1).optional(),
-    toVersion: z.int().min(1).optional(),
-    show: z.boolean().optional(),
-  }),
+  input: z
+    .strictObject({
+      workspace: schema.workspace,
+      environment: schema.environment,
+      path: pathOrFolder.optional(),
+      toEnvironment: schema.environment.optional(),
+      toWorkspace: schema.workspace,
+      from: schema.time.optional(),
+      to: schema.time.optional(),
+      version: z.int().min(1).optional(),
+      toVersion: z.int().min(1).optional(),
+      show: z.boolean().optional(),
+    })
+    .meta({ wire: schema.SECRET_NAMES }),
+  output: secretsDiff,
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/secrets/diff` }],
   secretMembers: ['secrets'],
   mutates: false,
   requires: requirements,
@@ -162,17 +196,18 @@ async function diffVersions(
     });
   }
   const present = await requireSecret(call, environment, path);
+  requireGivenOut(call, environment, present);
   const [first = present.current_version, second = present.current_version] = [
     input.version,
     input.toVersion,
   ];
-  call.about({ secretId: present.id, version: second });
+  call.about({ secretId: present.id });
   const at = (version: number): Taken => ({
     row: { ...present, current_version: version },
     present,
   });
   const sides = { environment, before: at(first), after: at(second), show: input.show === true };
-  const difference = await differenceOf(call, sides.before, sides.after);
+  const difference = await compare(call, [environment, sides.before], [environment, sides.after]);
   return { path, ...(await described(call, sides, difference)) };
 }
 
@@ -241,7 +276,9 @@ async function diffPair(
     [after.environment, b.present] as const,
   ].every(
     ([environment, present]) =>
-      mayAt(call, 'read', environment, path) && mayNow(call, 'read', present),
+      mayAt(call, 'read', environment, path) &&
+      mayNow(call, 'read', present) &&
+      isGivenOut(call, environmentById(call, present.environment_id), present),
   );
   const versions = { before: a.row.current_version, after: b.row.current_version };
   if (!mayRead) {
@@ -249,13 +286,29 @@ async function diffPair(
     return { change: 'unknown', ...versions, attributes: [] };
   }
   try {
-    const difference = await differenceOf(call, a, b);
+    const difference = await compare(call, [before.environment, a], [after.environment, b]);
     const sides = { environment: after.environment, before: a, after: b, show };
     return await described(call, { ...sides, beforeEnvironment: before.environment }, difference);
   } catch (error) {
     if (!(error instanceof StrongroomError) || error.code !== 'secret_deleted') throw error;
     return { change: 'unknown', ...versions, attributes: [] };
   }
+}
+
+type TakenIn = readonly [environment: Environment, taken: Taken];
+
+/**
+ * Where two secrets differ. Whether a value is another one tells something of
+ * both, so each that was compared goes on record by itself.
+ */
+export async function compare(call: Call, a: TakenIn, b: TakenIn): Promise<Difference> {
+  const difference = await differenceOf(call, a[1], b[1]);
+  for (const [environment, { row, present }] of difference.isCompared ? [a, b] : []) {
+    const version = row.current_version;
+    const subject = { ...addressOf(environment, row.path), secretId: present.id, version };
+    call.record('secrets.diff', { ...subject, detail: 'compared' });
+  }
+  return difference;
 }
 
 async function described(

@@ -1,20 +1,29 @@
 import { z } from 'zod';
 
-import { listByMoment, type MomentPosition } from '../../domain/secrets/list-by-moment.ts';
+import { listByMoment } from '../../domain/secrets/list-by-moment.ts';
 import { generatorOf, policyOf } from '../../domain/secrets/rotation-columns.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import { StrongroomError } from '../../errors.ts';
-import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
 import { parseDuration } from '../../lib/duration.ts';
-import { uuidBytes, uuidText } from '../../lib/ids.ts';
 import type { Operation } from '../operation.ts';
-import { listScope, LOOKS_MAX, PAGE_LIMIT, requiresToList, type ListPlace } from './cursor.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
+import {
+  decodePosition,
+  encodePosition,
+  listScope,
+  LOOKS_MAX,
+  PAGE_LIMIT,
+  requiresToList,
+  type ListPlace,
+} from './cursor.ts';
 import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
 export interface DueSecretsInput extends ListPlace {
   /** Also those that will be due by then: a duration such as `7d` or `12h`. Default: those that are due now. */
   readonly within?: string | undefined;
+  /** The same in days, 0 to 3,650. */
+  readonly daysAhead?: number | undefined;
   /** Only those that can be rotated without anybody: they have a generator. Default no. */
   readonly automatic?: boolean | undefined;
   /** 1 to 1,000. Default 100. */
@@ -46,13 +55,31 @@ export interface DueList {
   readonly next: string | undefined;
 }
 
-/**
- * When the last one that was looked at is due, and its id. Not the id alone:
- * who rotates what is due page by page changes where the last one stands.
- */
-const CURSOR = /^(\d{1,16})\.([A-Za-z0-9_-]{22})$/;
+/** The schema of {@link DueList}. */
+export const dueList: z.ZodType<DueList> = schema.answer<DueList>({
+  secrets: z.array(
+    schema
+      .answer<DueSecret>({
+        id: z.uuid(),
+        workspace: z.string(),
+        environment: z.string(),
+        path: z.string(),
+        type: schema.secretType,
+        rotation: z.string(),
+        generator: z.string().nullable(),
+        dueAt: schema.instant,
+        isOverdue: z.boolean(),
+        rotatedAt: schema.instant.nullable(),
+      })
+      .meta({ wire: { names: { ...schema.SECRET_NAMES.names, dueAt: 'rotation_due_at' } } }),
+  ),
+  next: z.string().optional(),
+});
 
-/** Errors: `workspace_not_found`, `environment_not_found`. */
+const DAY_MS = 86_400_000;
+const DAYS_MAX = 3650;
+
+/** Errors: `workspace_not_found`, `environment_not_found`, `invalid_input` (cursor). */
 export const dueSecrets: Operation<DueSecretsInput, DueList> = {
   name: 'secrets.due',
   summary: 'Lists active secrets that are due for rotation, the most urgent first.',
@@ -63,24 +90,27 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       .string()
       .refine((text) => parseDuration(text) !== undefined, { error: 'a duration such as 7d' })
       .optional(),
+    daysAhead: z.int().min(0).max(DAYS_MAX).optional(),
     automatic: z.boolean().optional(),
     limit: z.int().min(1).max(PAGE_LIMIT.max).optional(),
-    cursor: z.string().regex(CURSOR).optional(),
+    cursor: z.string().max(1024).optional(),
   }),
+  output: dueList,
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/secrets/rotation-due` }],
   secretMembers: [],
   mutates: false,
   requires: requiresToList,
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: async (input, call) => {
     const { environments, mayList } = listScope(call, input);
-    const { rows, position } = await listByMoment(call, environments, {
+    const { rows, next } = await listByMoment(call, environments, {
       by: 'rotation_due_at',
-      before: call.now + (parseDuration(input.within ?? '') ?? 0) + 1,
+      before: call.now + aheadMs(input) + 1,
       active: true,
       generated: input.automatic,
       limit: input.limit ?? PAGE_LIMIT.byDefault,
       looksMax: LOOKS_MAX,
-      after: input.cursor === undefined ? undefined : decodePosition(input.cursor),
+      after: decodePosition(input.cursor),
       mayList,
     });
     const secrets = rows.map(({ row, environment }) => ({
@@ -95,17 +125,13 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       isOverdue: (row.rotation_due_at ?? 0) <= call.now,
       rotatedAt: row.rotated_at === null ? null : toIso(row.rotated_at),
     }));
-    return { secrets, next: position && encodePosition(position) };
+    return { secrets, next: encodePosition(next) };
   },
 };
 
-function encodePosition({ moment, id }: MomentPosition): string {
-  return `${moment}.${toBase64Url(uuidBytes(id))}`;
-}
-
-function decodePosition(cursor: string): MomentPosition {
-  const [, moment = '', id = ''] = CURSOR.exec(cursor) ?? [];
-  const bytes = fromBase64Url(id);
-  if (bytes !== undefined) return { moment: Number(moment), id: uuidText(bytes) };
-  throw new StrongroomError('invalid_input', 'the cursor is not one of ours');
+function aheadMs({ within, daysAhead }: DueSecretsInput): number {
+  if (within !== undefined && daysAhead !== undefined) {
+    throw new StrongroomError('invalid_input', 'a duration and days exclude each other');
+  }
+  return daysAhead === undefined ? (parseDuration(within ?? '') ?? 0) : daysAhead * DAY_MS;
 }

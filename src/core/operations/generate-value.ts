@@ -16,6 +16,7 @@ import {
 import { rulesFor } from '../../domain/secrets/complexity.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import type { Call, Operation } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import { complexityOf } from './complexity.ts';
 import { generator } from './rotation-input.ts';
 import * as schema from './schema.ts';
@@ -37,6 +38,14 @@ export type GeneratedValue = Generated & {
   readonly entropyBits: number;
 };
 
+const made = { generator: z.string(), entropyBits: z.number() };
+
+/** The schema of {@link GeneratedValue}. */
+export const generatedValue: z.ZodType<GeneratedValue> = z.union([
+  z.strictObject({ value: schema.secretOutput, ...made }),
+  z.strictObject({ fields: z.record(z.string(), schema.secretOutput), ...made }),
+]);
+
 /** Errors: `invalid_input`. */
 export const generateValue: Operation<
   GenerateValueInput,
@@ -45,11 +54,15 @@ export const generateValue: Operation<
 > = {
   name: 'secrets.generate',
   summary: 'Generates a value, and keeps it nowhere.',
-  input: z.strictObject({
-    generator,
-    workspace: schema.workspace,
-    type: schema.secretType.optional(),
-  }),
+  input: z
+    .strictObject({
+      generator,
+      workspace: schema.workspace,
+      type: schema.secretType.optional(),
+    })
+    .meta({ wire: schema.SECRET_NAMES }),
+  output: generatedValue,
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/secrets/generate` }],
   secretMembers: ['value', 'fields'],
   mutates: false,
   // Key pairs take a while to make: not for those who have no business here.
@@ -76,7 +89,7 @@ async function withRules(
 ): Promise<Generator> {
   if (input.type === undefined) return asked;
   const workspace = call.directory.workspace(schema.workspaceOf(input));
-  const rules = rulesFor(await complexityOf(call, workspace.id), input.type);
+  const rules = rulesFor(complexityOf(call, workspace.id), input.type);
   return rules === undefined ? asked : keepRules(asked, rules);
 }
 

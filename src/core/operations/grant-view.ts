@@ -1,9 +1,18 @@
+import { z } from 'zod';
+
 import { CAPABILITIES, type Capability } from '../../domain/access/capability.ts';
-import { decodeConditions, type Conditions } from '../../domain/access/conditions.ts';
+import {
+  DAYS,
+  decodeConditions,
+  type Conditions,
+  type Day,
+} from '../../domain/access/conditions.ts';
 import { capabilitiesOf } from '../../domain/access/grants.ts';
 import type { GrantRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
 import { workspaceName } from './access-scope.ts';
+import * as schema from './schema.ts';
+import { capability } from './secret-access.ts';
 import { toIso } from './secret-view.ts';
 
 /** A rule: what it allows or denies to whom. Times are RFC 3339. */
@@ -25,6 +34,42 @@ export interface GrantSummary {
   /** Principal id; `null`: the vault itself. */
   readonly createdBy: string | null;
 }
+
+/** Conditions by their members; what these may say is checked where they are written down. */
+export const grantConditions: z.ZodType<Conditions> = z.strictObject({
+  cidr: z.array(z.string()).optional(),
+  userAgents: z.array(z.string()).optional(),
+  times: z
+    .array(
+      z.strictObject({
+        days: z.array(z.enum(DAYS as readonly [Day, ...Day[]])).optional(),
+        from: z.string().optional(),
+        to: z.string().optional(),
+        zone: z.string(),
+      }),
+    )
+    .optional(),
+  mfa: z.boolean().optional(),
+  notBefore: z.string().optional(),
+  notAfter: z.string().optional(),
+});
+
+/** The members of {@link GrantSummary}, to be spread into what has them too. */
+export const grantMembers: schema.Members<GrantSummary> = {
+  id: z.uuid(),
+  effect: z.enum(['allow', 'deny']),
+  subject: z.string(),
+  can: z.array(capability),
+  pattern: z.string(),
+  workspace: z.string().nullable(),
+  conditions: z.union([grantConditions, z.literal('unknown')]).nullable(),
+  secretId: z.uuid().nullable(),
+  createdAt: schema.instant,
+  createdBy: z.string().nullable(),
+};
+
+/** A rule as answers have it. */
+export const grantSummary: z.ZodType<GrantSummary> = schema.answer(grantMembers);
 
 /** The summary of a rule. */
 export function toGrantSummary(call: Call, row: GrantRow): GrantSummary {

@@ -83,10 +83,15 @@ export async function secretNumbers(call: Call, soonMs: number): Promise<SecretN
     kinds: byKind,
     expired: await counted(transaction.get(expiring, { from: beginning, before: now })),
     expiringSoon: await counted(transaction.get(expiring, { from: now, before: now + soonMs })),
-    rotationDue: await counted(transaction.get(rotationDue, { now })),
+    rotationDue: await countRotationDue(call),
     neverRead: Math.max(0, live - (await counted(transaction.get(readOnce, {})))),
     trash: await counted(transaction.get(trash, {})),
   };
+}
+
+/** How many active secrets are due for rotation. */
+export async function countRotationDue({ transaction, now }: Call): Promise<number> {
+  return (await transaction.get(rotationDue, { now }))?.count ?? 0;
 }
 
 /** All slots, those first that were made first. */

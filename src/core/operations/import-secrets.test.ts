@@ -213,6 +213,19 @@ describe('an import', () => {
 });
 
 describe('a layout', () => {
+  it('that is none is refused with all that came with it', async () => {
+    const environment = 'production';
+    for (const none of ['A=v', '{}', '{"format":2,"text":"","paths":[]}']) {
+      const secrets = [{ path: 'with/none', value: 'v' }];
+      await expect(
+        session.secrets.import({ environment, secrets, layout: SecretValue.text(none) }),
+      ).rejects.toMatchObject({ code: 'invalid_input' });
+    }
+    await expect(session.secrets.read({ environment, path: 'with/none' })).rejects.toMatchObject({
+      code: 'secret_not_found',
+    });
+  });
+
   it('comes back as it was, and the next one is merged into it', async () => {
     const environment = 'production';
     expect((await session.layouts.read({ environment })).layout).toBeUndefined();

@@ -6,6 +6,7 @@ import { IMPORT_SECRETS_MAX } from '../../domain/secrets/limits.ts';
 import { equalRecords, toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
 import { readVersion } from '../../domain/secrets/versions.ts';
 import { writeSecret } from '../../domain/secrets/write.ts';
+import { StrongroomError } from '../../errors.ts';
 import type { SettingValues } from '../../domain/settings/known-settings.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import { SecretValue } from '../../secret-value.ts';
@@ -14,6 +15,7 @@ import { mergeLayouts } from '../../formats/merge-layouts.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import { complexityOf } from './complexity.ts';
 import * as schema from './schema.ts';
 import { environmentOf } from './secret-address.ts';
@@ -47,10 +49,17 @@ export interface SecretsImported {
   readonly unchanged: readonly string[];
 }
 
+/** The layout of an environment, if there is one and the caller may have all of it. */
+export interface LayoutRead {
+  readonly layout: SecretValue | undefined;
+}
+
 export interface LayoutInput {
   readonly workspace?: string | undefined;
   readonly environment: string;
 }
+
+const paths = z.array(z.string());
 
 /** Errors: `environment_not_found`, `value_too_large`, `invalid_name`. All or nothing. */
 export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
@@ -61,16 +70,20 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
     environment: schema.environment,
     secrets: z
       .array(
-        z.strictObject({
-          path: schema.path,
-          value: schema.value,
-          type: schema.secretType.optional(),
-        }),
+        z
+          .strictObject({
+            path: schema.path,
+            value: schema.value,
+            type: schema.secretType.optional(),
+          })
+          .meta({ wire: schema.SECRET_NAMES }),
       )
       .max(IMPORT_SECRETS_MAX),
-    layout: z.custom<SecretValue>((given) => given instanceof SecretValue).optional(),
+    layout: schema.secret.optional(),
     dryRun: z.boolean().optional(),
   }),
+  output: schema.answer<SecretsImported>({ created: paths, updated: paths, unchanged: paths }),
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/secrets/import` }],
   secretMembers: ['secrets', 'layout'],
   mutates: true,
   // Whether a value is new is told by comparing, which is a way of reading.
@@ -90,7 +103,7 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
   }),
   apply: async (input, call) => {
     const environment = environmentOf(call, input);
-    const complexity = await complexityOf(call, environment.workspace.id);
+    const complexity = complexityOf(call, environment.workspace.id);
     const result = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
     for (const secret of input.secrets) {
       const outcome = await outcomeOf(call, environment, secret);
@@ -105,11 +118,13 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
 };
 
 /** Errors: `environment_not_found`. */
-export const readLayout: Operation<LayoutInput, { readonly layout: SecretValue | undefined }> = {
+export const readLayout: Operation<LayoutInput, LayoutRead> = {
   name: 'layouts.read',
   summary:
     'Gives the layout of the .env file that an environment was imported from, if the caller may read every variable of it.',
   input: z.strictObject({ workspace: schema.workspace, environment: schema.environment }),
+  output: schema.answer<LayoutRead>({ layout: schema.secretOutput.optional() }),
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/environments/{environment}/layout` }],
   secretMembers: ['layout'],
   mutates: false,
   requires: (input) => [
@@ -181,11 +196,21 @@ async function keepLayout(
 ): Promise<void> {
   if (input.layout === undefined) return;
   const added = input.layout.reveal();
+  requireLayout(added);
   const kept = await read(call, environment);
   if (kept !== undefined && !mayReadAll(call, input, kept)) return;
   const next = kept === undefined ? added : mergedLayout(kept, added);
   const revision = await writeLayout(call, environment, next);
   call.about({ detail: `${input.secrets.length} secrets, layout ${revision}` });
+}
+
+/** What is none must not be kept: it could not be told from damage later. */
+function requireLayout(text: string): void {
+  try {
+    parseLayout(text);
+  } catch {
+    throw new StrongroomError('invalid_input', 'the layout is not one that serializeLayout wrote');
+  }
 }
 
 function mergedLayout(kept: string, added: string): string {

@@ -9,6 +9,7 @@ import {
 } from '../../domain/workspaces/imports.ts';
 import type { ImportRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import { listScope, requiresToList } from './cursor.ts';
 import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
@@ -53,6 +54,22 @@ export interface ImportSummary {
   readonly createdBy: string;
 }
 
+/** The schema of {@link ImportSummary}. */
+export const importSummary: z.ZodType<ImportSummary> = schema
+  .answer<ImportSummary>({
+    id: z.uuid(),
+    workspace: z.string(),
+    environment: z.string(),
+    folder: z.string(),
+    source: z
+      .strictObject({ workspace: z.string(), environment: z.string(), folder: z.string() })
+      .nullable(),
+    position: z.int(),
+    createdAt: schema.instant,
+    createdBy: z.string(),
+  })
+  .meta({ wire: schema.SECRET_NAMES });
+
 const folder = z
   .string()
   .refine((text) => text === '' || pathFault(text.replace(/\/$/, '')) === undefined, {
@@ -64,6 +81,7 @@ const members = { workspace: schema.workspace, environment: schema.environment, 
 
 const common = {
   input: z.strictObject({ ...members, source: z.strictObject(members) }),
+  output: importSummary,
   secretMembers: [],
   mutates: true,
   subject: (input: ImportInput) => ({
@@ -77,6 +95,7 @@ const common = {
 export const createImport: Operation<ImportInput, ImportSummary> = {
   ...common,
   name: 'imports.create',
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/imports`, status: 201 }],
   summary: 'Lets an environment or folder have what it lacks from another one.',
   requires: (input) => [
     requiresAll('write', input),
@@ -90,6 +109,8 @@ export const createImport: Operation<ImportInput, ImportSummary> = {
 export const deleteImport: Operation<ImportInput, ImportSummary> = {
   ...common,
   name: 'imports.delete',
+  // It is named by what it is from and to, for which a DELETE has no body.
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/imports/delete` }],
   summary: 'Lets an environment or folder not have what it lacks from another one any more.',
   requires: (input) => [requiresAll('write', input)],
   apply: async (input, call) =>
@@ -104,6 +125,8 @@ export const listImports: Operation<ListImportsInput, readonly ImportSummary[]> 
     workspace: schema.workspace,
     environment: schema.environment.optional(),
   }),
+  output: z.array(importSummary),
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/imports` }],
   secretMembers: [],
   mutates: false,
   requires: requiresToList,

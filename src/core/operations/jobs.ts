@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { listJobs as newestJobs } from '../../domain/jobs/jobs.ts';
 import type { JobState } from '../../domain/jobs/jobs.ts';
 import type { Operation } from '../operation.ts';
+import { ADMIN } from '../rest-binding.ts';
+import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
 const LIMIT_DEFAULT = 50;
@@ -32,6 +34,21 @@ export interface JobSummary {
   readonly finishedAt: string | null;
 }
 
+/** The schema of {@link JobSummary}. */
+export const jobSummary: z.ZodType<JobSummary> = schema.answer<JobSummary>({
+  id: z.uuid(),
+  kind: z.string(),
+  workspace: z.string().nullable(),
+  state: z.enum(['running', 'finished', 'failed']),
+  done: z.int(),
+  total: z.int(),
+  failed: z.int(),
+  detail: z.string().nullable(),
+  startedAt: schema.instant,
+  updatedAt: schema.instant,
+  finishedAt: schema.instant.nullable(),
+});
+
 /** Errors: none of its own. */
 export const listJobs: Operation<ListJobsInput, readonly JobSummary[]> = {
   name: 'jobs.list',
@@ -40,6 +57,8 @@ export const listJobs: Operation<ListJobsInput, readonly JobSummary[]> = {
     limit: z.int().min(1).max(LIMIT_MAX).optional(),
     running: z.boolean().optional(),
   }),
+  output: z.array(jobSummary),
+  rest: [{ method: 'GET', path: `${ADMIN}/jobs` }],
   secretMembers: [],
   mutates: false,
   requires: () => [{ capability: 'read', resource: ['sys', 'jobs'] }],

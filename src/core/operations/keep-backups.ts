@@ -15,12 +15,14 @@ import { parseDuration } from '../../lib/duration.ts';
 import type { SlotKey } from '../../seal/slot.ts';
 import type { BackupRow } from '../../store/tables.ts';
 import { BackupEnvelopes, BackupRows } from '../backup-rows.ts';
-import { checkWholeBackup, openOwnBackup } from '../open-backup.ts';
+import { openOwnBackup, readWholeBackup, type OwnBackup } from '../open-backup.ts';
 import type { Operation, Services } from '../operation.ts';
 import { proveBackup } from '../prove-backup.ts';
 import {
   ADMINISTERS_BACKUPS,
   backupFile,
+  backupSummary,
+  BACKUPS_PATH,
   DAY_MS,
   filePath,
   KEEP_DAYS_MAX,
@@ -29,6 +31,7 @@ import {
   type BackupSummary,
 } from './backup-view.ts';
 import { createBackup, signerFor } from './create-backup.ts';
+import * as schema from './schema.ts';
 
 export interface VerifyBackupInput {
   /** The backup. Default: the place where the backup with `id` was written. */
@@ -99,16 +102,35 @@ export const verifyBackup: Operation<VerifyBackupInput, BackupVerified, Verified
     prove: z.boolean().optional(),
     keys: slotKeys.optional(),
   }),
+  output: schema.answer<BackupVerified>({
+    id: z.uuid(),
+    vault: z.uuid(),
+    createdAt: schema.instant,
+    sizeBytes: z.int(),
+    sha256: z.string(),
+    auditLog: z.string(),
+    auditSize: z.int(),
+    secrets: z.int(),
+    versions: z.int(),
+    opensWith: schema.texts,
+    // Tables have the names that they have in the database.
+    rows: z.record(z.string(), z.int()),
+    values: z.int(),
+    decrypted: z.int().optional(),
+    receipt: z.string().optional(),
+  }),
+  rest: [{ method: 'POST', path: `${BACKUPS_PATH}/{id}/verify`, omit: ['file', 'keys.path'] }],
   secretMembers: ['keys'],
   mutates: true,
   requires: () => ADMINISTERS_BACKUPS,
   subject: ({ id }) => ({ detail: id === undefined ? undefined : `backup ${id}` }),
   prepare: async (input, services) => {
     const path = resolve(await backupFile(input, services));
-    const verified = await decryptAll(path, input.keys, services);
+    const which = { id: input.id, keys: input.keys };
+    const verified = await decryptAll(path, which, services);
     if (input.prove !== true) return verified;
     const signer = await signerFor(services);
-    const proven = await proveBackup(path, { ...services, signer, keys: input.keys });
+    const proven = await proveBackup(path, { ...services, ...which, signer });
     writeReceipt(path, proven.receipt);
     const { decrypted, receipt } = proven;
     return { ...verified, facts: { ...verified.facts, decrypted, receipt } };
@@ -120,7 +142,7 @@ export const verifyBackup: Operation<VerifyBackupInput, BackupVerified, Verified
     const proof = receipt === undefined ? {} : { proven_at: call.now, receipt };
     if (row === undefined) {
       const adopted = { ...recordOf(path, header, facts), verified_at: call.now, ...proof };
-      const days = await readSetting(call, null, 'backup_keep_days');
+      const days = readSetting(call, null, 'backup_keep_days');
       const until = days === null ? null : header.createdAt + days * DAY_MS;
       await insertBackup(call, { ...adopted, keep_until: until });
     } else if (Buffer.from(row.sha256).toString('hex') === facts.sha256) {
@@ -151,6 +173,13 @@ export const pruneBackups: Operation<PruneBackupsInput, BackupsPruned, Removal> 
     .refine(({ keepDays, keepLast, evenKept }) => {
       return evenKept !== true || keepDays !== undefined || keepLast !== undefined;
     }, 'members that go together'),
+  output: schema.answer<BackupsPruned>({
+    removed: schema.texts,
+    failed: schema.texts,
+    missing: schema.texts,
+    kept: z.int(),
+  }),
+  rest: [{ method: 'POST', path: `${BACKUPS_PATH}/prune` }],
   secretMembers: [],
   mutates: true,
   requires: () => ADMINISTERS_BACKUPS,
@@ -196,16 +225,19 @@ export const runScheduledBackup: Operation<ScheduledBackupInput, ScheduledBackup
     name: 'backups.runScheduled',
     summary: 'Makes a backup if one is due by the setting backup_every, and removes old ones.',
     input: z.strictObject({ directory: filePath.optional() }),
+    output: schema.answer<ScheduledBackup>({
+      created: backupSummary.optional(),
+      removed: schema.texts,
+    }),
+    rest: [{ method: 'POST', path: `${BACKUPS_PATH}/run-scheduled`, omit: ['directory'] }],
     secretMembers: [],
     mutates: false,
     requires: () => ADMINISTERS_BACKUPS,
     subject: () => ({}),
     prepare: async (input, services) => {
       const { store, mac, now } = services;
-      const { every, newest } = await store.read(async (transaction) => {
-        const [newest] = await allBackups({ transaction, mac });
-        return { newest, every: await readSetting({ transaction, mac }, null, 'backup_every') };
-      });
+      const [newest] = await store.read((transaction) => allBackups({ transaction, mac }));
+      const every = readSetting({ standing: await services.settings() }, null, 'backup_every');
       const everyMs = every === null ? undefined : parseDuration(every);
       if (everyMs === undefined) return { created: undefined, removed: [] };
       const isDue = newest === undefined || newest.created_at + everyMs <= now();
@@ -223,14 +255,10 @@ interface Verified {
 }
 
 /** Reads all of a backup: its signature, every chunk, every row's MAC and every value. */
-async function decryptAll(
-  path: string,
-  keys: readonly SlotKey[] | undefined,
-  services: Services,
-): Promise<Verified> {
+async function decryptAll(path: string, which: OwnBackup, services: Services): Promise<Verified> {
   return withBackupFile(path, async (file) => {
     const { header, sizeBytes } = file;
-    const opened = await openOwnBackup(file, keys, services);
+    const opened = await openOwnBackup(file, which, services);
     const root = { id: header.rootKeyId, key: opened.rootKey };
     const checked = new BackupRows(header.vault, root, services.now);
     const envelopes = new BackupEnvelopes(checked);
@@ -238,9 +266,9 @@ async function decryptAll(
       checked.take(table, row);
       envelopes.take(table.table, row);
     };
-    const { digest, tables } = await checkWholeBackup(file, opened.keys, look);
+    const tables = await readWholeBackup(file, opened.keys, look);
     const rows = Object.fromEntries(tables.map((each) => [each.table, each.rows]));
-    const facts = { ...factsOf(header, sizeBytes, digest), rows, values: envelopes.opened };
+    const facts = { ...factsOf(header, sizeBytes, opened.digest), rows, values: envelopes.opened };
     return { path, header, facts: { ...facts, decrypted: undefined, receipt: undefined } };
   });
 }

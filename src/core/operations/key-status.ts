@@ -6,9 +6,11 @@ import { readSetting } from '../../domain/settings/settings.ts';
 import type { Workspace } from '../../domain/workspaces/directory.ts';
 import { readVaultRow } from '../../store/vault-row.ts';
 import type { Call, Operation } from '../operation.ts';
+import { ADMIN } from '../rest-binding.ts';
 import {
   oldestUnproven,
   readSlots,
+  slotSummary,
   slotWarnings,
   toSlotSummary,
   trustedAt,
@@ -16,6 +18,7 @@ import {
 } from '../slots.ts';
 import { REWRAP_JOB, scan, type Scanned } from './keys.ts';
 import { ROOT_JOB } from './root-key.ts';
+import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
 /** A key of a workspace. */
@@ -57,11 +60,36 @@ export interface KeyStatus {
 const DAY_MS = 24 * 60 * 60 * 1000;
 const PROOF_DAYS = 180;
 
+const workspaceKeysView = schema.answer<WorkspaceKeys>({
+  workspace: z.string(),
+  keys: z.array(
+    schema.answer<WorkspaceKeyStatus>({
+      id: z.uuid(),
+      number: z.int(),
+      state: z.enum(['active', 'decrypt-only', 'destroyed']),
+      createdAt: schema.instant,
+      uses: z.int(),
+      envelopes: z.int().nullable(),
+    }),
+  ),
+  isDue: z.boolean(),
+  rotationDays: z.number(),
+  job: z.strictObject({ done: z.int(), total: z.int(), failed: z.int() }).optional(),
+});
+
 /** Errors: none of its own. */
 export const keyStatus: Operation<Record<string, never>, KeyStatus, Scanned> = {
   name: 'keys.status',
   summary: 'Says how old keys and slots are, and what has to be done about them.',
   input: z.strictObject({}),
+  output: schema.answer<KeyStatus>({
+    root: z.strictObject({ id: z.guid(), createdAt: schema.instant }),
+    workspaces: z.array(workspaceKeysView),
+    slots: z.array(slotSummary),
+    oldestUnproven: slotSummary.optional(),
+    warnings: schema.texts,
+  }),
+  rest: [{ method: 'GET', path: `${ADMIN}/keys` }],
   secretMembers: [],
   mutates: false,
   requires: () => [{ capability: 'read', resource: ['sys', 'keys'] }],
@@ -99,7 +127,7 @@ async function keysOf(
   workspace: Workspace,
   counts: ReadonlyMap<string, number>,
 ): Promise<WorkspaceKeys> {
-  const rotationDays = await readSetting(call, workspace.id, 'key_rotation_days');
+  const rotationDays = readSetting(call, workspace.id, 'key_rotation_days');
   const job = await findJob(call, REWRAP_JOB, workspace.id);
   const keys: WorkspaceKeyStatus[] = [];
   let isDue = false;

@@ -25,6 +25,7 @@ import type { Workspace } from '../../domain/workspaces/directory.ts';
 import { statement } from '../../store/statement.ts';
 import type { JobRow, SecretRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement, Services } from '../operation.ts';
+import { ADMIN, IN_WORKSPACE } from '../rest-binding.ts';
 import * as schema from './schema.ts';
 
 /** Kind of the job that wraps data keys anew. */
@@ -83,11 +84,24 @@ const oldKeys = statement((db) =>
   db.selectFrom('keys').select(['id']).where('state', '=', 'decrypt-only'),
 );
 
+const keyRotated = schema.answer<KeyRotated>({
+  workspace: z.string(),
+  key: z.uuid(),
+  number: z.int(),
+  job: z.uuid(),
+  total: z.int(),
+});
+
 /** Errors: `workspace_not_found`. */
 export const rotateKey: Operation<RotateKeyInput, KeyRotated> = {
   name: 'keys.rotate',
   summary: 'Gives a workspace a new key, and begins to wrap its data keys under it.',
   input: z.strictObject({ workspace: schema.workspace, reencrypt: z.boolean().optional() }),
+  output: keyRotated,
+  rest: [
+    { method: 'POST', path: `${ADMIN}/encryption/rotate-key` },
+    { method: 'POST', path: `${IN_WORKSPACE}/keys/rotate` },
+  ],
   secretMembers: [],
   mutates: true,
   requires: (input) => [adminOf(schema.workspaceOf(input))],
@@ -105,6 +119,8 @@ export const rotateDueKeys: Operation<Record<string, never>, readonly KeyRotated
   name: 'keys.rotateDue',
   summary: 'Rotates the key of every workspace whose key is due.',
   input: z.strictObject({}),
+  output: z.array(keyRotated),
+  rest: [{ method: 'POST', path: `${ADMIN}/keys/rotate-due` }],
   secretMembers: [],
   mutates: true,
   requires: () => [{ capability: 'admin', resource: ['sys', 'keys'] }],
@@ -133,6 +149,13 @@ export const rewrapKeys: Operation<RewrapInput, BatchDone> = {
     workspace: schema.workspace,
     limit: z.int().min(1).max(BATCH_MAX).optional(),
   }),
+  output: schema.answer<BatchDone>({
+    done: z.int(),
+    total: z.int(),
+    failed: z.int(),
+    finished: z.boolean(),
+  }),
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/keys/rewrap` }],
   secretMembers: [],
   mutates: true,
   requires: (input) => [adminOf(schema.workspaceOf(input))],
@@ -165,6 +188,12 @@ export const retireKeys: Operation<RetireKeysInput, KeysRetired, Scanned> = {
   name: 'keys.retire',
   summary: 'Destroys the old keys of a workspace that nothing is under any more.',
   input: z.strictObject({ workspace: schema.workspace }),
+  output: schema.answer<KeysRetired>({
+    workspace: z.string(),
+    destroyed: z.array(z.int()),
+    kept: z.array(z.strictObject({ number: z.int(), envelopes: z.int() })),
+  }),
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/keys/retire` }],
   secretMembers: [],
   mutates: true,
   requires: (input) => [adminOf(schema.workspaceOf(input))],
@@ -212,7 +241,7 @@ export function scan({ store }: Services): Promise<Scanned> {
 export async function isDue(call: Call, workspace: Workspace): Promise<boolean> {
   const active = (await workspaceKeys(call, workspace.id)).find(({ state }) => state === 'active');
   if (active === undefined) return false;
-  const days = await readSetting(call, workspace.id, 'key_rotation_days');
+  const days = readSetting(call, workspace.id, 'key_rotation_days');
   const uses = await keyUsesOf(call, active.id);
   return isKeyDue(active, uses, { days, now: call.now });
 }

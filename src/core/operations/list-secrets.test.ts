@@ -216,6 +216,9 @@ describe('a list', () => {
     expect(page.secrets[0]).toEqual({
       id: expect.any(String) as string,
       workspace: 'default',
+      workspaceId: expect.any(String) as string,
+      environmentId: expect.any(String) as string,
+      rotationIntervalDays: null,
       environment,
       path: 'payments/STRIPE_KEY',
       type: expect.any(String) as string,
@@ -302,6 +305,56 @@ describe('a page', () => {
     const { next } = await session.secrets.list({ environment, limit: 1 });
     expect(Buffer.from(next ?? '', 'base64url')).toHaveLength(16);
     expect((await blind.secrets.list({ environment, cursor: next })).secrets).toHaveLength(1);
+  });
+});
+
+describe('a part of a path, and an offset', () => {
+  const list = (input: ListSecretsInput): Promise<string[]> => all(session, input);
+
+  it('narrow a list like a search does', async () => {
+    const found = inProduction(paths.filter((path) => path.toLowerCase().includes('pay')));
+    expect(found.length).toBeGreaterThan(0);
+    expect(await list({ environment, search: 'PAY' })).toEqual(found);
+    expect(await list({ environment, search: 'nothing has this' })).toEqual([]);
+  });
+
+  it('pass over what fits and may be listed, and nothing else', async () => {
+    const whole = await list({ environment });
+    for (const offset of [0, 1, whole.length - 1, whole.length, 10_000]) {
+      const page = await session.secrets.list({ environment, offset, limit: 2 });
+      const listed = page.secrets.map(({ path }) => `${environment} ${path}`);
+      expect(listed).toEqual(whole.slice(offset, offset + 2));
+      expect(page.next !== undefined).toBe(offset + 2 < whole.length);
+    }
+    const { next } = await session.secrets.list({ environment, offset: 1, limit: 1 });
+    expect(await session.secrets.list({ environment, cursor: next, limit: 1 })).toMatchObject({
+      secrets: [{ path: whole[2]?.slice(environment.length + 1) }],
+    });
+  });
+
+  it('do not count what may not be listed', async () => {
+    const who = await withGrants('counts-own', [
+      ['allow', 'list', 'default/production/**'],
+      ['deny', 'list', 'default/production/payments/**'],
+    ]);
+    const whole = await all(who, { environment });
+    expect(whole.length).toBeLessThan((await list({ environment })).length);
+    const page = await who.secrets.list({ environment, offset: whole.length - 1 });
+    expect(page.secrets.map(({ path }) => `${environment} ${path}`)).toEqual(whole.slice(-1));
+  });
+
+  it('are not taken together with a cursor, or for a moment of the past', async () => {
+    const { next } = await session.secrets.list({ environment, limit: 1 });
+    const at = new Date().toISOString();
+    for (const more of [
+      { cursor: next, offset: 1 },
+      { at, offset: 1 },
+      { at, search: 'a' },
+    ]) {
+      await expect(session.secrets.list({ environment, ...more })).rejects.toMatchObject({
+        code: 'invalid_input',
+      });
+    }
   });
 });
 

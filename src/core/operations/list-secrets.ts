@@ -1,8 +1,10 @@
 import { z } from 'zod';
 
 import { listSecrets as list, type ListFilter } from '../../domain/secrets/list.ts';
+import { StrongroomError } from '../../errors.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import type { Call, Operation } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
   decodeCursor,
   encodeCursor,
@@ -14,7 +16,7 @@ import {
 } from './cursor.ts';
 import { listPast } from './past-secret.ts';
 import * as schema from './schema.ts';
-import { toSummary, type SecretSummary } from './secret-view.ts';
+import { secretSummary, toSummary, type SecretSummary } from './secret-view.ts';
 
 export interface ListSecretsInput extends ListPlace {
   /** Paths that begin with this, such as `payments/`. */
@@ -27,6 +29,10 @@ export interface ListSecretsInput extends ListPlace {
   readonly cursor?: string | undefined;
   /** RFC 3339: what was there at this moment, narrowed by `prefix`, `type` and `tag` alone. */
   readonly at?: string | undefined;
+  /** A part of the path, upper or lower case. */
+  readonly search?: string | undefined;
+  /** How many are passed over first, up to 10,000; not together with `cursor`. */
+  readonly offset?: number | undefined;
 }
 
 /**
@@ -40,9 +46,20 @@ export interface SecretList {
   readonly next: string | undefined;
 }
 
+/** What other lists do not take. */
+type OfListAlone = 'at' | 'search' | 'offset';
+
+/** The schema of {@link SecretList}. */
+export const secretList: z.ZodType<SecretList> = schema.answer<SecretList>({
+  secrets: z.array(secretSummary),
+  next: z.string().optional(),
+});
+
+const OFFSET_MAX = 10_000;
+
 /** The schema of what lists have in common, to be spread into an input's. */
 export const listInput: {
-  readonly [K in keyof Omit<ListSecretsInput, 'at'>]-?: z.ZodType<ListSecretsInput[K]>;
+  readonly [K in keyof Omit<ListSecretsInput, OfListAlone>]-?: z.ZodType<ListSecretsInput[K]>;
 } = {
   workspace: schema.workspace,
   environment: schema.environment.optional(),
@@ -61,14 +78,21 @@ export const listInput: {
 export const listSecrets: Operation<ListSecretsInput, SecretList> = {
   name: 'secrets.list',
   summary: 'Lists secrets that the caller may know of, without their values.',
-  input: z.strictObject({ ...listInput, at: schema.time.optional() }),
+  input: z.strictObject({
+    ...listInput,
+    at: schema.time.optional(),
+    search: z.string().min(1).max(255).optional(),
+    offset: z.int().min(0).max(OFFSET_MAX).optional(),
+  }),
+  output: secretList,
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/secrets` }],
   secretMembers: [],
   mutates: false,
   requires: requiresToList,
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: (input, call) =>
     input.at === undefined
-      ? pageOf(call, input, input)
+      ? pageOf(call, input, { ...input, text: input.search })
       : listPast(call, listScope(call, input).environments, { ...input, at: input.at }),
 };
 
@@ -79,11 +103,16 @@ export async function pageOf(
   filter: ListFilter,
 ): Promise<SecretList> {
   const { environments, mayList } = listScope(call, input);
+  const { offset } = input;
+  if (offset !== undefined && input.cursor !== undefined) {
+    throw new StrongroomError('invalid_input', 'a cursor and an offset exclude each other');
+  }
   const { rows, next } = await list(call, environments, {
     filter,
     limit: input.limit ?? PAGE_LIMIT.byDefault,
     after: decodeCursor(input.cursor),
-    looksMax: LOOKS_MAX,
+    offset,
+    looksMax: LOOKS_MAX + (offset ?? 0),
     mayList,
   });
   return {

@@ -11,40 +11,30 @@ import {
   verifyAudit,
 } from './audit.ts';
 import { createBackup, backupKey, listBackups } from './create-backup.ts';
+import { pruneAudit } from './prune-audit.ts';
 import { pruneBackups, runScheduledBackup, verifyBackup } from './keep-backups.ts';
 import { restoreParts } from './restore-parts.ts';
-import { describeSecret, secretHistory } from './describe-secret.ts';
-import { diffSecrets } from './diff-secrets.ts';
-import { dueSecrets } from './due-secrets.ts';
-import { generateValue } from './generate-value.ts';
-import { importSecrets, readLayout } from './import-secrets.ts';
+import { generateFernet } from './generate-fernet.ts';
+import { readLayout } from './import-secrets.ts';
 import { createImport, deleteImport, listImports } from './inherit.ts';
 import { listJobs } from './jobs.ts';
+import { keyHealth } from './key-health.ts';
 import { keyStatus } from './key-status.ts';
 import { retireKeys, rewrapKeys, rotateDueKeys, rotateKey } from './keys.ts';
-import { destroySecret } from './destroy-secret.ts';
-import { listSecrets } from './list-secrets.ts';
-import { copySecrets, moveSecret, renameSecret } from './place-secret.ts';
 import { promoteEnvironment } from './promote.ts';
-import { listOverrides, overrideSecret, removeOverride } from './overrides.ts';
+import { listOverrides } from './overrides.ts';
 import { machines, users, type PrincipalOperations } from './principals.ts';
 import { readHealth } from './read-health.ts';
-import { readSecret } from './read-secret.ts';
+import { readMetrics } from './read-metrics.ts';
+import { sealVault } from './seal-vault.ts';
 import { beginRoot, rotateRoot } from './root-key.ts';
 import { addSlot, confirmSlot, drill, listSlots, removeSlotOperation } from './slots.ts';
 import { environmentNames, resolveEnvironment } from './resolve-environment.ts';
-import { resolveSecret } from './resolve-secret.ts';
-import { expiringSecrets, searchSecrets } from './search-secrets.ts';
-import { secretStatistics } from './statistics.ts';
 import { groups, roles } from './sets.ts';
-import { deleteSecret, undeleteSecret } from './trash-secret.ts';
 import { listTrash, purgeTrash } from './trash.ts';
-import { verifyChecksums } from './verify-checksums.ts';
-import { verifySecret } from './verify-secret.ts';
-import { retirePreviousVersion, rollBackSecret, rotateSecret } from './rotate-secret.ts';
 import { runJobs } from './run-jobs.ts';
 import { readSettings, writeSettings } from './settings.ts';
-import { rewindSecrets, undoChange } from './undo-change.ts';
+import { inviteUser } from './invites.ts';
 import {
   createEnvironment,
   createWorkspace,
@@ -52,42 +42,12 @@ import {
   listEnvironments,
   listWorkspaces,
 } from './workspaces.ts';
-import { createSecret, updateSecret, writeSecret } from './write-secret.ts';
+import { credentialOperations, type CredentialOperations } from './credential-operations.ts';
+import { secretOperations, type SecretOperations } from './secret-operations.ts';
 
 /** Everything that Strongroom can do, by group. */
-export interface Operations {
-  readonly secrets: {
-    readonly create: typeof createSecret;
-    readonly read: typeof readSecret;
-    readonly update: typeof updateSecret;
-    readonly write: typeof writeSecret;
-    readonly delete: typeof deleteSecret;
-    readonly undelete: typeof undeleteSecret;
-    readonly destroy: typeof destroySecret;
-    readonly verify: typeof verifySecret;
-    readonly verifyChecksums: typeof verifyChecksums;
-    readonly search: typeof searchSecrets;
-    readonly expiring: typeof expiringSecrets;
-    readonly statistics: typeof secretStatistics;
-    readonly list: typeof listSecrets;
-    readonly history: typeof secretHistory;
-    readonly describe: typeof describeSecret;
-    readonly import: typeof importSecrets;
-    readonly rename: typeof renameSecret;
-    readonly move: typeof moveSecret;
-    readonly copy: typeof copySecrets;
-    readonly diff: typeof diffSecrets;
-    readonly undo: typeof undoChange;
-    readonly rewind: typeof rewindSecrets;
-    readonly generate: typeof generateValue;
-    readonly rotate: typeof rotateSecret;
-    readonly rollback: typeof rollBackSecret;
-    readonly retire: typeof retirePreviousVersion;
-    readonly due: typeof dueSecrets;
-    readonly resolve: typeof resolveSecret;
-    readonly override: typeof overrideSecret;
-    readonly removeOverride: typeof removeOverride;
-  };
+export interface Operations extends CredentialOperations {
+  readonly secrets: SecretOperations;
   readonly overrides: { readonly list: typeof listOverrides };
   readonly imports: {
     readonly create: typeof createImport;
@@ -112,12 +72,15 @@ export interface Operations {
     readonly query: typeof queryAudit;
     readonly export: typeof exportAudit;
     readonly verify: typeof verifyAudit;
+    readonly prune: typeof pruneAudit;
     readonly proof: typeof proveAudit;
     readonly checkpoint: typeof checkpointAudit;
     readonly key: typeof auditKey;
   };
   readonly keys: {
     readonly status: typeof keyStatus;
+    readonly health: typeof keyHealth;
+    readonly generateFernet: typeof generateFernet;
     readonly rotate: typeof rotateKey;
     readonly rotateDue: typeof rotateDueKeys;
     readonly rewrap: typeof rewrapKeys;
@@ -142,12 +105,13 @@ export interface Operations {
     readonly runScheduled: typeof runScheduledBackup;
     readonly restoreParts: typeof restoreParts;
   };
-  readonly users: PrincipalOperations;
+  readonly users: PrincipalOperations & { readonly invite: typeof inviteUser };
   readonly machines: PrincipalOperations;
   readonly groups: {
     readonly create: typeof groups.create;
     readonly list: typeof groups.list;
     readonly describe: typeof groups.describe;
+    readonly rename: typeof groups.rename;
     readonly remove: typeof groups.remove;
     readonly add: typeof groups.join;
     readonly drop: typeof groups.leave;
@@ -156,6 +120,7 @@ export interface Operations {
     readonly create: typeof roles.create;
     readonly list: typeof roles.list;
     readonly describe: typeof roles.describe;
+    readonly rename: typeof roles.rename;
     readonly remove: typeof roles.remove;
     readonly assign: typeof roles.join;
     readonly unassign: typeof roles.leave;
@@ -171,6 +136,8 @@ export interface Operations {
     readonly replay: typeof replayAccess;
   };
   readonly health: { readonly read: typeof readHealth };
+  readonly metrics: { readonly read: typeof readMetrics };
+  readonly vault: { readonly seal: typeof sealVault };
   readonly settings: {
     readonly read: typeof readSettings;
     readonly write: typeof writeSettings;
@@ -179,38 +146,8 @@ export interface Operations {
 
 /** The registry: each operation stands here once, under its name. */
 export const operations: Operations = {
-  secrets: {
-    create: createSecret,
-    read: readSecret,
-    update: updateSecret,
-    write: writeSecret,
-    delete: deleteSecret,
-    undelete: undeleteSecret,
-    destroy: destroySecret,
-    verify: verifySecret,
-    verifyChecksums,
-    search: searchSecrets,
-    expiring: expiringSecrets,
-    statistics: secretStatistics,
-    list: listSecrets,
-    history: secretHistory,
-    describe: describeSecret,
-    import: importSecrets,
-    rename: renameSecret,
-    move: moveSecret,
-    copy: copySecrets,
-    diff: diffSecrets,
-    undo: undoChange,
-    rewind: rewindSecrets,
-    generate: generateValue,
-    rotate: rotateSecret,
-    rollback: rollBackSecret,
-    retire: retirePreviousVersion,
-    due: dueSecrets,
-    resolve: resolveSecret,
-    override: overrideSecret,
-    removeOverride,
-  },
+  ...credentialOperations,
+  secrets: secretOperations,
   overrides: { list: listOverrides },
   imports: { create: createImport, list: listImports, delete: deleteImport },
   trash: { list: listTrash, purge: purgeTrash },
@@ -227,12 +164,15 @@ export const operations: Operations = {
     query: queryAudit,
     export: exportAudit,
     verify: verifyAudit,
+    prune: pruneAudit,
     proof: proveAudit,
     checkpoint: checkpointAudit,
     key: auditKey,
   },
   keys: {
     status: keyStatus,
+    health: keyHealth,
+    generateFernet,
     rotate: rotateKey,
     rotateDue: rotateDueKeys,
     rewrap: rewrapKeys,
@@ -252,12 +192,13 @@ export const operations: Operations = {
     runScheduled: runScheduledBackup,
     restoreParts,
   },
-  users,
+  users: { ...users, invite: inviteUser },
   machines,
   groups: {
     create: groups.create,
     list: groups.list,
     describe: groups.describe,
+    rename: groups.rename,
     remove: groups.remove,
     add: groups.join,
     drop: groups.leave,
@@ -266,6 +207,7 @@ export const operations: Operations = {
     create: roles.create,
     list: roles.list,
     describe: roles.describe,
+    rename: roles.rename,
     remove: roles.remove,
     assign: roles.join,
     unassign: roles.leave,
@@ -281,6 +223,8 @@ export const operations: Operations = {
     replay: replayAccess,
   },
   health: { read: readHealth },
+  metrics: { read: readMetrics },
+  vault: { seal: sealVault },
   settings: { read: readSettings, write: writeSettings },
 };
 

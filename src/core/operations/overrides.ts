@@ -7,6 +7,7 @@ import {
 } from '../../domain/secrets/personal-values.ts';
 import { toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
 import type { Operation } from '../operation.ts';
+import { IN_WORKSPACE, type RestMethod, type RestBinding } from '../rest-binding.ts';
 import { listScope, requiresToList } from './cursor.ts';
 import * as schema from './schema.ts';
 import {
@@ -40,11 +41,32 @@ export interface Override {
   readonly updatedAt: string;
 }
 
+/** The schema of {@link Override}. */
+export const overrideSchema: z.ZodType<Override> = schema
+  .answer<Override>({
+    id: z.uuid(),
+    workspace: z.string(),
+    environment: z.string(),
+    path: z.string(),
+    revision: z.int(),
+    createdAt: schema.instant,
+    updatedAt: schema.instant,
+  })
+  .meta({ wire: schema.SECRET_NAMES });
+
+/** It hangs on a name, whether there is a secret or not, so that no id leads to it. */
+function ofName(method: RestMethod): readonly RestBinding[] {
+  const path = `${IN_WORKSPACE}/secrets/by-name/{environment}/{path+}:personal-value`;
+  return [{ method, path }];
+}
+
 /** Errors: `environment_protected`, `value_too_large`, `environment_not_found`. */
 export const overrideSecret: Operation<OverrideSecretInput, Override> = {
   name: 'secrets.override',
   summary: 'Sets a value under a name for the caller alone.',
   input: z.strictObject({ ...schema.address, value: schema.value }),
+  output: overrideSchema,
+  rest: ofName('PUT'),
   secretMembers: ['value'],
   mutates: true,
   requires: requiresOnSecret('read'),
@@ -66,6 +88,8 @@ export const removeOverride: Operation<SecretAddress, Override> = {
   name: 'secrets.removeOverride',
   summary: "Takes the caller's own value under a name away.",
   input: z.strictObject(schema.address),
+  output: overrideSchema,
+  rest: ofName('DELETE'),
   secretMembers: [],
   mutates: true,
   requires: requiresOnSecret('read'),
@@ -85,6 +109,8 @@ export const listOverrides: Operation<ListOverridesInput, readonly Override[]> =
     workspace: schema.workspace,
     environment: schema.environment.optional(),
   }),
+  output: z.array(overrideSchema),
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/personal-values` }],
   secretMembers: [],
   mutates: false,
   requires: requiresToList,

@@ -453,6 +453,36 @@ describe('a copy', () => {
   });
 });
 
+describe('what is inactive', () => {
+  it('A36 is copied and moved by those alone who could activate it where it is', async () => {
+    const path = fresh();
+    const folder = `${path.split('/')[0] ?? ''}/`;
+    await secrets.create({ ...staging, path, value: 'v', active: false });
+    const here = ['list read write', 'default/production/**'] as const;
+    const reader = await someone(['list read delete', `default/staging/${path}`], here);
+    const input = { ...staging, toEnvironment: 'production' };
+    for (const call of [
+      reader.secrets.read({ ...staging, path }),
+      reader.secrets.copy({ ...input, path }),
+      reader.secrets.copy({ ...input, path: folder }),
+      reader.secrets.move({ ...input, path }),
+    ]) {
+      await expect(call).rejects.toMatchObject({
+        code: 'secret_inactive',
+        details: { environment: 'staging', path },
+      });
+    }
+    const writer = await someone(['list read write delete', `default/staging/${path}`], here);
+    await writer.secrets.copy({ ...input, path, to: `${path}-copy` });
+    await writer.secrets.move({ ...input, path });
+    for (const each of [path, `${path}-copy`]) {
+      await expect(reader.secrets.read({ ...production, path: each })).rejects.toMatchObject({
+        code: 'secret_inactive',
+      });
+    }
+  });
+});
+
 describe('into another workspace', () => {
   it('nothing comes that is too weak for its rules, and the secret is named', async () => {
     const folder = fresh();

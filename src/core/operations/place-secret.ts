@@ -8,8 +8,10 @@ import { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { IN_WORKSPACE, onSecret, type RestBinding } from '../rest-binding.ts';
 import { requireAt } from '../rights-at.ts';
 import { complexityOf } from './complexity.ts';
+import { requireGivenOut } from './given-out.ts';
 import * as schema from './schema.ts';
 import { environmentOf, type SecretAddress } from './secret-address.ts';
 import { isFolder, pathOrFolder, requirementAt, secretsAt, targetPath } from './secret-folder.ts';
@@ -55,6 +57,29 @@ export interface SecretsPlaced {
   readonly secrets: readonly SecretPlaced[];
 }
 
+const secretPlaced = schema
+  .answer<SecretPlaced>({
+    id: z.uuid(),
+    workspace: z.string(),
+    environment: z.string(),
+    path: z.string(),
+    version: z.int(),
+    from: z
+      .strictObject({ workspace: z.string(), environment: z.string(), path: z.string() })
+      .meta({ wire: schema.SECRET_NAMES }),
+  })
+  .meta({ wire: schema.SECRET_NAMES });
+
+/** The schema of {@link SecretsPlaced}. */
+export const secretsPlaced: z.ZodType<SecretsPlaced> = schema.answer<SecretsPlaced>({
+  secrets: z.array(secretPlaced),
+});
+
+/** One secret at its own addresses; one or a folder where it is named in the body. */
+function placing(verb: string): readonly RestBinding[] {
+  return [...onSecret('POST', verb), { method: 'POST', path: `${IN_WORKSPACE}/secrets/${verb}` }];
+}
+
 const moveInput = {
   ...schema.address,
   path: pathOrFolder,
@@ -68,12 +93,16 @@ const moveInput = {
 export const renameSecret: Operation<RenameSecretInput, SecretsPlaced> = {
   name: 'secrets.rename',
   summary: 'Gives a secret, or all in a folder, another path; ids, history and grants stay.',
-  input: z.strictObject({
-    ...schema.address,
-    path: pathOrFolder,
-    to: pathOrFolder,
-    cas: z.int().min(1).optional(),
-  }),
+  input: z
+    .strictObject({
+      ...schema.address,
+      path: pathOrFolder,
+      to: pathOrFolder,
+      cas: z.int().min(1).optional(),
+    })
+    .meta({ wire: schema.SECRET_NAMES }),
+  output: secretsPlaced,
+  rest: placing('rename'),
   secretMembers: [],
   mutates: true,
   requires: (input) => requirements(input, ['read', 'write']),
@@ -82,11 +111,13 @@ export const renameSecret: Operation<RenameSecretInput, SecretsPlaced> = {
     relocate(call, input, { name: 'secrets.rename', needs: ['read', 'write'] }),
 };
 
-/** Errors: those of `secrets.rename`; `environment_not_found`, `workspace_not_found`, `decryption_failed`, `too_weak`. */
+/** Errors: those of `secrets.rename`; `secret_inactive`, `environment_not_found`, `workspace_not_found`, `decryption_failed`, `too_weak`. */
 export const moveSecret: Operation<MoveSecretInput, SecretsPlaced> = {
   name: 'secrets.move',
   summary: 'Moves a secret, or all in a folder, to another environment; ids and history stay.',
-  input: z.strictObject(moveInput),
+  input: z.strictObject(moveInput).meta({ wire: schema.SECRET_NAMES }),
+  output: secretsPlaced,
+  rest: placing('move'),
   secretMembers: [],
   mutates: true,
   requires: (input) => requirements(input, ['read', 'delete']),
@@ -95,11 +126,13 @@ export const moveSecret: Operation<MoveSecretInput, SecretsPlaced> = {
     relocate(call, input, { name: 'secrets.move', needs: ['read', 'delete'] }),
 };
 
-/** Errors: `secret_not_found`, `secret_deleted`, `secret_exists`, `cas_mismatch`, `environment_not_found`, `too_weak`. */
+/** Errors: `secret_not_found`, `secret_deleted`, `secret_inactive`, `secret_exists`, `cas_mismatch`, `environment_not_found`, `too_weak`. */
 export const copySecrets: Operation<CopySecretInput, SecretsPlaced> = {
   name: 'secrets.copy',
   summary: 'Makes new secrets with the values of others, without their history.',
-  input: z.strictObject(moveInput),
+  input: z.strictObject(moveInput).meta({ wire: schema.SECRET_NAMES }),
+  output: secretsPlaced,
+  rest: placing('copy'),
   secretMembers: [],
   mutates: true,
   requires: (input) => requirements(input, ['read']),
@@ -184,10 +217,12 @@ async function plan(
   for (const { row, path } of planned) {
     for (const capability of needs) requireAt(call, capability, from, row.path);
     requireAt(call, 'write', to, path);
+    // Whoever writes at the new place could activate it there.
+    requireGivenOut(call, from, row);
     if (!isCopy) await requireGrantsAllowed(call, row.id, { environment: to, path });
   }
   if (from.workspace.id !== to.workspace.id) {
-    const complexity = await complexityOf(call, to.workspace.id);
+    const complexity = complexityOf(call, to.workspace.id);
     for (const { row } of planned) await requireStrongFor(call, row, complexity);
   }
   const isWithin = from.id === to.id && !isCopy;

@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { Work } from '../../domain/work.ts';
+import { uuidv7 } from '../../lib/ids.ts';
+import { AUTH_METHODS, FACTOR_USES, FACTORS } from '../../store/protected-tables.ts';
+import { insertRow } from '../../store/rows.ts';
 import {
   makeTemporaryVault,
   openParts,
@@ -9,7 +13,9 @@ import {
   type OpenParts,
   type TemporaryVault,
 } from '../../testing/temporary-vault.ts';
+import type { Caller } from '../item.ts';
 import type { Session } from '../session.ts';
+import { listEnvironments } from './workspaces.ts';
 
 let now: number;
 let place: TemporaryVault;
@@ -39,6 +45,46 @@ const reads = (who: string, context = {}): Promise<string> =>
 const grant = (subject: string, pattern: string): Promise<unknown> =>
   owner.access.grant({ subject, can: ['list', 'read'], pattern });
 
+const callerWith = (credential: string): Caller => ({
+  context: { principal: '' },
+  face: 'library',
+  credential,
+});
+
+/** A factor that was used, and a way to sign in. */
+async function fillCredentials(
+  { transaction, mac, now: made, actor }: Work,
+  id: string,
+): Promise<void> {
+  const factor = await insertRow(transaction, mac, FACTORS, {
+    id: uuidv7(),
+    principal_id: id,
+    kind: 'password',
+    label: null,
+    lookup: null,
+    data: '{}',
+    secret: null,
+    revision: 1,
+    confirmed_at: made,
+    created_at: made,
+  });
+  const uses = { factor_id: factor.id, counter: 1, used_at: made };
+  await insertRow(transaction, mac, FACTOR_USES, uses);
+  await insertRow(transaction, mac, AUTH_METHODS, {
+    id: uuidv7(),
+    kind: 'approle',
+    name: id,
+    principal_id: id,
+    config: '{}',
+    secret: null,
+    revision: 1,
+    generation: 0,
+    disabled_at: null,
+    created_at: made,
+    created_by: actor,
+  });
+}
+
 describe('users and machines', () => {
   it('begin without rights, are listed, renamed, disabled and enabled, and keep their rights', async () => {
     const made = await owner.users.create({ name: 'alice' });
@@ -59,6 +105,48 @@ describe('users and machines', () => {
     expect(principals[1]?.id).toBe(made.id);
     expect((await owner.machines.list()).principals.map(({ name }) => name)).toEqual(['ci']);
     expect(await refused(owner.users.remove({ name: 'ci' }))).toBe('subject_not_found');
+  });
+
+  it('that are disabled have no valid credential any more, also after they are enabled again', async () => {
+    await owner.machines.create({ name: 'ci' });
+    await grant('machine:ci', 'default/**');
+    const token = async (): Promise<Caller> => {
+      const made = await owner.tokens.create({ subject: 'machine:ci' });
+      return callerWith(made.token.reveal());
+    };
+    const calls = (caller: Caller): Promise<string> =>
+      refused(parts.vault.call(listEnvironments, caller, {}));
+    const [one, other] = [await token(), await token()];
+    expect(await calls(one)).toBe('ok');
+    await owner.machines.disable({ name: 'ci' });
+    expect(await calls(one)).toBe('unauthenticated');
+    // Disabled twice, it is of the same generation.
+    await owner.machines.disable({ name: 'ci' });
+    await owner.machines.enable({ name: 'ci' });
+    for (const old of [one, other]) expect(await calls(old)).toBe('unauthenticated');
+    expect(await calls(await token())).toBe('ok');
+    const [row] = tamper(place, (db) => storedRows(db, 'principals')).slice(-1);
+    expect(row).toMatchObject({ name: 'ci', generation: 1 });
+  });
+
+  it('that are removed take along what they sign in with, and nobody else loses anything', async () => {
+    const kept = await owner.tokens.create();
+    const { id } = await owner.machines.create({ name: 'ci' });
+    const made = await owner.tokens.create({ subject: 'machine:ci' });
+    await owner.users.create({ name: 'alice' });
+    await parts.write(async (work) => {
+      await fillCredentials(work, id);
+      await fillCredentials(work, uuidv7());
+    });
+    // An operation, so that the log vouches for what was counted.
+    await owner.groups.create({ name: 'team' });
+    await owner.machines.remove({ name: 'ci' });
+    const rows = (table: string): number => tamper(place, (db) => storedRows(db, table)).length;
+    expect(['factors', 'factor_uses', 'auth_methods', 'tokens'].map(rows)).toEqual([1, 1, 1, 1]);
+    const stranger = callerWith(made.token.reveal());
+    expect(await refused(parts.vault.call(listEnvironments, stranger, {}))).toBe('unauthenticated');
+    const own = callerWith(kept.token.reveal());
+    expect(await refused(parts.vault.call(listEnvironments, own, {}))).toBe('ok');
   });
 
   it('have names that no two share, also not in other letters', async () => {
@@ -260,6 +348,83 @@ describe('roles', () => {
     expect((await owner.roles.list()).sets.map(({ name }) => name)).toContain('payments');
     await owner.roles.remove({ name: 'payments' });
     expect((await owner.access.list()).grants).toEqual([]);
+  });
+});
+
+describe('groups and roles that are renamed', () => {
+  beforeEach(async () => {
+    await owner.users.create({ name: 'alice' });
+    await owner.groups.create({ name: 'ops' });
+    await owner.roles.create({ name: 'payments' });
+    await owner.groups.add({ name: 'ops', member: 'user:alice' });
+    await grant('role:payments', 'default/production/db/*');
+    await owner.roles.assign({ name: 'payments', member: 'group:ops' });
+  });
+
+  it('stay who they are: members and rules are those of before, and the old name is free', async () => {
+    const [group] = (await owner.groups.list()).sets;
+    expect(await owner.groups.rename({ name: 'ops', to: 'platform' })).toEqual({
+      ...group,
+      name: 'platform',
+    });
+    await owner.roles.rename({ name: 'payments', to: 'billing' });
+    expect(await reads('alice')).toBe('ok');
+    expect(await owner.roles.describe({ name: 'billing' })).toMatchObject({
+      members: [{ subject: 'group:platform' }],
+      grants: [{ subject: 'role:billing', pattern: 'default/production/db/*' }],
+    });
+    expect(await refused(owner.roles.describe({ name: 'payments' }))).toBe('subject_not_found');
+    expect(await refused(owner.groups.rename({ name: 'ops', to: 'other' }))).toBe(
+      'subject_not_found',
+    );
+    expect((await owner.roles.create({ name: 'payments' })).members).toBe(0);
+    await parts.vault.close();
+    parts = await openParts(place);
+    owner = parts.as(OWNER);
+    expect(await reads('alice')).toBe('ok');
+    expect((await owner.groups.list()).sets.map(({ name }) => name)).toEqual(['platform']);
+    const { entries } = await owner.audit.query({ action: 'groups.rename', limit: 2 });
+    expect(entries.map(({ outcome, detail }) => [outcome, detail])).toEqual([
+      ['failed', 'group:ops to group:other'],
+      ['ok', 'group:ops to group:platform'],
+    ]);
+  });
+
+  it('A32 take names by the rules by which they are made, and built-in roles none', async () => {
+    await owner.groups.create({ name: 'web' });
+    const rename = (to: string): Promise<string> =>
+      refused(owner.groups.rename({ name: 'ops', to }));
+    for (const to of ['web', 'WEB']) expect(await rename(to)).toBe('subject_exists');
+    for (const to of ['Root', 'sys', 'ｒｏｏｔ']) expect(await rename(to)).toBe('reserved_name');
+    for (const to of ['', 'a*', 'a/b', 'a b']) expect(await rename(to)).toBe('invalid_name');
+    expect(await rename('Ops')).toBe('ok');
+    const role = (name: string, to: string, more: object = {}): Promise<string> =>
+      refused(owner.roles.rename({ name, to, ...more }));
+    for (const to of ['reader', 'Owner']) {
+      expect(await role('payments', to)).toBe('subject_exists');
+    }
+    expect(await role('reader', 'readers', { wholeVault: true })).toBe('built_in_role');
+    expect(await role('reader', 'readers')).toBe('built_in_role');
+    await owner.workspaces.create({ name: 'billing' });
+    expect(await role('payments', 'x', { workspace: 'billing' })).toBe('subject_not_found');
+  });
+
+  it('A36 take the right to change what they are of, and to have what a role gives', async () => {
+    await owner.users.create({ name: 'bob' });
+    const bob = parts.as('bob');
+    const ops = { name: 'ops', to: 'platform' };
+    const payments = { name: 'payments', to: 'harmless' };
+    expect(await refused(bob.groups.rename(ops))).toBe('denied');
+    await owner.roles.assign({ name: 'admin', member: 'user:bob' });
+    // An admin does not read, and so does not decide who is given what reads.
+    expect(await refused(bob.roles.rename(payments))).toBe('escalation_refused');
+    expect(await refused(bob.groups.rename(ops))).toBe('escalation_refused');
+    await owner.groups.create({ name: 'web' });
+    expect(await refused(bob.groups.rename({ name: 'web', to: 'site' }))).toBe('ok');
+    await owner.groups.create({ name: 'all', wholeVault: true });
+    const all = { name: 'all', to: 'every' };
+    expect(await refused(bob.groups.rename(all))).toBe('subject_not_found');
+    expect(await refused(bob.groups.rename({ ...all, wholeVault: true }))).toBe('denied');
   });
 });
 

@@ -9,6 +9,7 @@ import {
 import { subjectNotFound } from '../../domain/access/subjects.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { ADMIN, type RestBinding } from '../rest-binding.ts';
 import {
   allowing,
   CHANGES_ACCESS,
@@ -17,6 +18,7 @@ import {
   SEES_ACCESS,
   type PageInput,
 } from './access-scope.ts';
+import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
 export interface PrincipalInput {
@@ -45,6 +47,15 @@ export interface PrincipalList {
   readonly next: string | undefined;
 }
 
+/** A user or a machine as answers have it. */
+export const principalSummary: z.ZodType<PrincipalSummary> = schema.answer({
+  id: z.uuid(),
+  kind: z.string(),
+  name: z.string(),
+  createdAt: schema.instant,
+  disabledAt: schema.instant.nullable(),
+});
+
 /** What can be done with principals of one kind. */
 export interface PrincipalOperations {
   readonly create: Operation<PrincipalInput, PrincipalSummary>;
@@ -57,6 +68,8 @@ export interface PrincipalOperations {
 
 const NAME_MAX = 128;
 const name = z.string().max(NAME_MAX);
+/** What a new name is, as descriptions say it; the domain holds names against it. */
+const newName = name.meta({ pattern: '^[\\p{L}\\p{N}][\\p{L}\\p{N}._@+-]{0,127}$' });
 
 const common = { secretMembers: [], mutates: true, requires: () => CHANGES_ACCESS } as const;
 
@@ -104,7 +117,9 @@ function creating(kind: PrincipalKind): PrincipalOperations['create'] {
     ...common,
     name: `${kind}s.create`,
     summary: `Makes a ${kind} without rights.`,
-    input: z.strictObject({ name }),
+    input: z.strictObject({ name: newName }),
+    output: principalSummary,
+    rest: [{ method: 'POST', path: `${ADMIN}/${kind}s`, status: 201 }],
     subject: (input) => ({ detail: `${kind}:${input.name}` }),
     apply: async (input, call) =>
       toPrincipalSummary(await createPrincipal(call, call.policy, { kind, name: input.name })),
@@ -116,6 +131,11 @@ function listing(kind: PrincipalKind): PrincipalOperations['list'] {
     name: `${kind}s.list`,
     summary: `Lists ${kind}s in the order in which they were made.`,
     input: z.strictObject(page),
+    output: schema.answer<PrincipalList>({
+      principals: z.array(principalSummary),
+      next: z.string().optional(),
+    }),
+    rest: [{ method: 'GET', path: `${ADMIN}/${kind}s` }],
     secretMembers: [],
     mutates: false,
     requires: () => SEES_ACCESS,
@@ -134,6 +154,8 @@ function renaming(kind: PrincipalKind): PrincipalOperations['rename'] {
     name: `${kind}s.rename`,
     summary: `Gives a ${kind} another name.`,
     input: z.strictObject({ name, to: name }),
+    output: principalSummary,
+    rest: [{ method: 'POST', path: `${ADMIN}/${kind}s/{name}/rename` }],
     subject: (input) => ({ detail: `${kind}:${input.name}` }),
     apply: async (input, call) => {
       const from = target(call, kind, input.name);
@@ -156,10 +178,19 @@ function changing(
     name: `${kind}s.${operation.verb}`,
     summary: operation.summary,
     input: z.strictObject({ name }),
+    output: principalSummary,
+    rest: [oneOf(kind, operation.verb)],
     subject: (input) => ({ detail: `${kind}:${input.name}` }),
     apply: async (input, call) =>
       toPrincipalSummary(await operation.change(call, target(call, kind, input.name))),
   };
+}
+
+/** Where one principal is changed: what takes it away is the method's to say. */
+function oneOf(kind: PrincipalKind, verb: string): RestBinding {
+  const path = `${ADMIN}/${kind}s/{name}`;
+  if (verb === 'remove') return { method: 'DELETE', path };
+  return { method: 'POST', path: `${path}/${verb}` };
 }
 
 /** A principal that the caller may change: one who has no rights that the caller lacks. */

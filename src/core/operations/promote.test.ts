@@ -74,6 +74,24 @@ describe('a promotion', () => {
     await session.audit.verify({});
   });
 
+  it('puts on record what it compared, also when it is only tried', async () => {
+    for (const at of [staging, production]) {
+      await secrets.create({ ...at, path: 'o/same', value: 'v' });
+    }
+    await secrets.create({ ...staging, path: 'o/new', value: 'v' });
+    const input = { from: 'staging', to: 'production', prefix: 'o/', dryRun: true };
+    expect(await session.environments.promote(input)).toMatchObject({ unchanged: ['o/same'] });
+    const { entries } = await session.audit.query({ action: 'secrets.diff', limit: 10 });
+    expect(
+      entries
+        .filter(({ path }) => path?.startsWith('o/'))
+        .map(({ environment, path, version }) => [environment, path, version]),
+    ).toEqual([
+      ['production', 'o/same', 1],
+      ['staging', 'o/same', 1],
+    ]);
+  });
+
   it('shows and takes only what the caller may list', async () => {
     await secrets.create({ ...staging, path: 'q/open', value: 'v' });
     await secrets.create({ ...staging, path: 'q/hidden', value: 'v' });

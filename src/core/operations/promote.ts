@@ -2,7 +2,6 @@ import { z } from 'zod';
 
 import { followSecret } from '../../domain/access/secret-grants.ts';
 import { copySecret, overwriteSecret } from '../../domain/secrets/copy.ts';
-import { differenceOf } from '../../domain/secrets/difference.ts';
 import { findSecret } from '../../domain/secrets/find.ts';
 import { secretsUnder } from '../../domain/secrets/rows-under.ts';
 import { deleteSecret } from '../../domain/secrets/trash.ts';
@@ -10,7 +9,9 @@ import { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import { mayAt, requireAt } from '../rights-at.ts';
+import { compare } from './diff-secrets.ts';
 import { addressOf } from './place-secret.ts';
 import * as schema from './schema.ts';
 import { prefix } from './secret-folder.ts';
@@ -42,6 +43,8 @@ export interface Promoted {
   readonly deleted: readonly string[];
 }
 
+const paths = z.array(z.string());
+
 /** Errors: `environment_not_found`, `denied`, `invalid_input` beyond 10,000 secrets. All or nothing. */
 export const promoteEnvironment: Operation<PromoteInput, Promoted> = {
   name: 'environments.promote',
@@ -54,6 +57,15 @@ export const promoteEnvironment: Operation<PromoteInput, Promoted> = {
     delete: z.boolean().optional(),
     dryRun: z.boolean().optional(),
   }),
+  output: schema.answer<Promoted>({
+    added: paths,
+    changed: paths,
+    unchanged: paths,
+    inactive: paths,
+    withoutValue: paths,
+    deleted: paths,
+  }),
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/environments/promote` }],
   secretMembers: [],
   mutates: true,
   requires: (input) => {
@@ -129,7 +141,7 @@ async function promoteOne(
   const target = await findSecret(call, to, path);
   if (target !== undefined) {
     requireAt(call, 'read', to, path);
-    if (await isSameValue(call, source, target)) return 'unchanged';
+    if (await isSameValue(call, [from, source], [to, target])) return 'unchanged';
   }
   const outcome = target === undefined ? 'added' : 'changed';
   if (isTried) return outcome;
@@ -152,11 +164,17 @@ async function promoteOne(
   return outcome;
 }
 
-async function isSameValue(call: Call, source: SecretRow, target: SecretRow): Promise<boolean> {
+type RowIn = readonly [environment: Environment, row: SecretRow];
+
+async function isSameValue(
+  call: Call,
+  [from, source]: RowIn,
+  [to, target]: RowIn,
+): Promise<boolean> {
   if (target.current_commit === null) return false;
-  const a = { row: target, present: target };
-  const b = { row: source, present: source };
-  return !(await differenceOf(call, a, b)).value;
+  const a = { row: source, present: source };
+  const b = { row: target, present: target };
+  return !(await compare(call, [from, a], [to, b])).value;
 }
 
 /** Deletes what the first environment does not have, whoever may know of it there. */

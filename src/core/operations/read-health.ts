@@ -7,8 +7,10 @@ import { SCHEMA_VERSION } from '../../store/migrate.ts';
 import type { SlotRow } from '../../store/tables.ts';
 import { readVaultRow } from '../../store/vault-row.ts';
 import type { Call, Operation } from '../operation.ts';
+import { ADMIN } from '../rest-binding.ts';
 import { oldestUnproven, usableSlots } from '../slots.ts';
 import { backupMoments, secretNumbers, slotRows, type SecretNumbers } from './health-numbers.ts';
+import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
 export interface ReadHealthInput {
@@ -79,11 +81,53 @@ interface Structure {
 /** How many entries are counted at each call: some 5 ms of work. The vault counts the others when it is idle. */
 const ENTRIES_PER_CALL = 512;
 
+const slotHealthView = schema.answer<SlotHealth>({
+  id: z.uuid(),
+  kind: z.string(),
+  createdAt: schema.instant,
+  provenAt: schema.instant.nullable(),
+});
+
+const workspaceNumbers = schema.answer<WorkspaceNumbers>({
+  workspace: z.string(),
+  secrets: z.int(),
+  environments: z.array(z.strictObject({ environment: z.string(), secrets: z.int() })),
+});
+
+const health = schema.answer<Health>({
+  vault: z.uuid(),
+  status: z.enum(['ok', 'damaged']),
+  isDeep: z.boolean(),
+  damage: schema.texts,
+  schema: z.int(),
+  createdAt: schema.instant,
+  workspaces: z.int(),
+  secrets: z.int(),
+  byWorkspace: z.array(workspaceNumbers),
+  byType: z.record(z.string(), z.int()),
+  expired: z.int(),
+  expiringSoon: z.int(),
+  rotationDue: z.int(),
+  neverRead: z.int(),
+  entriesNotCounted: z.int(),
+  trash: z.int(),
+  databaseBytes: z.int(),
+  auditEntries: z.int(),
+  checkpointSize: z.int(),
+  checkpointAt: schema.instant.optional(),
+  slots: z.array(slotHealthView),
+  oldestUnprovenSlot: slotHealthView.optional(),
+  backupAt: schema.instant.optional(),
+  backupProvenAt: schema.instant.optional(),
+});
+
 /** Errors: none of its own. */
 export const readHealth: Operation<ReadHealthInput, Health, Structure> = {
   name: 'health.read',
   summary: 'Says how the vault is.',
   input: z.strictObject({ deep: z.boolean().optional() }),
+  output: health,
+  rest: [{ method: 'GET', path: `${ADMIN}/health` }],
   secretMembers: [],
   mutates: false,
   requires: () => [{ capability: 'read', resource: ['sys', 'health'] }],

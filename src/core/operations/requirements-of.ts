@@ -1,6 +1,6 @@
 import { StrongroomError } from '../../errors.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
-import { operations } from './operations.ts';
+import { everyOperation } from '../every-operation.ts';
 
 let byName: ReadonlyMap<string, Operation<unknown, unknown>> | undefined;
 
@@ -48,10 +48,5 @@ function isWhole({ resource }: Requirement): boolean {
 }
 
 function operationsByName(): ReadonlyMap<string, Operation<unknown, unknown>> {
-  return new Map(
-    Object.values(operations)
-      .flatMap((methods) => Object.values(methods as Readonly<Record<string, unknown>>))
-      .map((operation) => operation as Operation<unknown, unknown>)
-      .map((operation) => [operation.name, operation]),
-  );
+  return new Map(everyOperation().map((operation) => [operation.name, operation]));
 }

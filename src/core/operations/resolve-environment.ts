@@ -9,9 +9,12 @@ import { EffectivePlaces, type Located, type Place } from '../effective/effectiv
 import { ReferenceExpander } from '../effective/expand-references.ts';
 import { denied } from '../denials.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import { mayAt } from '../rights-at.ts';
 import {
+  effectiveSecret,
   resolved,
+  secretResolved,
   summaryOf,
   type EffectiveSecret,
   type SecretResolved,
@@ -50,6 +53,17 @@ export interface EnvironmentNames {
   readonly secrets: readonly EffectiveSecret[];
 }
 
+/** The schema of {@link EnvironmentResolved}. */
+export const environmentResolved: z.ZodType<EnvironmentResolved> =
+  schema.answer<EnvironmentResolved>({
+    secrets: z.array(secretResolved),
+    leftOut: z.array(
+      schema
+        .answer<LeftOut>({ path: z.string(), reason: z.enum(['inactive', 'deleted']) })
+        .meta({ wire: schema.SECRET_NAMES }),
+    ),
+  });
+
 const CHOSEN_MAX = 10_000;
 
 const names = z.array(z.string().max(255)).max(CHOSEN_MAX);
@@ -84,6 +98,8 @@ export const resolveEnvironment: Operation<ResolveEnvironmentInput, EnvironmentR
     only: names.optional(),
     except: names.optional(),
   }),
+  output: environmentResolved,
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/environments/{environment}/values` }],
   secretMembers: ['secrets'],
   apply: async (input, call) => {
     const environment = environmentOf(call, input);
@@ -116,6 +132,8 @@ export const environmentNames: Operation<EnvironmentNamesInput, EnvironmentNames
   summary:
     'Lists the names in effect in an environment and where they come from, without their values.',
   input: z.strictObject({ workspace: schema.workspace, environment: schema.environment }),
+  output: schema.answer<EnvironmentNames>({ secrets: z.array(effectiveSecret) }),
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/environments/{environment}/names` }],
   secretMembers: [],
   apply: async (input, call) => {
     const environment = environmentOf(call, input);

@@ -7,6 +7,7 @@ import type { SecretRow } from '../../store/tables.ts';
 import { EffectivePlaces, type Located, type Place } from '../effective/effective-places.ts';
 import { ReferenceExpander } from '../effective/expand-references.ts';
 import type { Call, Operation } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -14,7 +15,8 @@ import {
   secretSubject,
   type SecretAddress,
 } from './secret-address.ts';
-import { toSummary, type SecretSummary } from './secret-view.ts';
+import { withValue } from './read-secret.ts';
+import { summaryMembers, toSummary, type SecretSummary } from './secret-view.ts';
 
 export interface ResolveSecretInput extends SecretAddress {
   /** One field of a secret that has fields. */
@@ -36,6 +38,25 @@ export type EffectiveSecret = SecretSummary & { readonly from: ValueSource };
 /** A value in effect, with values in place of its references. */
 export type SecretResolved = EffectiveSecret & ValueOutput;
 
+const from = schema
+  .answer<ValueSource>({
+    kind: z.enum(['own', 'inherited', 'personal']),
+    workspace: z.string(),
+    environment: z.string(),
+    path: z.string(),
+  })
+  .meta({ wire: schema.SECRET_NAMES });
+
+/** The schema of {@link EffectiveSecret}. */
+export const effectiveSecret: z.ZodType<EffectiveSecret> = schema
+  .answer<EffectiveSecret>({ ...summaryMembers, from })
+  .meta({ wire: schema.SECRET_NAMES });
+
+/** The schema of {@link SecretResolved}. */
+export const secretResolved: z.ZodType<SecretResolved> = z.union([
+  ...withValue<SecretResolved>({ ...summaryMembers, from }),
+]);
+
 /**
  * Errors: those of `secrets.read`; `reference_not_found`, `reference_cycle`, `reference_limit`,
  * `binary_value` for a reference to bytes.
@@ -45,6 +66,14 @@ export const resolveSecret: Operation<ResolveSecretInput, SecretResolved> = {
   summary:
     "Gives the value in effect under a name: the caller's own, or the secret's, or an inherited one, with references resolved.",
   input: z.strictObject({ ...schema.address, field: z.string().max(128).optional() }),
+  output: secretResolved,
+  // What is in effect under a name may be another secret than that of the name, so no id leads here.
+  rest: [
+    {
+      method: 'GET',
+      path: `${IN_WORKSPACE}/secrets/by-name/{environment}/{path+}:effective-value`,
+    },
+  ],
   secretMembers: ['value', 'fields'],
   mutates: false,
   requires: requiresOnSecret('read'),

@@ -83,7 +83,11 @@ describe('the rights to bring secrets back', () => {
     await grant('default/production/**', ALL);
     const at = { environment, path: 'x1' };
     expect(await codeOf(eve.backups.restoreParts({ file: '/etc/passwd', ...at }))).toBe('denied');
+    const { id } = await session.backups.create({ directory, proof: 'later' });
+    const keys = [{ kind: 'keyfile', path: '/etc/passwd' }] as const;
+    expect(await codeOf(eve.backups.restoreParts({ id, keys, ...at }))).toBe('denied');
     await grant('sys/backups', ['read']);
+    expect(await codeOf(eve.backups.restoreParts({ id, keys, ...at }))).toBe('key_file_exposed');
     expect(await codeOf(eve.backups.restoreParts({ file: '/etc/passwd', ...at }))).toBe(
       'backup_damaged',
     );

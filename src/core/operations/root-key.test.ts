@@ -93,6 +93,36 @@ describe('rotation of the root key with several slots of one kind', () => {
     for (const { shares } of confirm) expect(await opens({ kind: 'shamir', shares })).toBe('opens');
   });
 
+  it('A78 keeps several sets of shares that are brought together, in whatever order', async () => {
+    const sets = [(await addShares()).shares ?? [], (await addShares()).shares ?? []] as const;
+    const mixed = [sets[0][0], sets[1][2], sets[1][0], sets[0][1]].map(
+      (share) => share ?? SecretValue.text(''),
+    );
+    const keep = (shares: readonly SecretValue[]): SlotKey[] => [
+      keyFile(),
+      { kind: 'shamir', shares },
+    ];
+    const { failed, slots: drilled } = await session.keys.drill({ openers: keep(mixed) });
+    expect(failed).toEqual([]);
+    const bytes = [{ kind: 'shamir' as const, shares: [SecretValue.bytes(new Uint8Array(4))] }];
+    expect((await session.keys.drill({ openers: bytes })).failed).toMatchObject([
+      { kind: 'shamir', code: 'not_text' },
+    ]);
+    expect(drilled.map(({ outcome }) => outcome)).toEqual(['proven', 'proven', 'proven']);
+    for (const [shares, code] of [
+      [mixed.slice(0, 3), 'too_few_shares'],
+      [[...mixed, SecretValue.text('sr_share_no')], 'invalid_share'],
+      [[...mixed, mixed[0] ?? SecretValue.text('')], 'invalid_share'],
+      [[], 'too_few_shares'],
+    ] as const) {
+      await expect(session.keys.beginRoot({ keep: keep(shares) })).rejects.toMatchObject({ code });
+    }
+    expect((await session.keys.beginRoot({ keep: keep(mixed) })).kept).toHaveLength(3);
+    const { slots } = await session.keys.rotateRoot();
+    expect(slots.map(({ kind }) => kind)).toEqual(['keyfile', 'shamir', 'shamir']);
+    for (const shares of sets) expect(await opens({ kind: 'shamir', shares })).toBe('opens');
+  });
+
   it('writes a key file for each slot that is named, and refuses one for two', async () => {
     const old = at('second.key');
     const added = await session.slots.add({ slot: { kind: 'keyfile', path: old } });

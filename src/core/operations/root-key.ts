@@ -15,22 +15,27 @@ import { createKeyFile, removeKeyFile } from '../../seal/key-file.ts';
 import { proveSlots } from '../../seal/open-slot.ts';
 import type { SlotHandover } from '../../seal/slot-kinds.ts';
 import type { NewSlot, RootKey, SlotKey, SlotKind } from '../../seal/slot.ts';
-import { SecretValue } from '../../secret-value.ts';
+import type { SecretValue } from '../../secret-value.ts';
 import { KEYS, SLOTS, VAULT } from '../../store/protected-tables.ts';
 import type { Unprotected } from '../../store/row-mac.ts';
 import { insertRow, removeRow, updateRow } from '../../store/rows.ts';
 import type { SlotRow } from '../../store/tables.ts';
 import { readVaultRow } from '../../store/vault-row.ts';
 import type { Call, Operation, Requirement, Services } from '../operation.ts';
+import { ADMIN } from '../rest-binding.ts';
 import {
   backupsWith,
+  olderBackup,
   readSlots,
+  slotKind,
+  slotSummary,
   slotWarnings,
   toSlotSummary,
   type OlderBackup,
   type SlotSummary,
 } from '../slots.ts';
 import { planRoot, type RootChanges } from './root-plan.ts';
+import * as schema from './schema.ts';
 import { newSlot, opener } from './slots.ts';
 
 /** Kind of the job whose end says how old a root key is. */
@@ -106,6 +111,16 @@ const OWNER: readonly Requirement[] = [{ capability: 'write', resource: ['sys', 
 const which = z.string().min(1).max(64);
 const LIST_MAX = 64;
 
+const handover = schema.answer<RootHandover>({
+  slot: z.uuid(),
+  becomes: z.uuid(),
+  kind: slotKind,
+  keyFile: z.string().optional(),
+  recovery: schema.secretOutput.optional(),
+  shares: z.array(schema.secretOutput).optional(),
+  threshold: z.int().nullable(),
+});
+
 /**
  * Errors: `slot_not_covered` naming the slots that nothing was brought for or whose shares wait to
  * be confirmed, `slot_not_found`, `last_slot`, `file_exists`, and the codes of keys and new slots.
@@ -121,8 +136,19 @@ export const beginRoot: Operation<BeginRootInput, RootBegun, RootBegun> = {
       .optional(),
     drop: z.array(which).max(LIST_MAX).optional(),
   }),
+  output: schema.answer<RootBegun>({
+    root: z.guid(),
+    handovers: z.array(handover),
+    kept: schema.texts,
+    dropped: schema.texts,
+  }),
+  // Key files lie where the server runs: who renews one does it there.
+  rest: [
+    { method: 'POST', path: `${ADMIN}/keys/begin-root`, omit: ['keep.path', 'renew.by.path'] },
+  ],
   secretMembers: ['keep', 'renew', 'handovers'],
   mutates: true,
+  fresh: true,
   givesOnce: true,
   requires: () => OWNER,
   subject: () => ({}),
@@ -152,14 +178,22 @@ export const rotateRoot: Operation<RotateRootInput, RootRotated, PendingRoot> = 
       .array(
         z.strictObject({
           slot: which,
-          shares: z.array(z.custom<SecretValue>((value) => value instanceof SecretValue)).max(255),
+          shares: z.array(schema.secret).max(255),
         }),
       )
       .max(LIST_MAX)
       .optional(),
   }),
+  output: schema.answer<RootRotated>({
+    root: z.guid(),
+    slots: z.array(slotSummary),
+    stillOpens: z.array(olderBackup),
+    warnings: schema.texts,
+  }),
+  rest: [{ method: 'POST', path: `${ADMIN}/keys/rotate-root` }],
   secretMembers: ['confirm'],
   mutates: true,
+  fresh: true,
   requires: () => OWNER,
   subject: () => ({}),
   prepare: async (input, services) => {

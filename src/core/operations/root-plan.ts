@@ -5,7 +5,7 @@ import type { Keyring } from '../../keys/keyring.ts';
 import { requireNoFile } from '../../seal/key-file.ts';
 import type { NewSlot, SlotKey } from '../../seal/slot.ts';
 import type { SlotRow } from '../../store/tables.ts';
-import { proveAgainst, requireSlot, toSlotSummary, usableSlots } from '../slots.ts';
+import { oneByOne, proveAgainst, requireSlot, toSlotSummary, usableSlots } from '../slots.ts';
 
 /** A slot that gets another opener. */
 export interface RenewedSlot {
@@ -16,7 +16,7 @@ export interface RenewedSlot {
 
 /** What becomes of the slots of a root key when another takes its place. */
 export interface RootChanges {
-  /** What opens slots that stay as they are, in any order. */
+  /** What opens slots that stay as they are, in any order; shares of several sets may be in one. */
   readonly keep?: readonly SlotKey[] | undefined;
   /**
    * Slots that get another key file, passphrase, recovery key or shares, also if `keep` opens
@@ -119,7 +119,7 @@ async function openersOf(
   keys: readonly SlotKey[],
 ): Promise<ReadonlyMap<string, SlotKey>> {
   const openers = new Map<string, SlotKey>();
-  for (const key of keys) {
+  for (const key of oneByOne(keys)) {
     const { opened, failures } = await proveAgainst(keyring, slots, [key]);
     const [failure] = failures;
     if (failure !== undefined) throw failure.error;

@@ -30,7 +30,9 @@ import { StrongroomError } from '../../errors.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation, Services } from '../operation.ts';
+import { onSecret } from '../rest-binding.ts';
 import { complexityOf } from './complexity.ts';
+import { requireTag } from './entity-tag.ts';
 import { bitsOf, PreparedValue } from './generate-value.ts';
 import { generator } from './rotation-input.ts';
 import * as schema from './schema.ts';
@@ -40,7 +42,7 @@ import {
   secretSubject,
   type SecretAddress,
 } from './secret-address.ts';
-import { toSummaryAfter, type SecretSummaryAfter } from './secret-view.ts';
+import { summaryAfterMembers, toSummaryAfter, type SecretSummaryAfter } from './secret-view.ts';
 import { warningsOf } from './value-warnings.ts';
 
 export interface RotateSecretInput extends SecretAddress {
@@ -50,6 +52,8 @@ export interface RotateSecretInput extends SecretAddress {
   readonly generator?: string | undefined;
   /** Fails with `cas_mismatch` unless the current version is this one. */
   readonly cas?: number | undefined;
+  /** Fails with `cas_mismatch` unless one of these entity tags is that of its value or description. */
+  readonly ifMatch?: string | undefined;
 }
 
 export interface RollBackInput extends SecretAddress {
@@ -78,6 +82,15 @@ export type PreviousRetired = SecretSummaryAfter & {
   readonly retiredVersion: number;
 };
 
+/** The schema of {@link SecretRotated}. */
+export const secretRotated: z.ZodType<SecretRotated> = schema
+  .answer<SecretRotated>({
+    ...summaryAfterMembers,
+    warnings: z.array(z.string()),
+    entropyBits: z.number().optional(),
+  })
+  .meta({ wire: schema.SECRET_NAMES });
+
 const common = {
   mutates: true,
   requires: requiresOnSecret('rotate'),
@@ -95,14 +108,18 @@ export const rotateSecret: Operation<RotateSecretInput, SecretRotated, PreparedV
       newValue: schema.value.optional(),
       generator: generator.optional(),
       cas: z.int().min(1).optional(),
+      ifMatch: schema.headText,
     }),
+    output: secretRotated,
+    rest: onSecret('POST', 'rotate'),
     secretMembers: ['newValue'],
     prepare: prepareSlowly,
     apply: async (input, call, prepared) => {
       const environment = environmentOf(call, input);
       const row = await requireSecret(call, environment, input.path);
+      await requireTag(call, { environment, path: input.path }, input.ifMatch);
       requireUnchanged(row, input.cas);
-      const complexity = await complexityOf(call, environment.workspace.id);
+      const complexity = complexityOf(call, environment.workspace.id);
       if (input.newValue !== undefined) {
         const next: NextValue = { value: input.newValue, as: 'given', complexity };
         const warnings = warningsOf(row.type, input.newValue);
@@ -129,6 +146,8 @@ export const rollBackSecret: Operation<RollBackInput, SecretRotated> = {
     version: z.int().min(1).optional(),
     cas: z.int().min(1).optional(),
   }),
+  output: secretRotated,
+  rest: onSecret('POST', 'rollback'),
   secretMembers: [],
   apply: async (input, call) => {
     const environment = environmentOf(call, input);
@@ -144,6 +163,10 @@ export const retirePreviousVersion: Operation<RetirePreviousInput, PreviousRetir
   name: 'secrets.retire',
   summary: 'Ends the stage of the previous version of a secret.',
   input: z.strictObject({ ...schema.address, delete: z.boolean().optional() }),
+  output: schema
+    .answer<PreviousRetired>({ ...summaryAfterMembers, retiredVersion: z.int() })
+    .meta({ wire: schema.SECRET_NAMES }),
+  rest: onSecret('POST', 'retire'),
   secretMembers: [],
   requires: (input) => [
     ...requiresOnSecret('rotate')(input),

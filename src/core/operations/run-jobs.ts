@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import type { Operation } from '../operation.ts';
+import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
 /** From when the work that is due is done. */
@@ -13,6 +14,10 @@ export const runJobs: Operation<Record<string, never>, JobsBegun> = {
   name: 'jobs.run',
   summary: 'Puts on record who has the work done that is due, and whether they may.',
   input: z.strictObject({}),
+  output: schema.answer<JobsBegun>({ begunAt: schema.instant }),
+  // It only begins: the work is done by further calls of the process that asked, or by the server's
+  // own scheduler.
+  rest: [],
   secretMembers: [],
   mutates: false,
   requires: () => [{ capability: 'admin', resource: ['sys', 'jobs'] }],

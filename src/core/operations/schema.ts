@@ -8,6 +8,7 @@ import { FIRST_WORKSPACE, isName } from '../../domain/workspaces/names.ts';
 import { StrongroomError } from '../../errors.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { SECRET_TYPES, type SecretType } from '../../formats/secret-type.ts';
+import { SecretValue } from '../../secret-value.ts';
 import { generator, rotation } from './rotation-input.ts';
 
 const TIME_MAX = 8_640_000_000_000_000;
@@ -19,7 +20,10 @@ export const workspace: z.ZodType<string | undefined> = named('workspace').optio
 export const environment: z.ZodType<string> = named('environment');
 
 /** A secret's path. */
-export const path: z.ZodType<string> = ruled(pathFault);
+export const path: z.ZodType<string> = ruled(pathFault).meta({
+  pattern: '^[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+){0,15}$',
+  maxLength: 255,
+});
 
 /** The members of an input that name one secret, to be spread into it. */
 export const address: {
@@ -29,7 +33,57 @@ export const address: {
 } = { workspace, environment, path };
 
 /** Text, bytes, either as a `SecretValue`, or fields of these. */
-export const value: z.ZodType<ValueInput> = z.custom<ValueInput>(isValueInput);
+export const value: z.ZodType<ValueInput> = z
+  .custom<ValueInput>(isValueInput)
+  .meta({ wire: { shape: 'value' } });
+
+/** Something secret that is given or taken as it is. */
+export const secret: z.ZodType<SecretValue> = z
+  .custom<SecretValue>((given) => given instanceof SecretValue)
+  .meta({ wire: { shape: 'secret' } });
+
+/** Something secret in an answer. */
+export const secretOutput: z.ZodType<SecretValue> = secret;
+
+/** Schemas of the members of an object. */
+export type Members<T> = { readonly [K in keyof T]-?: z.ZodType<T[K]> };
+
+/** The schema of an answer that has these members and no others. */
+export function answer<T>(members: Members<T>): z.ZodType<T> {
+  return z.strictObject(members) as unknown as z.ZodType<T>;
+}
+
+/** Texts for people, or names, in an answer. */
+export const texts: z.ZodType<readonly string[]> = z.array(z.string());
+
+/**
+ * What members of inputs and answers about secrets are called over HTTP, where
+ * that is not their own name: for `.meta({ wire: SECRET_NAMES })`.
+ */
+export const SECRET_NAMES: { readonly names: Readonly<Record<string, string>> } = {
+  names: {
+    path: 'name',
+    paths: 'names',
+    type: 'secret_type',
+    active: 'is_active',
+    access: 'access_policy',
+    rotation: 'rotation_policy',
+    rotatedAt: 'last_rotated_at',
+    createdBy: 'created_by_user_id',
+    updatedBy: 'updated_by_user_id',
+  },
+};
+
+/** Text in the head of a request or answer, such as an entity tag; documents have no such member. */
+export const headText: z.ZodType<string | undefined> = z.string().max(4096).optional();
+
+/** JSON of the caller's own, in an answer. */
+export const ownJson: z.ZodType<Readonly<Record<string, JsonValue>>> = z
+  .custom<Readonly<Record<string, JsonValue>>>((given) => typeof given === 'object')
+  .meta({ wire: { shape: 'any' }, type: 'object' });
+
+/** A time in an answer: RFC 3339, UTC. */
+export const instant: z.ZodType<string> = z.iso.datetime();
 
 /** The type of a secret. */
 export const secretType: z.ZodType<SecretType> = z.enum(
@@ -47,8 +101,13 @@ export const tag: z.ZodType<string> = z.string().max(64);
 const METADATA_KEY = /^[\p{L}\p{N}][\p{L}\p{N} ._:/@+-]{0,127}$/u;
 
 /** Members of custom metadata: JSON values by names of 1 to 128 letters, digits, spaces and `._:/@+-`. */
-export const metadata: z.ZodType<Readonly<Record<string, JsonValue>>> =
-  z.custom<Readonly<Record<string, JsonValue>>>(isMetadata);
+export const metadata: z.ZodType<Readonly<Record<string, JsonValue>>> = z
+  .custom<Readonly<Record<string, JsonValue>>>(isMetadata)
+  .meta({
+    wire: { shape: 'any' },
+    type: 'object',
+    propertyNames: { pattern: METADATA_KEY.source },
+  });
 
 /** A version to compare with: 0 means that there must be no secret. */
 export const cas: z.ZodType<number> = z.int().min(0);
@@ -82,6 +141,11 @@ export interface AttributesInput {
   readonly expiresAt?: string | null | undefined;
   /** When it is to be rotated: `manual`, `auto_90_days`, `every 45d`, `cron 0 3 * * 1` … */
   readonly rotation?: string | undefined;
+  /**
+   * Days of policy `auto`, 1 to 3,650; with another policy it has to be what that says.
+   * `null`: it says nothing, and alone it takes the policy away.
+   */
+  readonly rotationIntervalDays?: number | null | undefined;
   /** How new values are generated, such as `password:24`; `null`: somebody gives them. */
   readonly generator?: string | null | undefined;
 }
@@ -101,6 +165,7 @@ export const attributes: {
   owner: z.string().min(1).max(128).nullable().optional(),
   expiresAt: time.nullable().optional(),
   rotation: rotation.optional(),
+  rotationIntervalDays: z.int().min(1).max(3650).nullable().optional(),
   generator: generator.nullable().optional(),
 };
 
@@ -125,7 +190,7 @@ function named(kind: 'workspace' | 'environment'): z.ZodString {
           'invalid_name',
           `the name of the ${kind} is not lower-case letters, digits and hyphens (at most 63)`,
         ),
-  );
+  ).meta({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' });
 }
 
 /** Text under a rule that says with an error of its own what is wrong. */

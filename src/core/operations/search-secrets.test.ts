@@ -106,6 +106,13 @@ describe('a search', () => {
     ]);
   });
 
+  it('A35 finds nothing of an owner that nobody is, like of one whose secrets are not to be seen', async () => {
+    const grace = parts.as('grace');
+    const ofNobody = await grace.secrets.search({ owner: 'no-such-name' });
+    expect(ofNobody).toEqual({ secrets: [], next: undefined });
+    expect(await grace.secrets.search({ owner: OWNER })).toEqual(ofNobody);
+  });
+
   it('names owners, and goes on page by page', async () => {
     const { secrets } = await session.secrets.search({ owner: OWNER });
     expect(secrets[0]).toMatchObject({ ownerName: OWNER });
@@ -129,10 +136,14 @@ describe('a search', () => {
         refused,
       );
     }
-    for (const cursor of ['', 'x', 'A'.repeat(22), '%00']) {
-      await expect(session.secrets.expiring({ before, cursor })).rejects.toMatchObject({
-        code: 'invalid_input',
-      });
+    for (const cursor of ['', 'x', 'A'.repeat(22), `1.${'A'.repeat(21)}`, '1e9.x', '%00']) {
+      for (const list of [
+        () => session.secrets.expiring({ before, cursor }),
+        () => session.secrets.due({ cursor }),
+        () => session.trash.list({ cursor }),
+      ]) {
+        await expect(list()).rejects.toMatchObject({ code: 'invalid_input' });
+      }
     }
   });
 });
@@ -146,6 +157,33 @@ describe('what expires', () => {
     expect(first.secrets.map(({ path }) => path)).toEqual(['old']);
     const second = await session.secrets.expiring({ before, limit: 1, cursor: first.next });
     expect(second.secrets.map(({ path }) => path)).toEqual(['db/PASSWORD']);
+  });
+
+  it('goes on where it was, also when what it gave last expires later now, or is no more', async () => {
+    await session.workspaces.create({ name: 'turns' });
+    const at = { workspace: 'turns', environment: 'testing' };
+    const before = iso(now + 30 * DAY_MS);
+    // One that expired before 1970 is the first.
+    const times = [
+      '1969-07-20T20:17:40.000Z',
+      ...[1, 2, 2, 3].map((days) => iso(now + days * DAY_MS)),
+    ];
+    for (const [n, expiresAt] of times.entries()) {
+      await session.secrets.create({ ...at, path: `E${n}`, value: 'v', expiresAt });
+    }
+    const seen: string[] = [];
+    for (let cursor: string | undefined, isOver = false; !isOver;) {
+      const page = await session.secrets.expiring({ ...at, before, limit: 1, cursor });
+      for (const { path } of page.secrets) {
+        seen.push(path);
+        if (path === 'E2') await session.secrets.delete({ ...at, path });
+        else await session.secrets.update({ ...at, path, expiresAt: null });
+      }
+      cursor = page.next;
+      isOver = cursor === undefined;
+    }
+    expect(seen).toEqual(['E0', 'E1', 'E2', 'E3', 'E4']);
+    await session.workspaces.delete({ name: 'turns' });
   });
 });
 

@@ -2,9 +2,10 @@ import { z } from 'zod';
 
 import { listByMoment } from '../../domain/secrets/list-by-moment.ts';
 import type { Call, Operation } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
-  decodeCursor,
-  encodeCursor,
+  decodePosition,
+  encodePosition,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
@@ -12,14 +13,13 @@ import {
   type ListPlace,
 } from './cursor.ts';
 import { listInput, pageOf, type ListSecretsInput, type SecretList } from './list-secrets.ts';
-import { ownerId } from './owner.ts';
 import * as schema from './schema.ts';
-import { toSummary, type SecretSummary } from './secret-view.ts';
+import { summaryMembers, toSummary, type SecretSummary } from './secret-view.ts';
 
-export interface SearchSecretsInput extends Omit<ListSecretsInput, 'at'> {
+export interface SearchSecretsInput extends Omit<ListSecretsInput, 'at' | 'search' | 'offset'> {
   /** A part of the path, upper or lower case. */
   readonly text?: string | undefined;
-  /** Name or id of who answers for it; `null`: nobody does. */
+  /** Name or id of who answers for it; `null`: nobody does. Of a name that nobody has nothing is found. */
   readonly owner?: string | null | undefined;
   /** Last changed before this time; RFC 3339. */
   readonly changedBefore?: string | undefined;
@@ -41,6 +41,15 @@ export interface SecretsFound {
   readonly next: string | undefined;
 }
 
+const secretsFound = schema.answer<SecretsFound>({
+  secrets: z.array(
+    schema
+      .answer<SecretFound>({ ...summaryMembers, ownerName: z.string().nullable() })
+      .meta({ wire: schema.SECRET_NAMES }),
+  ),
+  next: z.string().optional(),
+});
+
 export interface ExpiringSecretsInput extends ListPlace {
   /** Those that expire before this time; RFC 3339. What has expired already is among them. */
   readonly before: string;
@@ -50,19 +59,23 @@ export interface ExpiringSecretsInput extends ListPlace {
   readonly cursor?: string | undefined;
 }
 
-/** Errors: `environment_not_found`, `workspace_not_found`, `subject_not_found` (owner), `invalid_input` (cursor). */
+/** Errors: `environment_not_found`, `workspace_not_found`, `invalid_input` (cursor). */
 export const searchSecrets: Operation<SearchSecretsInput, SecretsFound> = {
   name: 'secrets.search',
   summary: 'Finds secrets that the caller may list by name, tag, owner, type, age and state.',
-  input: z.strictObject({
-    ...listInput,
-    text: z.string().min(1).max(255).optional(),
-    owner: z.string().min(1).max(128).nullable().optional(),
-    changedBefore: schema.time.optional(),
-    changedAfter: schema.time.optional(),
-    active: z.boolean().optional(),
-    expired: z.boolean().optional(),
-  }),
+  input: z
+    .strictObject({
+      ...listInput,
+      text: z.string().min(1).max(255).optional(),
+      owner: z.string().min(1).max(128).nullable().optional(),
+      changedBefore: schema.time.optional(),
+      changedAfter: schema.time.optional(),
+      active: z.boolean().optional(),
+      expired: z.boolean().optional(),
+    })
+    .meta({ wire: { names: { active: 'is_active' } } }),
+  output: secretsFound,
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/secrets/search` }],
   secretMembers: [],
   mutates: false,
   requires: requiresToList,
@@ -70,7 +83,7 @@ export const searchSecrets: Operation<SearchSecretsInput, SecretsFound> = {
   apply: async (input, call) => {
     const found = await pageOf(call, input, {
       ...input,
-      owner: ownerId(call, input.owner),
+      owner: ownerOf(call, input.owner),
       changedBefore: schema.toMs(input.changedBefore) ?? undefined,
       changedAfter: schema.toMs(input.changedAfter) ?? undefined,
     });
@@ -89,6 +102,8 @@ export const expiringSecrets: Operation<ExpiringSecretsInput, SecretsFound> = {
     limit: z.int().min(1).max(PAGE_LIMIT.max).optional(),
     cursor: z.string().max(1024).optional(),
   }),
+  output: secretsFound,
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/secrets/expiring` }],
   secretMembers: [],
   mutates: false,
   requires: requiresToList,
@@ -100,13 +115,21 @@ export const expiringSecrets: Operation<ExpiringSecretsInput, SecretsFound> = {
       before: schema.toMs(input.before) ?? undefined,
       limit: input.limit ?? PAGE_LIMIT.byDefault,
       looksMax: LOOKS_MAX,
-      after: decodeCursor(input.cursor),
+      after: decodePosition(input.cursor),
       mayList,
     });
     const secrets = rows.map(({ row, environment }) => toSummary(call, environment, row));
-    return withOwners(call, { secrets, next: encodeCursor(next) });
+    return withOwners(call, { secrets, next: encodePosition(next) });
   },
 };
+
+/**
+ * Whose secrets are looked for. What names nobody is looked for like an id: an
+ * error would tell everybody who may list anything who there is.
+ */
+function ownerOf({ policy }: Call, owner: string | null | undefined): string | null | undefined {
+  return typeof owner === 'string' ? (policy.principalId(owner) ?? owner) : owner;
+}
 
 function withOwners({ policy }: Call, { secrets, next }: SecretList): SecretsFound {
   return {

@@ -10,13 +10,17 @@ import {
   leave,
   removeGroup as dropGroup,
   removeRole as dropRole,
+  renameGroup,
+  renameRole,
   type Joining,
+  type Renaming,
 } from '../../domain/access/sets.ts';
 import type { GroupRow, RoleRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
 import {
   allowing,
   changesScope,
+  inScope,
   page,
   pageOf,
   requireSight,
@@ -27,12 +31,18 @@ import {
   type PageInput,
   type ScopeInput,
 } from './access-scope.ts';
-import { toGrantSummary, type GrantSummary } from './grant-view.ts';
+import { grantSummary, toGrantSummary, type GrantSummary } from './grant-view.ts';
+import * as schema from './schema.ts';
 import { subjectText } from './secret-access.ts';
 
 export interface SetInput extends ScopeInput {
   /** 1 to 63 letters, digits and `._-`. */
   readonly name: string;
+}
+
+export interface RenameSetInput extends SetInput {
+  /** The new name. What it allows or denies, and who has it, stay. */
+  readonly to: string;
 }
 
 export interface ListSetsInput extends ScopeInput, PageInput {}
@@ -89,11 +99,41 @@ const NAME_MAX = 128;
 const DESCRIBED_MAX = 1000;
 const name = z.string().max(NAME_MAX);
 
+const setMembers: schema.Members<SetSummary> = {
+  id: z.uuid(),
+  name: z.string(),
+  workspace: z.string().nullable(),
+  isBuiltIn: z.boolean(),
+  members: z.int(),
+};
+
+/** A group or a role as answers have it. */
+export const setSummary: z.ZodType<SetSummary> = schema.answer(setMembers);
+
+const membership = schema.answer<Membership>({
+  subject: z.string(),
+  workspace: z.string().nullable(),
+});
+
+const setDescription = schema.answer<SetDescription>({
+  ...setMembers,
+  members: z.array(membership),
+  memberOf: z.array(membership),
+  grants: z.array(grantSummary),
+});
+
+const membershipChanged = schema.answer<MembershipChanged>({
+  member: z.string(),
+  parent: z.string(),
+  workspace: z.string().nullable(),
+});
+
 /** What can be done with groups or roles. */
 export interface SetOperations<Name extends 'groups' | 'roles'> {
   readonly create: Operation<SetInput, SetSummary>;
   readonly list: Operation<ListSetsInput, SetList<Name>>;
   readonly describe: Operation<SetInput, SetDescription>;
+  readonly rename: Operation<RenameSetInput, SetSummary>;
   readonly remove: Operation<SetInput, SetSummary>;
   readonly join: Operation<MembershipInput, MembershipChanged>;
   readonly leave: Operation<MembershipInput, MembershipChanged>;
@@ -106,6 +146,7 @@ interface SetKind<Row extends GroupRow | RoleRow> {
     by(index: string, key: string): readonly Row[];
   };
   readonly create: (call: Call, made: { name: string; workspaceId: string | null }) => Promise<Row>;
+  readonly rename: (call: Call, renaming: Renaming<Row>) => Promise<Row>;
   readonly remove: (call: Call, row: Row) => Promise<void>;
   /** Names of the operations that add and take away a member. */
   readonly verbs: readonly [join: string, leave: string];
@@ -115,6 +156,7 @@ const GROUPS: SetKind<GroupRow> = {
   kind: 'group',
   rows: ({ policy }) => policy.groups,
   create: (call, made) => makeGroup(call, call.policy, made),
+  rename: (call, renaming) => renameGroup(call, call.policy, renaming),
   remove: (call, row) => dropGroup(call, call.policy, row),
   verbs: ['add', 'drop'],
 };
@@ -123,6 +165,7 @@ const ROLES: SetKind<RoleRow> = {
   kind: 'role',
   rows: ({ policy }) => policy.roles,
   create: (call, made) => makeRole(call, call.policy, made),
+  rename: (call, renaming) => renameRole(call, call.policy, renaming),
   remove: (call, row) => dropRole(call, call.policy, row),
   verbs: ['assign', 'unassign'],
 };
@@ -150,6 +193,7 @@ function setOperations<Name extends 'groups' | 'roles', Row extends GroupRow | R
     create: creating(set),
     list: listing(group, set),
     describe: describing(set),
+    rename: renaming(set),
     remove: removing(set),
     join: joining(set),
     leave: leaving(set),
@@ -165,6 +209,8 @@ function creating<Row extends GroupRow | RoleRow>({
     name: `${kind}s.create`,
     summary: `Makes a ${kind}.`,
     input: z.strictObject({ name, ...scope }),
+    output: setSummary,
+    rest: inScope('POST', `${kind}s`, { status: 201 }),
     subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
     apply: async (input, call) => {
       const made = { name: input.name, workspaceId: scopeId(call, input) };
@@ -182,6 +228,12 @@ function listing<Name extends 'groups' | 'roles', Row extends GroupRow | RoleRow
     name: `${group}.list`,
     summary: `Lists the ${kind}s of a workspace and of the vault.`,
     input: z.strictObject({ ...scope, ...page }),
+    output: schema.answer<SetList<Name>>({
+      kind: z.literal(group),
+      sets: z.array(setSummary),
+      next: z.string().optional(),
+    }),
+    rest: inScope('GET', group),
     subject: (input) => scopeSubject(input, group),
     apply: async (input, call) => {
       const id = scopeId(call, input);
@@ -204,6 +256,8 @@ function describing<Row extends GroupRow | RoleRow>({
     name: `${kind}s.describe`,
     summary: `Tells who is in a ${kind} and what comes with it.`,
     input: z.strictObject({ name, ...scope }),
+    output: setDescription,
+    rest: inScope('GET', `${kind}s/{name}`),
     subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
     apply: async (input, call) => {
       const id = scopeId(call, input);
@@ -218,25 +272,41 @@ function describing<Row extends GroupRow | RoleRow>({
   };
 }
 
-function removing<Row extends GroupRow | RoleRow>({
-  kind,
-  rows,
-  remove,
-}: SetKind<Row>): Operation<SetInput, SetSummary> {
+function renaming<Row extends GroupRow | RoleRow>(
+  set: SetKind<Row>,
+): Operation<RenameSetInput, SetSummary> {
+  const { kind, rename } = set;
+  return {
+    ...common,
+    name: `${kind}s.rename`,
+    summary: `Gives a ${kind} another name; what it gives, and to whom, stays.`,
+    input: z.strictObject({ name, to: name, ...scope }),
+    output: setSummary,
+    rest: inScope('POST', `${kind}s/{name}/rename`),
+    subject: (input) => scopeSubject(input, `${kind}:${input.name} to ${kind}:${input.to}`),
+    apply: async (input, call) => {
+      const from = ownSet(call, set, input);
+      // Others give it by its name: nobody decides that about rights that they do not have.
+      call.requireHeld(allowing(call.policy.grantsOf(from.id, from.workspace_id)));
+      return toSetSummary(call, await rename(call, { from, name: input.to }));
+    },
+  };
+}
+
+function removing<Row extends GroupRow | RoleRow>(
+  set: SetKind<Row>,
+): Operation<SetInput, SetSummary> {
+  const { kind, remove } = set;
   return {
     ...common,
     name: `${kind}s.remove`,
     summary: `Takes a ${kind} away, and what it gave to others.`,
     input: z.strictObject({ name, ...scope }),
+    output: setSummary,
+    rest: inScope('DELETE', `${kind}s/{name}`),
     subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
     apply: async (input, call) => {
-      // The one of that very scope: an admin of a workspace changes nothing of the vault's.
-      const id = scopeId(call, input);
-      const row = rows(call)
-        .by('name', input.name)
-        .find((each) => each.workspace_id === id);
-      if (row === undefined) requireNotBuiltIn(call, kind, input.name);
-      if (row === undefined) throw subjectNotFound(`${kind}:${input.name}`);
+      const row = ownSet(call, set, input);
       // What it denies is set free, and who has it may have more than the caller.
       call.requireHeld(call.policy.grantsOf(row.id, row.workspace_id));
       const summary = toSetSummary(call, row);
@@ -255,6 +325,8 @@ function joining<Row extends GroupRow | RoleRow>({
     name: `${kind}s.${verbs[0]}`,
     summary: kind === 'group' ? 'Puts somebody into a group.' : 'Gives somebody a role.',
     input: z.strictObject({ name, member: subjectText, ...scope }),
+    output: membershipChanged,
+    rest: inScope('POST', `${kind}s/{name}/members`, { status: 201 }),
     subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
     apply: async (input, call) => {
       const found = joiningOf(call, kind, input);
@@ -274,6 +346,8 @@ function leaving<Row extends GroupRow | RoleRow>({
     name: `${kind}s.${verbs[1]}`,
     summary: kind === 'group' ? 'Takes somebody out of a group.' : 'Takes a role from somebody.',
     input: z.strictObject({ name, member: subjectText, ...scope }),
+    output: membershipChanged,
+    rest: inScope('DELETE', `${kind}s/{name}/members/{member}`),
     subject: (input) => scopeSubject(input, `${kind}:${input.name}`),
     apply: async (input, call) => {
       const found = joiningOf(call, kind, input);
@@ -282,6 +356,21 @@ function leaving<Row extends GroupRow | RoleRow>({
       return toChanged(call, found);
     },
   };
+}
+
+/** The one of that very scope: an admin of a workspace changes nothing of the vault's. */
+function ownSet<Row extends GroupRow | RoleRow>(
+  call: Call,
+  { kind, rows }: SetKind<Row>,
+  input: SetInput,
+): Row {
+  const id = scopeId(call, input);
+  const row = rows(call)
+    .by('name', input.name)
+    .find((each) => each.workspace_id === id);
+  if (row !== undefined) return row;
+  requireNotBuiltIn(call, kind, input.name);
+  throw subjectNotFound(`${kind}:${input.name}`);
 }
 
 /** One that every vault has is there in every scope, and stays. */

@@ -3,13 +3,15 @@ import { z } from 'zod';
 import {
   KNOWN_SETTINGS,
   SETTING_NAMES,
+  settingNamed,
   type SettingName,
   type SettingScope,
 } from '../../domain/settings/known-settings.ts';
-import { findSetting, writeSetting } from '../../domain/settings/settings.ts';
+import { settingOf, writeSetting, type SettingFound } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { EntrySubject } from '../../domain/audit/entry.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
+import { ADMIN, IN_WORKSPACE } from '../rest-binding.ts';
 import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
@@ -45,7 +47,34 @@ export interface Settings {
   readonly settings: readonly SettingView[];
 }
 
-const name: z.ZodType<SettingName> = z.custom<SettingName>().superRefine((text, context) => {
+/** Of all settings `complexity` alone holds an object. */
+const value = z.json().meta({
+  wire: {
+    shape: {
+      of: {
+        minLength: 'any',
+        upper: 'any',
+        lower: 'any',
+        digit: 'any',
+        special: 'any',
+        types: 'any',
+      },
+    },
+  },
+});
+
+const settingView = schema.answer<SettingView>({
+  name: z.enum(SETTING_NAMES),
+  scope: z.enum(['workspace', 'vault']),
+  value,
+  default: value,
+  isSet: z.boolean(),
+  meaning: z.string(),
+  updatedAt: schema.instant.nullable(),
+  updatedByName: z.string().nullable(),
+});
+
+const known: z.ZodType<SettingName> = z.custom<SettingName>().superRefine((text, context) => {
   if (SETTING_NAMES.includes(text)) return;
   const fault = new StrongroomError('invalid_input', 'there is no such setting', {
     hint: `the settings are ${SETTING_NAMES.join(', ')}`,
@@ -53,11 +82,21 @@ const name: z.ZodType<SettingName> = z.custom<SettingName>().superRefine((text, 
   context.addIssue({ code: 'custom', params: { fault } });
 });
 
+const name: z.ZodType<SettingName> = z.preprocess(
+  (text) => (typeof text === 'string' ? settingNamed(text) : text),
+  known,
+);
+
 /** Errors: `workspace_not_found`. */
 export const readSettings: Operation<ReadSettingsInput, Settings> = {
   name: 'settings.read',
   summary: 'Says which settings are in effect, and who set them.',
   input: z.strictObject({ workspace: schema.workspace, name: name.optional() }),
+  output: schema.answer<Settings>({ settings: z.array(settingView) }),
+  rest: [
+    { method: 'GET', path: `${IN_WORKSPACE}/settings` },
+    { method: 'GET', path: `${ADMIN}/settings/{name}`, omit: ['workspace'] },
+  ],
   secretMembers: [],
   mutates: false,
   requires: (input) => [requirement(input)],
@@ -68,7 +107,8 @@ export const readSettings: Operation<ReadSettingsInput, Settings> = {
     for (const each of names) {
       const isOfVault = KNOWN_SETTINGS[each].scope === 'vault';
       if (isOfVault && !call.may('admin', ['sys', 'settings'])) continue;
-      settings.push(await view(call, isOfVault ? null : workspaceId(call, input), each));
+      const id = isOfVault ? null : workspaceId(call, input);
+      settings.push(view(call, each, settingOf(each, call.standing.setting(id, each))));
     }
     return { settings };
   },
@@ -78,15 +118,19 @@ export const readSettings: Operation<ReadSettingsInput, Settings> = {
 export const writeSettings: Operation<WriteSettingInput, SettingView> = {
   name: 'settings.write',
   summary: 'Sets a setting, or takes it back to its default.',
-  input: z.strictObject({ workspace: schema.workspace, name, value: z.json() }),
+  input: z.strictObject({ workspace: schema.workspace, name, value }),
+  output: settingView,
+  rest: [
+    { method: 'PUT', path: `${IN_WORKSPACE}/settings/{name}` },
+    { method: 'PUT', path: `${ADMIN}/settings/{name}`, omit: ['workspace'] },
+  ],
   secretMembers: [],
   mutates: true,
   requires: (input) => [requirement(input)],
   subject: subjectOf,
   apply: async (input, call) => {
     const id = KNOWN_SETTINGS[input.name].scope === 'vault' ? null : workspaceId(call, input);
-    await writeSetting(call, id, input);
-    return view(call, id, input.name);
+    return view(call, input.name, await writeSetting(call, id, input));
   },
 };
 
@@ -108,9 +152,8 @@ function workspaceId(call: Call, input: ReadSettingsInput): string {
   return call.directory.workspace(schema.workspaceOf(input)).id;
 }
 
-async function view(call: Call, id: string | null, of: SettingName): Promise<SettingView> {
+function view(call: Call, of: SettingName, { value, row }: SettingFound<SettingName>): SettingView {
   const { scope, meaning, default: byDefault } = KNOWN_SETTINGS[of];
-  const { value, row } = await findSetting(call, id, of);
   return {
     name: of,
     scope,

@@ -4,25 +4,31 @@ import { StrongroomError } from '../../errors.ts';
 import { createSlot, type CreatedSlot } from '../../seal/create-slot.ts';
 import { removeKeyFile } from '../../seal/key-file.ts';
 import type { NewSlot, SlotKey } from '../../seal/slot.ts';
-import { SecretValue } from '../../secret-value.ts';
+import type { SecretValue } from '../../secret-value.ts';
 import { SLOTS } from '../../store/protected-tables.ts';
 import { insertRow, updateRow } from '../../store/rows.ts';
 import type { SlotRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement, Services } from '../operation.ts';
+import { ADMIN as ADMIN_PATH } from '../rest-binding.ts';
 import {
   backupsWith,
   markProven,
+  olderBackup,
   oldestUnproven,
+  oneByOne,
   proveAgainst,
   readSlots,
   removeSlot,
   requireSlot,
+  slotMembers,
+  slotSummary,
   slotWarnings,
   toSlotSummary,
   usableSlots,
   type OlderBackup,
   type SlotSummary,
 } from '../slots.ts';
+import * as schema from './schema.ts';
 
 export interface AddSlotInput {
   readonly slot: NewSlot;
@@ -73,9 +79,14 @@ export interface DrillInput {
   readonly openers: readonly SlotKey[];
 }
 
+/** A slot, and what a drill said of it. */
+export interface DrilledSlot extends SlotSummary {
+  readonly outcome: 'proven' | 'untried';
+}
+
 /** Which slots were shown to open. */
 export interface Drilled {
-  readonly slots: readonly (SlotSummary & { readonly outcome: 'proven' | 'untried' })[];
+  readonly slots: readonly DrilledSlot[];
   /** Openers that opened no slot. */
   readonly failed: readonly {
     readonly kind: string;
@@ -94,7 +105,7 @@ const ADMIN: readonly Requirement[] = [{ capability: 'admin', resource: ['sys', 
  */
 const OWNER: readonly Requirement[] = [{ capability: 'write', resource: ['sys', 'slots'] }];
 
-const secret = z.custom<SecretValue>((value) => value instanceof SecretValue);
+const SLOTS_PATH = `${ADMIN_PATH}/slots`;
 const split = { threshold: z.int(), shares: z.int() };
 const place = z.string().min(1).max(4096);
 const which = z.string().min(1).max(64);
@@ -104,10 +115,10 @@ export const newSlot: z.ZodType<NewSlot> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('keyfile'), path: place }),
   z.strictObject({
     kind: z.literal('passphrase'),
-    passphrase: secret,
+    passphrase: schema.secret,
     kdf: z.enum(['argon2id', 'pbkdf2']).optional(),
   }),
-  z.strictObject({ kind: z.literal('env'), key: secret }),
+  z.strictObject({ kind: z.literal('env'), key: schema.secret }),
   z.strictObject({ kind: z.literal('shamir'), ...split }),
   z.strictObject({ kind: z.literal('recovery') }),
 ]) as z.ZodType<NewSlot>;
@@ -115,10 +126,10 @@ export const newSlot: z.ZodType<NewSlot> = z.discriminatedUnion('kind', [
 /** Something that opens a slot. */
 export const opener: z.ZodType<SlotKey> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('keyfile'), path: place }),
-  z.strictObject({ kind: z.literal('passphrase'), passphrase: secret }),
-  z.strictObject({ kind: z.literal('env'), key: secret }),
-  z.strictObject({ kind: z.literal('shamir'), shares: z.array(secret).max(255) }),
-  z.strictObject({ kind: z.literal('recovery'), token: secret }),
+  z.strictObject({ kind: z.literal('passphrase'), passphrase: schema.secret }),
+  z.strictObject({ kind: z.literal('env'), key: schema.secret }),
+  z.strictObject({ kind: z.literal('shamir'), shares: z.array(schema.secret).max(255) }),
+  z.strictObject({ kind: z.literal('recovery'), token: schema.secret }),
 ]);
 
 /** Errors: none of its own. */
@@ -126,6 +137,8 @@ export const listSlots: Operation<Record<string, never>, readonly SlotSummary[]>
   name: 'slots.list',
   summary: 'Lists what opens the vault.',
   input: z.strictObject({}),
+  output: z.array(slotSummary),
+  rest: [{ method: 'GET', path: SLOTS_PATH }],
   secretMembers: [],
   mutates: false,
   requires: () => [{ capability: 'read', resource: ['sys', 'slots'] }],
@@ -140,8 +153,18 @@ export const addSlot: Operation<AddSlotInput, SlotAdded, CreatedSlot> = {
   name: 'slots.add',
   summary: 'Makes another slot that opens the vault. Shares have to be entered back first.',
   input: z.strictObject({ slot: newSlot, replaces: which.optional() }),
+  output: schema.answer<SlotAdded>({
+    slot: slotSummary,
+    keyFile: z.string().optional(),
+    recovery: schema.secretOutput.optional(),
+    shares: z.array(schema.secretOutput).optional(),
+    warnings: schema.texts,
+  }),
+  // A key file is made where the vault is, and not from elsewhere.
+  rest: [{ method: 'POST', path: SLOTS_PATH, status: 201, omit: ['slot.path'] }],
   secretMembers: ['slot', 'recovery', 'shares'],
   mutates: true,
+  fresh: true,
   requires: () => OWNER,
   subject: ({ slot }) => ({ detail: slot.kind }),
   givesOnce: true,
@@ -178,9 +201,16 @@ export const addSlot: Operation<AddSlotInput, SlotAdded, CreatedSlot> = {
 export const confirmSlot: Operation<ConfirmSlotInput, SlotConfirmed, string> = {
   name: 'slots.confirm',
   summary: 'Takes shares into use that were entered back, and the slot that they replace away.',
-  input: z.strictObject({ slot: which, shares: z.array(secret).max(255) }),
+  input: z.strictObject({ slot: which, shares: z.array(schema.secret).max(255) }),
+  output: schema.answer<SlotConfirmed>({
+    slot: slotSummary,
+    removed: z.uuid().optional(),
+    stillOpens: z.array(olderBackup),
+  }),
+  rest: [{ method: 'POST', path: `${SLOTS_PATH}/{slot}/confirm` }],
   secretMembers: ['shares'],
   mutates: true,
+  fresh: true,
   requires: () => OWNER,
   subject: ({ slot }) => ({ detail: slot }),
   prepare: async (input, services) => {
@@ -216,8 +246,15 @@ export const removeSlotOperation: Operation<RemoveSlotInput, SlotRemoved> = {
   name: 'slots.remove',
   summary: 'Takes a slot away. It still opens backups that were made before.',
   input: z.strictObject({ slot: which }),
+  output: schema.answer<SlotRemoved>({
+    slot: slotSummary,
+    stillOpens: z.array(olderBackup),
+    warnings: schema.texts,
+  }),
+  rest: [{ method: 'DELETE', path: `${SLOTS_PATH}/{slot}` }],
   secretMembers: [],
   mutates: true,
+  fresh: true,
   requires: () => OWNER,
   subject: ({ slot }) => ({ detail: slot }),
   apply: async (input, call) => {
@@ -239,6 +276,14 @@ export const drill: Operation<DrillInput, Drilled, Awaited<ReturnType<typeof try
   name: 'keys.drill',
   summary: 'Proves that slots still open, without opening anything.',
   input: z.strictObject({ openers: z.array(opener).max(64) }),
+  output: schema.answer<Drilled>({
+    slots: z.array(
+      schema.answer<DrilledSlot>({ ...slotMembers, outcome: z.enum(['proven', 'untried']) }),
+    ),
+    failed: z.array(z.strictObject({ kind: z.string(), code: z.string(), message: z.string() })),
+    oldestUnproven: slotSummary.optional(),
+  }),
+  rest: [{ method: 'POST', path: `${ADMIN_PATH}/keys/drill`, omit: ['openers.path'] }],
   secretMembers: ['openers'],
   mutates: true,
   requires: () => ADMIN,
@@ -266,7 +311,7 @@ async function tryOpeners(
   { store, mac, keyring }: Services,
 ): ReturnType<typeof proveAgainst> {
   const slots = await store.read((transaction) => readSlots({ transaction, mac }));
-  return proveAgainst(keyring, usableSlots(slots), openers);
+  return proveAgainst(keyring, usableSlots(slots), oneByOne(openers));
 }
 
 function makeSlot({ keyring, now }: Services, spec: NewSlot): Promise<CreatedSlot> {

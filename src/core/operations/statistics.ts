@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { catchUpIndex } from '../../domain/audit/entry-index.ts';
 import { countSecrets, type SecretCounts } from '../../domain/secrets/statistics.ts';
 import type { Operation } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import { listScope, requiresToList, type ListPlace } from './cursor.ts';
 import * as schema from './schema.ts';
 
@@ -13,6 +14,29 @@ export interface SecretStatistics {
   readonly environments: readonly (SecretCounts & { readonly environment: string })[];
 }
 
+const counts = z.record(z.string(), z.int());
+
+/** The schema of {@link SecretStatistics}. */
+export const secretStatisticsSchema: z.ZodType<SecretStatistics> = schema.answer<SecretStatistics>({
+  workspace: z.string(),
+  total: z.int(),
+  environments: z.array(
+    schema.answer<SecretCounts & { readonly environment: string }>({
+      environment: z.string(),
+      secrets: z.int(),
+      versions: z.int(),
+      byType: counts,
+      byTag: counts,
+      inactive: z.int(),
+      withoutOwner: z.int(),
+      expired: z.int(),
+      expiringSoon: z.int(),
+      rotationDue: z.int(),
+      neverRead: z.int(),
+    }),
+  ),
+});
+
 /** Errors: `environment_not_found`, `workspace_not_found`. */
 export const secretStatistics: Operation<ListPlace, SecretStatistics> = {
   name: 'secrets.statistics',
@@ -21,6 +45,8 @@ export const secretStatistics: Operation<ListPlace, SecretStatistics> = {
     workspace: schema.workspace,
     environment: schema.environment.optional(),
   }),
+  output: secretStatisticsSchema,
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/secrets/statistics` }],
   secretMembers: [],
   mutates: false,
   requires: requiresToList,

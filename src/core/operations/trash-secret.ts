@@ -8,6 +8,8 @@ import { deleteVersion, undeleteVersion } from '../../domain/secrets/version-tra
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { onSecret } from '../rest-binding.ts';
+import { requireTag } from './entity-tag.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -15,13 +17,15 @@ import {
   secretSubject,
   type SecretAddress,
 } from './secret-address.ts';
-import { toSummaryAfter, type SecretSummaryAfter } from './secret-view.ts';
+import { secretSummaryAfter, toSummaryAfter, type SecretSummaryAfter } from './secret-view.ts';
 
 export interface DeleteSecretInput extends SecretAddress {
   /** One version instead of the secret as a whole. */
   readonly version?: number | undefined;
   /** Fails with `cas_mismatch` unless the current version is this one. */
   readonly cas?: number | undefined;
+  /** Fails with `cas_mismatch` unless one of these entity tags is that of its value or description. */
+  readonly ifMatch?: string | undefined;
 }
 
 export interface UndeleteSecretInput extends SecretAddress {
@@ -40,13 +44,17 @@ export const deleteSecret: Operation<DeleteSecretInput, SecretSummaryAfter> = {
     ...schema.address,
     version: version.optional(),
     cas: z.int().min(1).optional(),
+    ifMatch: schema.headText,
   }),
+  output: secretSummaryAfter,
+  rest: onSecret('DELETE'),
   secretMembers: [],
   mutates: true,
   requires: requiresOnSecret('delete'),
   subject: secretSubject,
   apply: async (input, call) => {
     const environment = environmentOf(call, input);
+    await requireTag(call, { environment, path: input.path }, input.ifMatch);
     if (input.version !== undefined) {
       const secret = await requireSecret(call, environment, input.path);
       const { current_version: current } = secret;
@@ -67,6 +75,8 @@ export const undeleteSecret: Operation<UndeleteSecretInput, SecretSummaryAfter> 
   name: 'secrets.undelete',
   summary: 'Restores the secret that was deleted last from a path, or one version of a secret.',
   input: z.strictObject({ ...schema.address, version: version.optional() }),
+  output: secretSummaryAfter,
+  rest: onSecret('POST', 'undelete'),
   secretMembers: [],
   mutates: true,
   requires: requiresOnSecret('delete'),

@@ -4,9 +4,10 @@ import { shredCompleteAfter } from '../../domain/backup/backup-records.ts';
 import { countByMoment, earliest, listByMoment } from '../../domain/secrets/list-by-moment.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { Operation } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
-  decodeCursor,
-  encodeCursor,
+  decodePosition,
+  encodePosition,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
@@ -60,6 +61,24 @@ export interface TrashPurged {
   readonly shredCompleteAfter: string | null;
 }
 
+/** The schema of {@link TrashList}. */
+export const trashList: z.ZodType<TrashList> = schema.answer<TrashList>({
+  secrets: z.array(
+    schema
+      .answer<DeletedSecret>({
+        id: z.uuid(),
+        workspace: z.string(),
+        environment: z.string(),
+        path: z.string(),
+        deletedAt: schema.instant,
+        deletedByName: z.string(),
+        purgeAfter: schema.instant,
+      })
+      .meta({ wire: schema.SECRET_NAMES }),
+  ),
+  next: z.string().optional(),
+});
+
 const PURGED_PER_CALL = 64;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -73,6 +92,8 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
     limit: z.int().min(1).max(PAGE_LIMIT.max).optional(),
     cursor: z.string().max(1024).optional(),
   }),
+  output: trashList,
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/trash` }],
   secretMembers: [],
   mutates: false,
   requires: requiresToList,
@@ -80,12 +101,12 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
   apply: async (input, call) => {
     const workspace = call.directory.workspace(schema.workspaceOf(input));
     const { environments, mayList } = listScope(call, input);
-    const days = await readSetting(call, workspace.id, 'trash_retention_days');
+    const days = readSetting(call, workspace.id, 'trash_retention_days');
     const { rows, next } = await listByMoment(call, environments, {
       by: 'deleted_at',
       limit: input.limit ?? PAGE_LIMIT.byDefault,
       looksMax: LOOKS_MAX,
-      after: decodeCursor(input.cursor),
+      after: decodePosition(input.cursor),
       mayList,
     });
     return {
@@ -98,7 +119,7 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
         deletedByName: row.deleted_by === null ? '' : call.policy.nameOf(row.deleted_by),
         purgeAfter: toIso((row.deleted_at ?? 0) + days * DAY_MS),
       })),
-      next: encodeCursor(next),
+      next: encodePosition(next),
     };
   },
 };
@@ -108,13 +129,20 @@ export const purgeTrash: Operation<PurgeTrashInput, TrashPurged> = {
   name: 'trash.purge',
   summary: 'Destroys what has been in the trash for longer than the workspace keeps it.',
   input: z.strictObject({ workspace: schema.workspace, all: z.boolean().optional() }),
+  output: schema.answer<TrashPurged>({
+    done: z.int(),
+    total: z.int(),
+    finished: z.boolean(),
+    shredCompleteAfter: schema.instant.nullable(),
+  }),
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/trash/purge` }],
   secretMembers: [],
   mutates: true,
   requires: (input) => [{ capability: 'admin', resource: [schema.workspaceOf(input)] }],
   subject: (input) => ({ workspace: schema.workspaceOf(input) }),
   apply: async (input, call) => {
     const workspace = call.directory.workspace(schema.workspaceOf(input));
-    const days = await readSetting(call, workspace.id, 'trash_retention_days');
+    const days = readSetting(call, workspace.id, 'trash_retention_days');
     const before = input.all === true ? call.now + 1 : call.now - days * DAY_MS;
     const environments = call.directory.environments(workspace);
     const range = { by: 'deleted_at', before } as const;

@@ -21,8 +21,10 @@ import { StrongroomError } from '../../errors.ts';
 import { isUuid } from '../../lib/ids.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation, Services } from '../operation.ts';
+import { IN_WORKSPACE } from '../rest-binding.ts';
 import { mayAt, requireAt } from '../rights-at.ts';
 import { addressOf } from './place-secret.ts';
+import { requireGivenOut } from './given-out.ts';
 import * as schema from './schema.ts';
 import { environmentById, prefix } from './secret-folder.ts';
 import { mayNow, pastMoment, snapshotOf } from './snapshot.ts';
@@ -70,6 +72,24 @@ export interface SecretsUndone {
   readonly partOf?: { readonly change: string; readonly secrets: number } | undefined;
 }
 
+const secretUndone = schema
+  .answer<SecretUndone>({
+    id: z.uuid(),
+    environment: z.string(),
+    path: z.string(),
+    fromPath: z.string().optional(),
+    steps: z.array(z.enum(['delete', 'undelete', 'rename', 'move', 'value', 'attributes'])),
+    version: z.int(),
+  })
+  .meta({ wire: { names: { path: 'name', fromPath: 'from_name' } } });
+
+/** The schema of {@link SecretsUndone}. */
+export const secretsUndone: z.ZodType<SecretsUndone> = schema.answer<SecretsUndone>({
+  secrets: z.array(secretUndone),
+  lost: z.array(z.string()),
+  partOf: z.strictObject({ change: z.string(), secrets: z.int() }).optional(),
+});
+
 /** Errors: `entry_not_found`, `undo_conflict`, `secret_exists`, `secret_deleted`, `denied`, `audit_tampered`. */
 export const undoChange: Operation<UndoChangeInput, SecretsUndone, FoundChange | undefined> = {
   name: 'secrets.undo',
@@ -79,6 +99,8 @@ export const undoChange: Operation<UndoChangeInput, SecretsUndone, FoundChange |
     change: z.union([z.int().min(0), z.string().refine(isUuid)]),
     dryRun: z.boolean().optional(),
   }),
+  output: secretsUndone,
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/secrets/undo` }],
   secretMembers: [],
   mutates: true,
   // Which secrets a change was of stands in the log: each right is asked for as if it were done by hand.
@@ -111,6 +133,8 @@ export const rewindSecrets: Operation<RewindSecretsInput, SecretsUndone> = {
     since: schema.time,
     dryRun: z.boolean().optional(),
   }),
+  output: secretsUndone,
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/environments/{environment}/rewind` }],
   secretMembers: [],
   mutates: true,
   requires: (input) => [
@@ -253,6 +277,7 @@ async function requireRights(call: Call, { present, former, steps }: Restoration
   if (!steps.includes('rename') && !steps.includes('move')) return;
   // At another place others may read: nobody decides that about a value that they may not have.
   requireAt(call, 'read', here, present.path);
+  requireGivenOut(call, here, present);
   await requireGrantsAllowed(call, present.id, { environment: there, path });
 }
 

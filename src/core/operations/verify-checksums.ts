@@ -10,6 +10,8 @@ import {
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { JobRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
+import { ADMIN } from '../rest-binding.ts';
+import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 
 /** The job of a check, of which there is one at a time. */
@@ -56,6 +58,28 @@ export interface ChecksumsVerified {
   readonly damaged: readonly DamagedSecret[];
 }
 
+/** The schema of {@link ChecksumsVerified}. */
+export const checksumsVerified: z.ZodType<ChecksumsVerified> = schema.answer<ChecksumsVerified>({
+  startedAt: schema.instant.nullable(),
+  checked: z.int(),
+  done: z.int(),
+  total: z.int(),
+  failed: z.int(),
+  finished: z.boolean(),
+  damaged: z.array(
+    schema
+      .answer<DamagedSecret>({
+        secretId: z.string(),
+        workspace: z.string().optional(),
+        environment: z.string().optional(),
+        path: z.string().optional(),
+        version: z.int().optional(),
+        reason: z.string(),
+      })
+      .meta({ wire: schema.SECRET_NAMES }),
+  ),
+});
+
 const NOT_DUE: ChecksumsVerified = {
   startedAt: null,
   checked: 0,
@@ -71,6 +95,8 @@ export const verifyChecksums: Operation<VerifyChecksumsInput, ChecksumsVerified>
   name: 'secrets.verifyChecksums',
   summary: 'Checks that every version is as it was written, batch by batch. Gives no value out.',
   input: z.strictObject({ due: z.boolean().optional() }),
+  output: checksumsVerified,
+  rest: [{ method: 'POST', path: `${ADMIN}/verify-checksums` }],
   secretMembers: [],
   mutates: true,
   requires: () => [{ capability: 'read', resource: ['sys', 'health'] }],
@@ -107,7 +133,7 @@ async function jobOf(call: Call, due: boolean): Promise<JobRow | undefined> {
   if (running !== undefined) return running;
   if (due) {
     const last = await newestJob(call, VERIFY_JOB, null);
-    const days = await readSetting(call, null, 'verify_every_days');
+    const days = readSetting(call, null, 'verify_every_days');
     const from = last?.finished_at ?? Number.NEGATIVE_INFINITY;
     if (days === 0 || call.now < from + days * DAY_MS) return undefined;
   }

@@ -7,6 +7,7 @@ import { hasSameBytes, toRecord, wipeRecord, type ValueInput } from '../../domai
 import { countAttempt } from '../../domain/secrets/verify-attempts.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Operation } from '../operation.ts';
+import { onSecret } from '../rest-binding.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -39,6 +40,8 @@ export const verifySecret: Operation<VerifySecretInput, SecretVerified> = {
     candidate: schema.value,
     field: z.string().max(128).optional(),
   }),
+  output: schema.answer<SecretVerified>({ matches: z.boolean() }),
+  rest: onSecret('POST', 'verify'),
   secretMembers: ['candidate'],
   // It counts attempts.
   mutates: true,

@@ -6,6 +6,7 @@ import {
 } from '../../domain/workspaces/create.ts';
 import { removeWorkspace } from '../../domain/workspaces/remove.ts';
 import type { Operation } from '../operation.ts';
+import { IN_WORKSPACE, WORKSPACES } from '../rest-binding.ts';
 import * as schema from './schema.ts';
 
 export interface CreateWorkspaceInput {
@@ -49,11 +50,28 @@ export interface EnvironmentSummary {
   readonly isProtected: boolean;
 }
 
+/** The schema of {@link WorkspaceSummary}. */
+export const workspaceSummary: z.ZodType<WorkspaceSummary> = schema.answer<WorkspaceSummary>({
+  id: z.uuid(),
+  name: z.string(),
+});
+
+/** The schema of {@link EnvironmentSummary}. */
+export const environmentSummary: z.ZodType<EnvironmentSummary> = schema.answer<EnvironmentSummary>({
+  id: z.uuid(),
+  workspace: z.string(),
+  name: z.string(),
+  position: z.int(),
+  isProtected: z.boolean(),
+});
+
 /** Errors: `workspace_exists`, `invalid_name`, `reserved_name`. */
 export const createWorkspace: Operation<CreateWorkspaceInput, WorkspaceSummary> = {
   name: 'workspaces.create',
   summary: 'Makes a workspace with its own key and the usual environments.',
   input: z.strictObject({ name: z.string().max(255) }),
+  output: workspaceSummary,
+  rest: [{ method: 'POST', path: WORKSPACES, status: 201 }],
   secretMembers: [],
   mutates: true,
   requires: () => [{ capability: 'admin', resource: ['sys', 'workspaces'] }],
@@ -70,8 +88,13 @@ export const deleteWorkspace: Operation<DeleteWorkspaceInput, WorkspaceDeleted> 
   name: 'workspaces.delete',
   summary: 'Destroys a workspace: its keys, and everything in it.',
   input: z.strictObject({ name: z.string().max(255) }),
+  output: schema.answer<WorkspaceDeleted>({ id: z.uuid(), name: z.string(), secrets: z.int() }),
+  rest: [{ method: 'DELETE', path: IN_WORKSPACE, workspaceAs: 'name' }],
   secretMembers: [],
   mutates: true,
+  fresh: true,
+  // An answer is kept under the workspace's key, which is gone with it.
+  givesOnce: true,
   requires: () => [{ capability: 'admin', resource: ['sys', 'workspaces'] }],
   subject: ({ name }) => ({ workspace: name }),
   apply: async ({ name }, call) => {
@@ -88,6 +111,8 @@ export const listWorkspaces: Operation<Record<string, never>, readonly Workspace
   name: 'workspaces.list',
   summary: 'Lists the workspaces in which the caller may list anything.',
   input: z.strictObject({}),
+  output: z.array(workspaceSummary),
+  rest: [{ method: 'GET', path: WORKSPACES }],
   secretMembers: [],
   mutates: false,
   requires: () => [],
@@ -101,6 +126,8 @@ export const createEnvironment: Operation<CreateEnvironmentInput, EnvironmentSum
   name: 'environments.create',
   summary: 'Makes an environment at the end of a workspace.',
   input: z.strictObject({ workspace: schema.workspace, name: z.string().max(255) }),
+  output: environmentSummary,
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/environments`, status: 201 }],
   secretMembers: [],
   mutates: true,
   requires: (input) => [{ capability: 'admin', resource: [schema.workspaceOf(input)] }],
@@ -120,6 +147,8 @@ export const listEnvironments: Operation<ListEnvironmentsInput, readonly Environ
   summary:
     'Lists the environments of a workspace in which the caller may list anything, in their order.',
   input: z.strictObject({ workspace: schema.workspace }),
+  output: z.array(environmentSummary),
+  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/environments` }],
   secretMembers: [],
   mutates: false,
   requires: (input) => [

@@ -4,9 +4,12 @@ import { writeSecret as write, type SecretChange } from '../../domain/secrets/wr
 import type { SecretAccess } from '../../domain/access/secret-grants.ts';
 import { FIELDS_MAX } from '../../domain/secrets/limits.ts';
 import { isSingleValue, type ValueInput } from '../../domain/secrets/value.ts';
+import { policyWith } from '../../domain/secrets/rotation-policy.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
 import type { Call, Operation } from '../operation.ts';
+import { IN_WORKSPACE, onSecret } from '../rest-binding.ts';
+import { requireTag } from './entity-tag.ts';
 import * as schema from './schema.ts';
 import {
   environmentOf,
@@ -17,7 +20,7 @@ import {
 import { access, giveAccess, requiresForAccess } from './secret-access.ts';
 import { complexityOf } from './complexity.ts';
 import { ownerId } from './owner.ts';
-import { toSummaryAfter, type SecretSummaryAfter } from './secret-view.ts';
+import { summaryAfterMembers, toSummaryAfter, type SecretSummaryAfter } from './secret-view.ts';
 import { warningsOf } from './value-warnings.ts';
 
 export interface CreateSecretInput extends SecretAddress, schema.AttributesInput {
@@ -48,6 +51,8 @@ export interface UpdateSecretInput extends SecretAddress, schema.AttributesInput
   readonly removeFields?: readonly string[] | undefined;
   /** Fails with `cas_mismatch` unless the current version is this one. */
   readonly cas?: number | undefined;
+  /** Fails with `cas_mismatch` unless one of these entity tags is that of its value or description. */
+  readonly ifMatch?: string | undefined;
 }
 
 export interface WriteSecretInput extends CreateSecretInput {
@@ -58,6 +63,8 @@ export interface WriteSecretInput extends CreateSecretInput {
   readonly removeFields?: readonly string[] | undefined;
   /** Fails with `cas_mismatch` unless the current version is this one; 0: there must be none. */
   readonly cas?: number | undefined;
+  /** Fails with `cas_mismatch` unless one of these entity tags is that of its value or description. */
+  readonly ifMatch?: string | undefined;
 }
 
 /** A secret after a change, without its value. */
@@ -67,10 +74,20 @@ export type SecretChanged = SecretSummaryAfter & {
   readonly warnings: readonly string[];
 };
 
+/** The schema of {@link SecretChanged}. */
+export const secretChanged: z.ZodType<SecretChanged> = schema
+  .answer<SecretChanged>({
+    ...summaryAfterMembers,
+    created: z.boolean(),
+    warnings: z.array(z.string()),
+  })
+  .meta({ wire: schema.SECRET_NAMES });
+
 const FIELD_NAME_MAX = 128;
 const removeFields = z.array(z.string().max(FIELD_NAME_MAX)).min(1).max(FIELDS_MAX);
 
 const common = {
+  output: secretChanged,
   secretMembers: ['value', 'description', 'usage', 'metadata'],
   mutates: true,
   requires: (input: UpdateSecretInput) => [
@@ -84,14 +101,17 @@ const common = {
 export const createSecret: Operation<CreateSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.create',
+  rest: [{ method: 'POST', path: `${IN_WORKSPACE}/secrets`, status: 201 }],
   summary: 'Makes a secret that is not there yet.',
-  input: z.strictObject({
-    ...schema.address,
-    ...schema.attributes,
-    value: schema.value,
-    references: z.boolean().optional(),
-    access: access.optional(),
-  }),
+  input: z
+    .strictObject({
+      ...schema.address,
+      ...schema.attributes,
+      value: schema.value,
+      references: z.boolean().optional(),
+      access: access.optional(),
+    })
+    .meta({ wire: schema.SECRET_NAMES }),
   apply: (input, call) => change(call, 'create', input),
 };
 
@@ -99,17 +119,21 @@ export const createSecret: Operation<CreateSecretInput, SecretChanged> = {
 export const updateSecret: Operation<UpdateSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.update',
+  rest: onSecret('PATCH'),
   summary: 'Changes a secret that is there: its value, its attributes, or both.',
-  input: z.strictObject({
-    ...schema.address,
-    ...schema.attributes,
-    value: schema.value.optional(),
-    references: z.boolean().optional(),
-    access: access.optional(),
-    replace: z.boolean().optional(),
-    removeFields: removeFields.optional(),
-    cas: schema.cas.optional(),
-  }),
+  input: z
+    .strictObject({
+      ...schema.address,
+      ...schema.attributes,
+      value: schema.value.optional(),
+      references: z.boolean().optional(),
+      access: access.optional(),
+      replace: z.boolean().optional(),
+      removeFields: removeFields.optional(),
+      cas: schema.cas.optional(),
+      ifMatch: schema.headText,
+    })
+    .meta({ wire: schema.SECRET_NAMES }),
   apply: async (input, call) => {
     requireChange(input);
     return change(call, 'update', input);
@@ -120,28 +144,43 @@ export const updateSecret: Operation<UpdateSecretInput, SecretChanged> = {
 export const writeSecret: Operation<WriteSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.write',
+  rest: [{ method: 'PUT', path: `${IN_WORKSPACE}/secrets/by-name/{environment}/{path+}` }],
   summary: 'Makes a secret, or gives one that is there a new version.',
-  input: z.strictObject({
-    ...schema.address,
-    ...schema.attributes,
-    value: schema.value,
-    references: z.boolean().optional(),
-    access: access.optional(),
-    typeIfNew: schema.secretType.optional(),
-    replace: z.boolean().optional(),
-    removeFields: removeFields.optional(),
-    cas: schema.cas.optional(),
-  }),
+  input: z
+    .strictObject({
+      ...schema.address,
+      ...schema.attributes,
+      value: schema.value,
+      references: z.boolean().optional(),
+      access: access.optional(),
+      typeIfNew: schema.secretType.optional(),
+      replace: z.boolean().optional(),
+      removeFields: removeFields.optional(),
+      cas: schema.cas.optional(),
+      ifMatch: schema.headText,
+    })
+    .meta({ wire: schema.SECRET_NAMES }),
   apply: (input, call) => change(call, 'write', input),
 };
+
+/** Members of an update that say nothing that is to change. */
+const NO_CHANGES: ReadonlySet<string> = new Set([
+  'workspace',
+  'environment',
+  'path',
+  'replace',
+  'cas',
+  'ifMatch',
+]);
 
 /** An update of nothing would only tell what is there, to someone who may perhaps not see it. */
 function requireChange(input: UpdateSecretInput): void {
   if (input.references !== undefined && input.value === undefined) {
     throw new StrongroomError('invalid_input', 'there is no value that could have references');
   }
-  const { workspace: _w, environment: _e, path: _p, replace: _r, cas: _c, ...changes } = input;
-  if (Object.values(changes).some((member) => member !== undefined)) return;
+  const isChange = ([name, member]: [string, unknown]): boolean =>
+    member !== undefined && !NO_CHANGES.has(name);
+  if (Object.entries(input).some(isChange)) return;
   throw new StrongroomError('invalid_input', 'nothing to change', {
     hint: 'say a value, or what else is to change: a type, tags, a description, an expiry, an owner',
   });
@@ -153,12 +192,14 @@ async function change(
   input: UpdateSecretInput,
 ): Promise<SecretChanged> {
   const environment = environmentOf(call, input);
+  await requireTag(call, { environment, path: input.path }, input.ifMatch);
   const { row, commit, created } = await write(call, environment, {
     ...input,
     mode,
+    rotation: policyWith(input.rotation, input.rotationIntervalDays),
     expiresAt: schema.toMs(input.expiresAt),
     owner: ownerId(call, input.owner),
-    complexity: await complexityOf(call, environment.workspace.id),
+    complexity: complexityOf(call, environment.workspace.id),
   });
   await giveAccess(call, { id: row.id, environment, path: row.path }, input.access);
   call.about({

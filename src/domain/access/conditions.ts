@@ -1,7 +1,7 @@
-import { BlockList, isIP, SocketAddress } from 'node:net';
-
 import { StrongroomError } from '../../errors.ts';
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
+import { networkFault, toNetworks } from '../../lib/ip-networks.ts';
+import { programPatternFault, toTextGlobs } from '../../lib/text-globs.ts';
 import { isZone, localTime } from './local-time.ts';
 
 /** A day of the week. */
@@ -54,10 +54,6 @@ export type Condition = (circumstances: Circumstances) => Standing;
 export const DAYS: readonly Day[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 
 const LIST_MAX = 64;
-const USER_AGENT_PATTERN_MAX = 200;
-const STARS_MAX = 8;
-/** What a longer user agent is cannot be told: no pattern is tried on it. */
-const USER_AGENT_MAX = 1024;
 const TIME_OF_DAY = /^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/;
 const MEMBERS: ReadonlySet<string> = new Set([
   'cidr',
@@ -132,53 +128,18 @@ function standing(isMet: boolean): Standing {
   return isMet ? 'met' : 'unmet';
 }
 
-function inNetworks(networks: readonly string[]): Condition {
-  // One list for each family: a list of both would find IPv4 addresses in IPv6 networks.
-  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
-  for (const network of networks) {
-    const [address = '', prefix] = network.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (prefix === undefined) lists[family].addAddress(address, family);
-    else lists[family].addSubnet(address, Number(prefix), family);
-  }
-  return ({ ip }) => {
-    if (ip === undefined || isIP(ip) === 0) return 'unknown';
-    // A scope such as %eth0 says through which interface, and is no part of the address.
-    const [address = ''] = ip.split('%');
-    const plain = mappedIPv4(address) ?? address;
-    const family = isIP(plain) === 6 ? 'ipv6' : 'ipv4';
-    return standing(lists[family].check(plain, family));
-  };
+function standingOf(isMet: boolean | undefined): Standing {
+  return isMet === undefined ? 'unknown' : standing(isMet);
 }
 
-/** The IPv4 address that an IPv6 address stands for, however it is written; RFC 4291, section 2.5.5.2. */
-function mappedIPv4(address: string): string | undefined {
-  if (isIP(address) !== 6) return undefined;
-  const written = new SocketAddress({ address, family: 'ipv6' }).address;
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(written)?.[1];
+function inNetworks(cidr: readonly string[]): Condition {
+  const networks = toNetworks(cidr);
+  return ({ ip }) => standingOf(ip === undefined ? undefined : networks.has(ip));
 }
 
 function byPrograms(patterns: readonly string[]): Condition {
-  const parts = patterns.map((pattern) => pattern.split('*'));
-  return ({ userAgent }) => {
-    if (userAgent === undefined || userAgent.length > USER_AGENT_MAX) return 'unknown';
-    return standing(parts.some((each) => matchesGlob(each, userAgent)));
-  };
-}
-
-/** Whether a text is what stands between the stars, in order: the first place of each will do. */
-function matchesGlob(parts: readonly string[], text: string): boolean {
-  const [first = '', ...rest] = parts;
-  const last = rest.pop();
-  if (last === undefined) return text === first;
-  if (!text.startsWith(first)) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found === -1) return false;
-    at = found + part.length;
-  }
-  return text.length - last.length >= at && text.endsWith(last);
+  const globs = toTextGlobs(patterns);
+  return ({ userAgent }) => standingOf(userAgent === undefined ? undefined : globs.fits(userAgent));
 }
 
 function inWindows(windows: readonly TimeWindow[]): Condition {
@@ -212,7 +173,7 @@ function faultOf(given: object): string | undefined {
   const { cidr, userAgents, times, mfa, notBefore, notAfter } = given as Conditions;
   return (
     listFault('cidr', cidr, networkFault) ??
-    listFault('userAgents', userAgents, programFault) ??
+    listFault('userAgents', userAgents, programPatternFault) ??
     listFault('times', times, windowFault) ??
     (mfa === undefined || typeof mfa === 'boolean' ? undefined : 'mfa is true or false') ??
     momentFault('notBefore', notBefore) ??
@@ -231,31 +192,6 @@ function listFault<T>(
     return `${name} is a list of 1 to ${LIST_MAX}`;
   }
   return (list as readonly T[]).map(faultIn).find((fault) => fault !== undefined);
-}
-
-function networkFault(network: unknown): string | undefined {
-  const fault = 'a network is an IPv4 or IPv6 address, or one with /PREFIX, such as 10.0.0.0/8';
-  if (typeof network !== 'string') return fault;
-  const [address = '', prefix, ...more] = network.split('/');
-  const family = isIP(address);
-  if (more.length > 0 || family === 0 || address.includes('%')) return fault;
-  if (mappedIPv4(address) !== undefined) {
-    return 'an IPv4 network is written as one, without ::ffff:';
-  }
-  if (prefix === undefined) return undefined;
-  const isPrefix =
-    /^(?:0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
-  return isPrefix ? undefined : fault;
-}
-
-function programFault(pattern: unknown): string | undefined {
-  if (typeof pattern !== 'string' || !/^[\x20-\x7e]+$/.test(pattern)) {
-    return 'a user agent is printable ASCII text';
-  }
-  if (pattern.length > USER_AGENT_PATTERN_MAX || pattern.split('*').length - 1 > STARS_MAX) {
-    return `a user agent has at most ${USER_AGENT_PATTERN_MAX} characters and ${STARS_MAX} stars`;
-  }
-  return undefined;
 }
 
 function windowFault(window: unknown): string | undefined {

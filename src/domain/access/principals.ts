@@ -14,6 +14,7 @@ import type { Work } from '../work.ts';
 import { BUILT_IN_ROLES } from './built-in-roles.ts';
 import { SYSTEM_NAME } from './system-principal.ts';
 import type { Policy } from './policy.ts';
+import { removeCredentials } from './remove-credentials.ts';
 import { foldName, requireSubjectName, subjectExists } from './subject-names.ts';
 
 /** Who acts. */
@@ -46,6 +47,8 @@ export async function createUser(work: Work, id: string, name: string): Promise<
     name,
     created_at: work.now,
     disabled_at: null,
+    factors: null,
+    generation: null,
   });
   return toPrincipal(row);
 }
@@ -67,6 +70,8 @@ export async function createPrincipal(
     name,
     created_at: work.now,
     disabled_at: null,
+    factors: null,
+    generation: null,
   });
 }
 
@@ -84,18 +89,20 @@ export async function renamePrincipal(
   return updateRow(work.transaction, work.mac, PRINCIPALS, { from, set: { name } });
 }
 
-/** Lets a principal act no more, or again. */
+/** Lets a principal act no more, or again. Credentials of before stay void also then. */
 export async function setDisabled(
   work: Work,
   from: PrincipalRow,
   isDisabled: boolean,
 ): Promise<PrincipalRow> {
   if ((from.disabled_at !== null) === isDisabled) return from;
-  const set = { disabled_at: isDisabled ? work.now : null };
+  const set = isDisabled
+    ? { disabled_at: work.now, generation: (from.generation ?? 0) + 1 }
+    : { disabled_at: null };
   return updateRow(work.transaction, work.mac, PRINCIPALS, { from, set });
 }
 
-/** Takes a principal away, with its rights, its memberships and its personal values. */
+/** Takes a principal away, with its rights, memberships, personal values, and what it signs in with. */
 export async function removePrincipal(
   work: Work,
   policy: Policy,
@@ -107,6 +114,7 @@ export async function removePrincipal(
     mac.check(PERSONAL_VALUES, own);
     await removeRow(transaction, mac, PERSONAL_VALUES, own);
   }
+  await removeCredentials(work, row.id);
   await removeRow(transaction, mac, PRINCIPALS, row);
 }
 
@@ -175,6 +183,7 @@ export async function assignRole(
     parent_kind: 'role',
     parent_id: assignment.roleId,
     created_at: work.now,
+    method_id: null,
   });
 }
 

@@ -1,7 +1,7 @@
 import { StrongroomError } from '../../errors.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import { GROUPS, MEMBERSHIPS, ROLES } from '../../store/protected-tables.ts';
-import { insertRow, removeRow } from '../../store/rows.ts';
+import { insertRow, removeRow, updateRow } from '../../store/rows.ts';
 import type { GroupRow, MembershipRow, RoleRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import { GROUP_DEPTH_MAX, type Policy } from './policy.ts';
@@ -13,6 +13,12 @@ import type { Subject } from './subjects.ts';
 export interface NewSet {
   readonly name: string;
   readonly workspaceId: string | null;
+}
+
+/** A group or role, and the name that it is to have. */
+export interface Renaming<Row extends GroupRow | RoleRow> {
+  readonly from: Row;
+  readonly name: string;
 }
 
 /** Who becomes a member of what, and where that counts (`null`: everywhere). */
@@ -38,6 +44,21 @@ export async function createGroup(work: Work, policy: Policy, made: NewSet): Pro
   });
 }
 
+/**
+ * Gives a group another name. Its rules and memberships stay.
+ *
+ * @throws {@link StrongroomError} `invalid_name`, `reserved_name`, `subject_exists`.
+ */
+export async function renameGroup(
+  work: Work,
+  policy: Policy,
+  { from, name }: Renaming<GroupRow>,
+): Promise<GroupRow> {
+  const others = policy.groups.by('folded', foldName(name)).filter(({ id }) => id !== from.id);
+  requireFree('group', others, { name, workspaceId: from.workspace_id });
+  return updateRow(work.transaction, work.mac, GROUPS, { from, set: { name } });
+}
+
 /** Takes a group away, with its rules and memberships. */
 export async function removeGroup(work: Work, policy: Policy, row: GroupRow): Promise<void> {
   await removeSubjectRows(work, policy, row.id);
@@ -57,6 +78,22 @@ export async function createRole(work: Work, policy: Policy, made: NewSet): Prom
     name: made.name,
     built_in: 0,
   });
+}
+
+/**
+ * Gives a role another name. Its rules, and who has it, stay.
+ *
+ * @throws {@link StrongroomError} `built_in_role`, `invalid_name`, `reserved_name`, `subject_exists`.
+ */
+export async function renameRole(
+  work: Work,
+  policy: Policy,
+  { from, name }: Renaming<RoleRow>,
+): Promise<RoleRow> {
+  if (from.built_in === 1) throw builtInRole(from.name);
+  const others = policy.roles.by('folded', foldName(name)).filter(({ id }) => id !== from.id);
+  requireFree('role', others, { name, workspaceId: from.workspace_id });
+  return updateRow(work.transaction, work.mac, ROLES, { from, set: { name } });
 }
 
 /**
@@ -99,6 +136,7 @@ export async function join(work: Work, policy: Policy, joining: Joining): Promis
     parent_kind: parent.kind,
     parent_id: parent.id,
     created_at: work.now,
+    method_id: null,
   });
 }
 

@@ -38,9 +38,10 @@ export function requireSubjectName(kind: NamedKind, name: string): void {
   }
 }
 
-/** A name in the form in which two are held against each other. */
+/** A name in the form in which two are held against each other: the one for all that compares names. */
 export function foldName(name: string): string {
-  return name.normalize('NFKC').toLowerCase();
+  const seen = name.normalize('NFKC').replaceAll(UNSEEN, '');
+  return seen.toLowerCase().normalize('NFKC');
 }
 
 /** There is one of that name, or one that reads the same. */

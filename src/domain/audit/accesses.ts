@@ -61,8 +61,8 @@ export async function accessesSince(
     scanned += bodies.length;
     if (bodies.length < PAGE) break;
   }
-  const isComplete = before === 0 || scanned < ENTRIES_MAX;
-  return { accesses: [...accesses.values()], entries, isComplete };
+  // Earlier entries there are none of, or they are kept no more.
+  return { accesses: [...accesses.values()], entries, isComplete: before === 0 };
 }
 
 function count(accesses: Map<string, PastAccess>, entry: AuditEntry, actor: string): void {

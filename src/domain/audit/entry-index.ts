@@ -76,7 +76,7 @@ export async function indexEntries(
   rows.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.seq - b.seq));
   await transaction.runMany(insertIndex, rows);
   await addReads(transaction, reads);
-  const size = from + bodies.length;
+  const size = bodies.length < limit ? log.size : (bodies.at(-1)?.seq ?? from) + 1;
   await transaction.run(setIndexedSize, { log: log.number, size });
   return log.size - size;
 }

@@ -10,6 +10,7 @@ export const ENTRY_MEMBERS = [
   'checkpoint',
   'commit',
   'count',
+  'credential',
   'decision',
   'detail',
   'environment',
@@ -17,6 +18,7 @@ export const ENTRY_MEMBERS = [
   'face',
   'ip',
   'log',
+  'method',
   'outcome',
   'path',
   'reason',
@@ -28,8 +30,10 @@ export const ENTRY_MEMBERS = [
   'seq',
   'session',
   'state',
+  'target',
   'time',
   'user_agent',
+  'uses_left',
   'v',
   'version',
   'workspace',
@@ -41,8 +45,13 @@ export type EntryMember = (typeof ENTRY_MEMBERS)[number];
 
 const KNOWN: ReadonlySet<string> = new Set(ENTRY_MEMBERS);
 
-/** Whether an object has members of entries alone, each of text or a number. */
+/** What only an entry with `v` 2 has, and at least one of them. */
+const SINCE_2: readonly EntryMember[] = ['credential', 'method', 'target', 'uses_left'];
+
+/** Whether an object has members of entries alone, each of text or a number, and those of its `v`. */
 export function hasEntryMembersOnly(value: Readonly<Record<string, unknown>>): boolean {
+  const isLater = SINCE_2.some((name) => Object.hasOwn(value, name));
+  if (value['v'] !== (isLater ? 2 : 1)) return false;
   return Object.entries(value).every(
     ([name, member]) =>
       KNOWN.has(name) && (typeof member === 'string' || typeof member === 'number'),

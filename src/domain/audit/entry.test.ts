@@ -32,7 +32,14 @@ const FIELDS: Required<EntryFields> = {
   count: 3,
   state: 't',
   checkpoint: 'n',
+  credential: 'k',
+  method: 'm',
+  target: 'x',
+  usesLeft: 4,
 };
+
+/** What entries of before `v` 2 do not have. */
+const SINCE_2 = ['credential', 'method', 'target', 'usesLeft'] as const;
 
 describe('entries', () => {
   it('have, with every field set, the members of the list and no others, in order', () => {
@@ -48,6 +55,19 @@ describe('entries', () => {
     );
   });
 
+  it.each(SINCE_2)('have v 2 if they have %s, else 1', (name) => {
+    const { [name]: value, ...others } = FIELDS;
+    const {
+      credential: _1,
+      method: _2,
+      target: _3,
+      usesLeft: _4,
+      ...first
+    } = others as EntryFields;
+    expect(parseEntry(formatEntry(first, PLACE), 0).v).toBe(1);
+    expect(parseEntry(formatEntry({ ...first, [name]: value }, PLACE), 0).v).toBe(2);
+  });
+
   it('that are damaged are audit_tampered, by their index', () => {
     const line = formatEntry(FIELDS, PLACE);
     const damaged = [
@@ -57,9 +77,11 @@ describe('entries', () => {
       '"v"',
       '[1]',
       line.slice(0, -1),
-      line.replace('"v":1', '"v":1x'),
+      line.replace('"v":2', '"v":2x'),
+      line.replace('"v":2', '"v":{}'),
     ];
-    for (const body of [...damaged, line.replace('"v":1', '"v":{}')]) {
+    expect(parseEntry(line, 41).v).toBe(2);
+    for (const body of damaged) {
       expect(() => parseEntry(body, 41)).toThrow(
         expect.objectContaining({ code: 'audit_tampered', details: { index: 41 } }),
       );
@@ -70,6 +92,18 @@ describe('entries', () => {
     expect(hasEntryMembersOnly({ action: 'a', v: 1 })).toBe(true);
     for (const bad of [{ value: 'x' }, { kind: 'entry' }, { path: null }, { path: ['p'] }]) {
       expect(hasEntryMembersOnly({ v: 1, ...bad })).toBe(false);
+    }
+  });
+
+  it('are of one v: 2 with a member that came with it, 1 without any', () => {
+    for (const name of ['credential', 'method', 'target', 'uses_left']) {
+      expect([name, hasEntryMembersOnly({ v: 2, [name]: 'x' })]).toEqual([name, true]);
+      for (const v of [1, 3, '2', undefined]) {
+        expect([name, v, hasEntryMembersOnly({ v, [name]: 'x' })]).toEqual([name, v, false]);
+      }
+    }
+    for (const v of [0, 2, 3, '1', undefined]) {
+      expect([v, hasEntryMembersOnly({ v, action: 'a' })]).toEqual([v, false]);
     }
   });
 });

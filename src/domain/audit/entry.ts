@@ -21,6 +21,12 @@ export interface EntrySubject {
   readonly commit?: string | undefined;
   /** An id, a kind or a size, for events of the log, slots and keys. */
   readonly detail?: string | undefined;
+  /** Id of a credential or factor that was made, revoked or used. */
+  readonly target?: string | undefined;
+  /** Id of the way to sign in. */
+  readonly method?: string | undefined;
+  /** How many uses a credential has left. */
+  readonly usesLeft?: number | undefined;
 }
 
 /**
@@ -36,6 +42,8 @@ export interface EntryFields extends EntrySubject {
   readonly actorKind?: string | undefined;
   /** HMAC of the caller's session id. */
   readonly session?: string | undefined;
+  /** Id of the credential that the call was made with. */
+  readonly credential?: string | undefined;
   readonly ip?: string | undefined;
   readonly userAgent?: string | undefined;
   readonly face?: string | undefined;
@@ -76,13 +84,16 @@ export function formatEntry(fields: EntryFields, place: EntryPlace): string {
     member('checkpoint', fields.checkpoint, CHECKPOINT_MAX) +
     member('commit', fields.commit) +
     numberMember('count', fields.count) +
+    member('credential', fields.credential) +
     member('decision', fields.decision) +
     member('detail', fields.detail) +
     member('environment', fields.environment) +
     member('environment_id', fields.environmentId) +
     member('face', fields.face) +
     member('ip', fields.ip) +
-    `,"log":"${place.log}","outcome":"${fields.outcome}"` +
+    `,"log":"${place.log}"` +
+    member('method', fields.method) +
+    `,"outcome":"${fields.outcome}"` +
     member('path', fields.path) +
     member('reason', fields.reason) +
     `,"request":"${fields.request}"` +
@@ -93,9 +104,11 @@ export function formatEntry(fields: EntryFields, place: EntryPlace): string {
     `,"seq":${place.seq}` +
     member('session', fields.session) +
     member('state', fields.state) +
+    member('target', fields.target) +
     `,"time":"${place.time}"` +
     member('user_agent', fields.userAgent) +
-    ',"v":1' +
+    numberMember('uses_left', fields.usesLeft) +
+    `,"v":${versionOf(fields)}` +
     numberMember('version', fields.version) +
     member('workspace', fields.workspace) +
     member('workspace_id', fields.workspaceId) +
@@ -103,9 +116,14 @@ export function formatEntry(fields: EntryFields, place: EntryPlace): string {
   );
 }
 
+/** Entries that say nothing of credentials are those of before. */
+function versionOf({ credential, method, target, usesLeft }: EntryFields): 1 | 2 {
+  return (credential ?? method ?? target ?? usesLeft) === undefined ? 1 : 2;
+}
+
 /** An entry as it was written. Members that did not apply are absent. */
 export interface AuditEntry extends Partial<Readonly<Record<EntryMember, string | number>>> {
-  readonly v: 1;
+  readonly v: 1 | 2;
   readonly salt: string;
   readonly log: string;
   readonly seq: number;
@@ -117,6 +135,7 @@ export interface AuditEntry extends Partial<Readonly<Record<EntryMember, string 
   readonly actor_name?: string;
   readonly actor_kind?: string;
   readonly session?: string;
+  readonly credential?: string;
   readonly ip?: string;
   readonly user_agent?: string;
   readonly face?: string;
@@ -136,6 +155,9 @@ export interface AuditEntry extends Partial<Readonly<Record<EntryMember, string 
   readonly state?: string;
   readonly checkpoint?: string;
   readonly detail?: string;
+  readonly target?: string;
+  readonly method?: string;
+  readonly uses_left?: number;
 }
 
 /**

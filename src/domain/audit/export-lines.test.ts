@@ -59,6 +59,8 @@ describe('lines of an export', () => {
       rule: words,
       version: fc.option(fc.nat(), { nil: undefined }),
       count: fc.option(fc.nat(), { nil: undefined }),
+      credential: fc.option(fc.uuid(), { nil: undefined }),
+      usesLeft: fc.option(fc.nat(), { nil: undefined }),
     });
     fc.assert(
       fc.property(fields, fc.nat(), (about, seq) => {

@@ -75,7 +75,7 @@ export function parseExportLine(line: string): ExportLine | undefined {
   const value = parseCanonicalJson(line);
   if (!isObject(value)) return undefined;
   if (!Object.hasOwn(value, 'kind')) {
-    if (value['v'] !== 1 || !hasEntryMembersOnly(value)) return undefined;
+    if (!hasEntryMembersOnly(value)) return undefined;
     return { kind: 'entry', log: value['log'], seq: value['seq'] };
   }
   switch (value['kind']) {

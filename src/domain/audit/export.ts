@@ -1,6 +1,5 @@
 import { StrongroomError } from '../../errors.ts';
 import { concat } from '../../lib/bytes.ts';
-import { textLeafHash } from '../../merkle/hash.ts';
 import { parseCheckpoint } from '../../merkle/checkpoint.ts';
 import { parseNote } from '../../merkle/note.ts';
 import { inclusionProof, nodeReader } from '../../merkle/proof.ts';
@@ -17,6 +16,7 @@ import {
 } from './export-lines.ts';
 import { loadTree } from './load-tree.ts';
 import { bodiesFrom, oneBody } from './log-queries.ts';
+import { storedLeaves } from './stored-leaves.ts';
 import { formatProof } from './verify-proof.ts';
 
 /** One part of an export: lines, and where the next part begins. */
@@ -30,7 +30,7 @@ export interface ExportPart {
  * Parts end with whole tiles. The first has the header, the last the checkpoint.
  *
  * @param options - `from`: index of the first entry, a multiple of 256; `tiles`: how many tiles
- * the part has at most; `maySee`: whose body is shown.
+ * the part has at most; `maySee`: whose body is shown, if it is still kept.
  */
 export async function exportPart(
   transaction: Transaction,
@@ -49,12 +49,15 @@ export async function exportPart(
   }
   const lines: string[] = from === 0 ? [formatHeaderLine({ origin, size })] : [];
   const end = Math.min(size, from + tiles * TILE_WIDTH);
-  const bodies = await transaction.all(bodiesFrom, { log: log.number, from, limit: end - from });
+  const found = await transaction.all(bodiesFrom, { log: log.number, from, limit: end - from });
+  const bodies = new Map(found.filter(({ seq }) => seq < end).map(({ seq, body }) => [seq, body]));
+  const leaves = await storedLeaves(transaction, log.number, { from, end }, found);
   let hashes: Uint8Array[] = [];
-  for (const { seq, body } of bodies) {
-    const hash = textLeafHash(body);
+  for (const [at, hash] of leaves.entries()) {
+    const seq = from + at;
+    const body = bodies.get(seq);
     hashes.push(hash);
-    const isShown = maySee(parseEntry(body, seq));
+    const isShown = body !== undefined && maySee(parseEntry(body, seq));
     lines.push(isShown ? body : formatHiddenLine({ level: 0, index: seq, hash }));
     if (hashes.length === TILE_WIDTH || seq === size - 1) {
       const index = Math.floor(seq / TILE_WIDTH);

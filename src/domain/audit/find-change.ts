@@ -124,7 +124,7 @@ async function wholeRequest(
     const end = page.findIndex(({ body }) => !body.includes(mark));
     bodies.push(...page.slice(0, end < 0 ? page.length : end));
     if (end >= 0 || page.length < PAGE) return bodies;
-    from += page.length;
+    from = (page.at(-1)?.seq ?? from) + 1;
   }
 }
 
@@ -151,9 +151,10 @@ async function changedAtOnce(
     if (!take(page) || page.length < PAGE) break;
     before = page.at(-1)?.seq ?? 0;
   }
-  for (let from = first.seq + 1; ; from += PAGE) {
+  for (let from = first.seq + 1; ;) {
     const page = await transaction.all(bodiesFrom, { log, from, limit: PAGE });
     if (!take(page) || page.length < PAGE) return changed;
+    from = (page.at(-1)?.seq ?? from) + 1;
   }
 }
 

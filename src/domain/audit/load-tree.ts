@@ -1,13 +1,12 @@
-import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
-import { textLeafHash } from '../../merkle/hash.ts';
 import { TILE_WIDTH } from '../../merkle/tile.ts';
 import { MerkleTree } from '../../merkle/tree.ts';
 import type { Transaction } from '../../store/store.ts';
 import { bodiesFrom, tilesBetween } from './log-queries.ts';
+import { storedLeaves } from './stored-leaves.ts';
 
 /**
  * Rebuilds the tree of a log at a size from stored tiles and the entries at
- * its right edge. Reads at most 255 tiles of each level.
+ * its right edge, or what is kept of them. Reads at most 255 tiles of each level.
  *
  * @throws {@link StrongroomError} `audit_tampered` if a tile or an entry is missing.
  */
@@ -35,15 +34,10 @@ export async function loadTree(
     from: size - edgeLength,
     limit: edgeLength,
   });
-  if (edge.length !== edgeLength) {
-    throw new StrongroomError('audit_tampered', 'audit entries are missing', {
-      details: { log, size },
-      hint: DAMAGED_HINT,
-    });
-  }
+  const range = { from: size - edgeLength, end: size };
   return MerkleTree.fromTiles(
     size,
     (tileLevel, index) => tiles.get(`${tileLevel}/${index}`),
-    edge.map((row) => textLeafHash(row.body)),
+    await storedLeaves(transaction, log, range, edge),
   );
 }

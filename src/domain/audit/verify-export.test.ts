@@ -268,6 +268,12 @@ describe('verifyExport', () => {
       const report = await verify(lines.with(lineOf(9), line));
       expect(report).toStrictEqual(fault('line_malformed', 9));
     }
+    const later = log.entries[8]!;
+    expect(later).toContain('"v":2');
+    for (const v of [1, 3]) {
+      const report = await verify(lines.with(lineOf(8), later.replace('"v":2', `"v":${v}`)));
+      expect(report).toStrictEqual(fault('line_malformed', 8));
+    }
   });
 
   it('A89 a line of another kind, version or with further members is refused', async () => {

@@ -14,8 +14,11 @@ import { parseEntry, type AuditEntry } from './entry.ts';
 import { IndexCheck } from './index-check.ts';
 import { bodiesFrom, newestCheckpoint, storedTile, type StoredBody } from './log-queries.ts';
 import { openStoredCheckpoint } from './stored-checkpoint.ts';
+import { areKept, declaredPruning } from './retention.ts';
+import { storedLeaves } from './stored-leaves.ts';
 import { verifySeldomRead } from './verify-rows.ts';
 import { verifySecrets } from './verify-secrets.ts';
+import { verifyTokens } from './verify-tokens.ts';
 
 /** What a verification of a vault's own log found to be in order. */
 export interface LogVerified {
@@ -36,29 +39,32 @@ interface Known {
   readonly checkpoint: Checkpoint | undefined;
 }
 
-/** What the log last said of each secret, by its id. */
-interface Revisions {
+/** What the log last said of each secret and credential, by its id. */
+interface Said {
+  /** Row revisions of secrets. */
   readonly revisions: Map<string, number>;
-  /** Id of the workspace that it is in. */
+  /** Ids of the workspaces that secrets are in. */
   readonly workspaces: Map<string, string>;
+  /** How often credentials can still be used. */
+  readonly usesLeft: Map<string, number>;
 }
 
 /** A log as its stored entries have it. */
 interface Recomputed {
   readonly size: number;
-  /** By id of a secret: the row revision that the log last gave. */
-  readonly revisions: Map<string, number>;
+  readonly said: Said;
   readonly isIndexRight: boolean;
 }
 
 /**
- * Computes a log again from its stored entries, and holds tiles, the newest
- * checkpoint, the index by path and the rows of secrets against it: an old row
- * that was put back has another revision than the log last said, and one that
- * was removed is missing. An index that was altered is emptied, to be made again.
+ * Computes a log again from its stored entries, and of those that are kept no more from their
+ * hashes, and holds tiles, the newest
+ * checkpoint, the index by path and the rows of secrets and credentials against
+ * it: an old row that was put back has another revision, or more uses left,
+ * than the log last said, and that of a secret that was removed is missing. An index that was altered is emptied, to be made again.
  *
  * @throws {@link StrongroomError} `audit_tampered` naming the index, the tile or the checkpoint;
- * `integrity_error` naming the secret, or for the index by path.
+ * `integrity_error` naming the secret or credential, or for the index by path.
  */
 export async function verifyLog(store: Store, log: AuditLog, mac: RowMac): Promise<LogVerified> {
   // Read before the snapshot begins, which then has at least these entries.
@@ -68,7 +74,8 @@ export async function verifyLog(store: Store, log: AuditLog, mac: RowMac): Promi
     const checkpoint = row && openStoredCheckpoint(row, log.keys);
     const found = await recompute(transaction, { log: log.number, edge, checkpoint });
     await verifySeldomRead(transaction, mac);
-    const secrets = await verifySecrets(transaction, mac, found.revisions);
+    const secrets = await verifySecrets(transaction, mac, found.said.revisions);
+    await verifyTokens(transaction, mac, found.said.usesLeft);
     const { size, isIndexRight } = found;
     return { verified: { checkpointSize: checkpoint?.size ?? 0, size, secrets }, isIndexRight };
   });
@@ -85,30 +92,54 @@ async function recompute(
   { log, edge, checkpoint }: Known,
 ): Promise<Recomputed> {
   const tree = MerkleTree.empty();
-  const known: Revisions = { revisions: new Map(), workspaces: new Map() };
+  const said: Said = { revisions: new Map(), workspaces: new Map(), usesLeft: new Map() };
   const index = await IndexCheck.begin(transaction, log);
+  const pruned = await declaredPruning(transaction, log);
+  const kept: number[] = [];
   for await (const page of pagesOf(transaction, log)) {
     for (const row of page) {
       const { seq, body } = row;
+      const end = Math.min(seq, pruned?.below ?? 0);
+      if (tree.size < end) await appendPruned(transaction, { log, checkpoint }, tree, end);
       if (seq !== tree.size) throw tampered('an entry is missing', { index: tree.size });
+      if (seq < (pruned?.below ?? 0)) kept.push(seq);
       const hash = textLeafHash(body);
       requireKnownLeaf(edge, seq, hash);
       const tiles = tree.append(hash);
       if (tiles.length > 0) await requireStoredTiles(transaction, log, tiles);
       if (tree.size === checkpoint?.size) requireRoot(checkpoint, tree);
-      noteRevision(known, row);
+      noteRevision(said, row);
+      noteUse(said, row);
       index.note(row);
     }
+  }
+  if (pruned !== undefined && !areKept(pruned, kept)) {
+    throw tampered('the entries that are kept are not those that the log names', {
+      below: pruned.below,
+    });
   }
   const sizeKnown = edge.first + edge.hashes.length / HASH_BYTES;
   if (tree.size < Math.max(sizeKnown, checkpoint?.size ?? 0)) {
     throw tampered('entries are missing', { index: tree.size });
   }
-  return {
-    size: tree.size,
-    revisions: known.revisions,
-    isIndexRight: await index.isRight(transaction),
-  };
+  return { size: tree.size, said, isIndexRight: await index.isRight(transaction) };
+}
+
+/** Appends the hashes of entries whose text is kept no more. */
+async function appendPruned(
+  transaction: Transaction,
+  { log, checkpoint }: Pick<Known, 'log' | 'checkpoint'>,
+  tree: MerkleTree,
+  end: number,
+): Promise<void> {
+  while (tree.size < end) {
+    const range = { from: tree.size, end: Math.min(tree.size + PAGE, end) };
+    for (const leaf of await storedLeaves(transaction, log, range, [])) {
+      const tiles = tree.append(leaf);
+      if (tiles.length > 0) await requireStoredTiles(transaction, log, tiles);
+      if (tree.size === checkpoint?.size) requireRoot(checkpoint, tree);
+    }
+  }
 }
 
 async function* pagesOf(
@@ -156,22 +187,30 @@ function differenceIn(a: Uint8Array, b: Uint8Array): number {
   return Math.floor(a.findIndex((byte, at) => byte !== b[at]) / HASH_BYTES);
 }
 
-function noteRevision(known: Revisions, { seq, body }: StoredBody): void {
-  if (body.startsWith('{"action":"workspaces.delete"')) noteDeletion(known, parseEntry(body, seq));
+function noteRevision(said: Said, { seq, body }: StoredBody): void {
+  if (body.startsWith('{"action":"workspaces.delete"')) noteDeletion(said, parseEntry(body, seq));
   if (!body.includes('"revision":')) return;
   const { secret_id: id, revision, workspace_id: workspace } = parseEntry(body, seq);
   if (id === undefined || revision === undefined) return;
-  known.revisions.set(id, revision);
-  if (workspace !== undefined) known.workspaces.set(id, workspace);
+  said.revisions.set(id, revision);
+  if (workspace !== undefined) said.workspaces.set(id, workspace);
+}
+
+/** What is left is that of what the call was made with, or else of what it was about. */
+function noteUse({ usesLeft }: Said, { seq, body }: StoredBody): void {
+  if (!body.includes('"uses_left":')) return;
+  const { credential, target, uses_left: left } = parseEntry(body, seq);
+  const id = credential ?? target;
+  if (id !== undefined && left !== undefined) usesLeft.set(id, left);
 }
 
 /** With a workspace its secrets are gone, and nothing of them is to be found any more. */
-function noteDeletion(known: Revisions, { outcome, workspace_id: gone }: AuditEntry): void {
+function noteDeletion(said: Said, { outcome, workspace_id: gone }: AuditEntry): void {
   if (outcome !== 'ok' || gone === undefined) return;
-  for (const [id, workspace] of known.workspaces) {
+  for (const [id, workspace] of said.workspaces) {
     if (workspace !== gone) continue;
-    known.revisions.delete(id);
-    known.workspaces.delete(id);
+    said.revisions.delete(id);
+    said.workspaces.delete(id);
   }
 }
 

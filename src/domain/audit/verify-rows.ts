@@ -1,11 +1,27 @@
-import { JOBS, KEY_USES, LAYOUTS, VERIFY_ATTEMPTS } from '../../store/protected-tables.ts';
+import {
+  ATTEMPTS,
+  FACTOR_USES,
+  FACTORS,
+  JOBS,
+  KEY_USES,
+  LAYOUTS,
+  VERIFY_ATTEMPTS,
+} from '../../store/protected-tables.ts';
 import type { ProtectedTable, RowMac } from '../../store/row-mac.ts';
 import { query } from '../../store/statement.ts';
 import type { Transaction } from '../../store/store.ts';
 import type { ProtectedColumns, TableName } from '../../store/tables.ts';
 
 /** Tables that are neither counted nor read whenever the vault is opened. */
-const SELDOM_READ = [LAYOUTS, VERIFY_ATTEMPTS, JOBS, KEY_USES] as const;
+const SELDOM_READ = [
+  LAYOUTS,
+  VERIFY_ATTEMPTS,
+  JOBS,
+  KEY_USES,
+  FACTORS,
+  FACTOR_USES,
+  ATTEMPTS,
+] as const;
 
 /**
  * Checks the rows of the tables that nobody may ask for in a long time.

@@ -14,7 +14,7 @@ export function damaged(reason: string, cause?: unknown): StrongroomError {
 export function unverifiable(): StrongroomError {
   return new StrongroomError(
     'backup_unverifiable',
-    'the backup is signed by another key than those that were given',
+    'the backup is signed by another key than those that are trusted',
     {
       hint: 'it is of another vault, or forged; `strongroom backup key` prints the key of a vault',
     },

@@ -14,7 +14,6 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 
 import { Sha256 } from '../../crypto/hash.ts';
 import { StrongroomError } from '../../errors.ts';
-import { concat } from '../../lib/bytes.ts';
 import { isUuid, uuidv7 } from '../../lib/ids.ts';
 import { translateFileError } from '../../store/file-errors.ts';
 import { createPrivateDirectory, syncDirectory } from '../../store/private-files.ts';
@@ -235,12 +234,12 @@ export class NewBackupFile {
   }
 
   async #flush(): Promise<void> {
-    const bytes = concat(this.#pending);
+    const pieces = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
     try {
       // Unlike `write`, it goes on after a short write, and fails where no more fits.
-      await this.#handle.appendFile(bytes);
+      for (const piece of pieces) await this.#handle.appendFile(piece);
     } catch (error) {
       throw translateFileError(error);
     }

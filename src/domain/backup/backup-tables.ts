@@ -1,7 +1,9 @@
 import {
   AUDIT_LOGS,
+  AUTH_METHODS,
   BACKUPS,
   ENVIRONMENTS,
+  FACTORS,
   GRANTS,
   GROUPS,
   IMPORTS,
@@ -12,6 +14,7 @@ import {
   MEMBERSHIPS,
   PERSONAL_VALUES,
   PRINCIPALS,
+  REVOCATIONS,
   ROLES,
   SECRET_STATES,
   SECRETS,
@@ -33,6 +36,8 @@ export interface BackupTable {
   readonly columns: readonly string[];
   /** How many rows are read at once; few where one may be large. */
   readonly rowsAtOnce: number;
+  /** The schema whose backups first have it. Default: the first that backups were made of. */
+  readonly since?: number;
   /** What its rows' MACs cover, if they have MACs. */
   readonly protection?: ProtectedTable<TableName>;
 }
@@ -44,11 +49,11 @@ interface Protected {
   readonly envelopes?: readonly string[];
 }
 
-const ROWS = 512;
+const ROWS = 128;
 /** Of rows that hold up to a mebibyte. */
 const LARGE_ROWS = 16;
 
-/** All tables that a backup holds, each after those that its rows refer to (`docs/spec/backup.md`). */
+/** All tables that a backup of the present schema holds, each after those that its rows refer to (`docs/spec/backup.md`). */
 export const BACKUP_TABLES: readonly BackupTable[] = [
   ofProtected(VAULT),
   ofProtected(SLOTS),
@@ -61,6 +66,9 @@ export const BACKUP_TABLES: readonly BackupTable[] = [
     rowsAtOnce: ROWS,
   },
   ofProtected(PRINCIPALS),
+  { ...ofProtected(FACTORS), since: 3 },
+  { ...ofProtected(AUTH_METHODS), since: 3 },
+  { ...ofProtected(REVOCATIONS), since: 3 },
   ofProtected(WORKSPACES),
   ofProtected(ENVIRONMENTS),
   ofProtected(GROUPS),
@@ -102,6 +110,11 @@ export const BACKUP_TABLES: readonly BackupTable[] = [
     rowsAtOnce: 64,
   },
 ];
+
+/** The tables that a backup of a schema holds. */
+export function backupTables(schema: number): readonly BackupTable[] {
+  return BACKUP_TABLES.filter(({ since = 0 }) => since <= schema);
+}
 
 function ofProtected(
   protection: Protected,

@@ -5,7 +5,7 @@ import { ChunkOpener, SEALED_CHUNK_BYTES } from '../../crypto/chunks.ts';
 import { Sha256 } from '../../crypto/hash.ts';
 import { verify } from '../../crypto/signature.ts';
 import { StrongroomError } from '../../errors.ts';
-import { concat, utf8Decode, wipe } from '../../lib/bytes.ts';
+import { utf8Decode, wipe } from '../../lib/bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import type { VerifierKey } from '../../merkle/verifier-key.ts';
@@ -19,13 +19,15 @@ import {
   type BackupKeys,
   type ParsedHeader,
 } from './backup-header.ts';
-import { BACKUP_TABLES, type BackupTable } from './backup-tables.ts';
+import { backupTables, type BackupTable } from './backup-tables.ts';
 import { FRAME, LENGTH_BYTES, frameLength } from './frames.ts';
 import { signedMessage } from './signing-key.ts';
 import type { TableDigest } from './snapshot.ts';
 
 const SIGNATURE_BYTES = 64;
 const READ_BYTES = 8 * SEALED_CHUNK_BYTES;
+/** Few chunks at a time: what is made of one piece is garbage before the memory for it grows. */
+const BODY_READ_BYTES = 2 * SEALED_CHUNK_BYTES;
 const HEADER_BYTES_USUAL = 16 * 1024;
 /** The first schema that backups were made of. */
 const SCHEMA_MIN = 2;
@@ -70,17 +72,17 @@ export async function withBackupFile<T>(
 /**
  * Verifies the signature over a whole file, for which no secret is needed.
  *
- * @param keys - The keys that are trusted. Without them, the one in the header, which the caller has found to be authentic.
+ * @param keys - The keys that are trusted. The one that the file names is among them only for a
+ * caller who has found its header to be authentic.
  * @returns SHA-256 of the whole file.
  * @throws {@link StrongroomError} `backup_unverifiable` if none of the keys signed it; `backup_damaged`.
  */
 export async function verifySignature(
   file: BackupFile,
-  keys?: readonly VerifierKey[],
+  keys: readonly VerifierKey[],
 ): Promise<Uint8Array> {
   const signer = signerOf(file.header);
-  const known = keys?.some((key) => isSameKey(key, signer)) ?? true;
-  if (!known) throw unverifiable();
+  if (!keys.some((key) => isSameKey(key, signer))) throw unverifiable();
   const end = file.sizeBytes - SIGNATURE_BYTES;
   if (end <= file.length) throw damaged('it ends too early');
   const digest = new Sha256();
@@ -105,18 +107,21 @@ export async function* readTables(
   file: BackupFile,
   keys: BackupKeys,
 ): AsyncGenerator<TablePart, readonly TableDigest[], undefined> {
-  const reader = new TableReader();
-  let rest: Uint8Array = new Uint8Array(0);
-  for await (const plaintext of decrypted(file, keys)) {
-    const bytes = rest.length === 0 ? plaintext : concat([rest, plaintext]);
-    wipe(rest);
-    try {
-      rest = bytes.slice(yield* partsOf(reader, bytes));
-    } finally {
-      wipe(bytes);
+  const reader = new TableReader(backupTables(file.header.schema));
+  const opener = new ChunkOpener(keys.body);
+  const plaintext = new Plaintext();
+  const end = file.sizeBytes - SIGNATURE_BYTES;
+  const buffer = new Uint8Array(Math.min(BODY_READ_BYTES, Math.max(0, end - file.length)));
+  try {
+    for (let at = file.length; at < end; at += buffer.length) {
+      const sealed = await fill(file.handle, at, buffer.subarray(0, end - at));
+      openChunks(opener, sealed, at + sealed.length === end, plaintext);
+      plaintext.drop(yield* partsOf(reader, plaintext.bytes));
     }
+    if (plaintext.bytes.length > 0) throw damaged('it ends within a row');
+  } finally {
+    plaintext.wipe();
   }
-  if (rest.length > 0) throw damaged('it ends within a row');
   return reader.end();
 }
 
@@ -130,29 +135,56 @@ function* partsOf(reader: TableReader, bytes: Uint8Array): Generator<TablePart, 
   }
 }
 
-/** The plaintext, some chunks at a time. Each piece is wiped when the next one is asked for. */
-async function* decrypted(
-  file: BackupFile,
-  { body }: BackupKeys,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const opener = new ChunkOpener(body);
-  const end = file.sizeBytes - SIGNATURE_BYTES;
-  const buffer = new Uint8Array(Math.min(READ_BYTES, Math.max(0, end - file.length)));
-  for (let at = file.length; at < end; at += READ_BYTES) {
-    const sealed = await fill(file.handle, at, buffer.subarray(0, end - at));
-    const chunks: Uint8Array[] = [];
-    for (let from = 0; from < sealed.length; from += SEALED_CHUNK_BYTES) {
-      const chunk = sealed.subarray(from, from + SEALED_CHUNK_BYTES);
-      const isLast = at + from + chunk.length === end;
-      chunks.push(openChunk(opener, chunk, isLast));
+/** Decrypts some chunks, which the body may end with. */
+function openChunks(
+  opener: ChunkOpener,
+  sealed: Uint8Array,
+  isEnd: boolean,
+  plaintext: Plaintext,
+): void {
+  for (let from = 0; from < sealed.length; from += SEALED_CHUNK_BYTES) {
+    const next = from + SEALED_CHUNK_BYTES;
+    const chunk = openChunk(opener, sealed.subarray(from, next), isEnd && next >= sealed.length);
+    plaintext.add(chunk);
+    wipe(chunk);
+  }
+}
+
+/**
+ * Plaintext that was decrypted and not taken yet, in memory that is used again
+ * for what comes next. It is as large as the largest row makes it.
+ */
+class Plaintext {
+  #memory: Uint8Array = new Uint8Array(2 * BODY_READ_BYTES);
+  #length = 0;
+
+  /** What is there, in the memory that the next call changes. */
+  get bytes(): Uint8Array {
+    return this.#memory.subarray(0, this.#length);
+  }
+
+  add(bytes: Uint8Array): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#memory.length) {
+      const larger = new Uint8Array(2 * length);
+      larger.set(this.bytes);
+      wipe(this.#memory);
+      this.#memory = larger;
     }
-    const plaintext = concat(chunks);
-    for (const chunk of chunks) wipe(chunk);
-    try {
-      yield plaintext;
-    } finally {
-      wipe(plaintext);
-    }
+    this.#memory.set(bytes, this.#length);
+    this.#length = length;
+  }
+
+  /** Takes bytes away from the beginning. */
+  drop(count: number): void {
+    this.#memory.copyWithin(0, count, this.#length);
+    this.#memory.fill(0, this.#length - count, this.#length);
+    this.#length -= count;
+  }
+
+  wipe(): void {
+    wipe(this.#memory);
+    this.#length = 0;
   }
 }
 
@@ -166,12 +198,17 @@ function openChunk(opener: ChunkOpener, chunk: Uint8Array, isLast: boolean): Uin
 
 /** Takes frames and keeps account of tables. */
 class TableReader {
+  readonly #tables: readonly BackupTable[];
   #next = 0;
   #columns: readonly string[] = [];
   #rows = 0;
   #digest: Sha256 = new Sha256();
   readonly #found: TableDigest[] = [];
   #claimed: unknown;
+
+  constructor(tables: readonly BackupTable[]) {
+    this.#tables = tables;
+  }
 
   /**
    * Takes all the rows that follow at a place, or one frame of another kind.
@@ -199,7 +236,7 @@ class TableReader {
     if (rows.length === 0) return { next };
     this.#digest.update(bytes.subarray(at, next));
     this.#rows += rows.length;
-    const table = BACKUP_TABLES[this.#next - 1];
+    const table = this.#tables[this.#next - 1];
     if (table === undefined) throw damaged('a row is of no table');
     return { next, rows: { table, columns: this.#columns, rows } };
   }
@@ -210,7 +247,7 @@ class TableReader {
       this.#claimed = parsed(content) ?? {};
       return;
     }
-    const table = BACKUP_TABLES[this.#next];
+    const table = this.#tables[this.#next];
     if (kind !== FRAME.table || table === undefined) throw damaged('a frame is of no kind');
     this.#columns = columnsOf(table, content);
     this.#next += 1;
@@ -219,14 +256,14 @@ class TableReader {
   }
 
   #close(): void {
-    const table = BACKUP_TABLES[this.#next - 1];
+    const table = this.#tables[this.#next - 1];
     if (table === undefined) return;
     const sha256 = Buffer.from(this.#digest.digest()).toString('hex');
     this.#found.push({ table: table.table, rows: this.#rows, sha256 });
   }
 
   end(): readonly TableDigest[] {
-    const isWhole = this.#found.length === BACKUP_TABLES.length;
+    const isWhole = this.#found.length === this.#tables.length;
     const found = canonicalJson({ tables: this.#found });
     if (!isWhole || this.#claimed === undefined || canonicalJson(this.#claimed) !== found) {
       throw damaged('its tables are not those that its end tells of');

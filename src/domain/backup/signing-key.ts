@@ -32,6 +32,16 @@ export function findSigner(keyring: Keyring): BackupSigner | undefined {
   }
 }
 
+/**
+ * The keys that backups of a vault are signed with: none before its first one, and then the same
+ * for good. A change of the root key wraps it anew, and every backup holds it, so that a restored
+ * vault has it too.
+ */
+export function ownSigners(keyring: Keyring): readonly VerifierKey[] {
+  const signer = findSigner(keyring);
+  return signer === undefined ? [] : [signer.key];
+}
+
 /** The vault's signer, which is made if there is none. */
 export async function signerOfVault(work: Work): Promise<BackupSigner> {
   const { keyring, transaction, mac } = work;

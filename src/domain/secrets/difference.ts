@@ -31,6 +31,8 @@ export interface Difference {
     | undefined;
   /** `references` among them: whether `${…}` in the value stands for other secrets. */
   readonly attributes: readonly string[];
+  /** Whether two values were decrypted to tell; one version is the same as itself without that. */
+  readonly isCompared: boolean;
 }
 
 /** The value of a version, and whether `${…}` in it stands for other secrets. */
@@ -63,7 +65,7 @@ export async function openVersionOf(
 export async function differenceOf(work: Work, a: VersionOf, b: VersionOf): Promise<Difference> {
   const attributes = differentAttributes(work, a.row, b.row);
   const isOne = a.present.id === b.present.id && a.row.current_version === b.row.current_version;
-  if (isOne) return { value: false, fields: undefined, attributes };
+  if (isOne) return { value: false, fields: undefined, attributes, isCompared: false };
   const before = await openVersionOf(work, a);
   try {
     const after = await openVersionOf(work, b);
@@ -72,6 +74,7 @@ export async function differenceOf(work: Work, a: VersionOf, b: VersionOf): Prom
       return {
         ...compareVersions(before, after),
         attributes: isOther ? [...attributes, 'references'].toSorted() : attributes,
+        isCompared: true,
       };
     } finally {
       wipeRecord(after.record);

@@ -3,8 +3,7 @@ import { query } from '../../store/statement.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
-import { findSecretById } from './find.ts';
-import { strangeCursor, type Candidate, type SecretPage } from './list.ts';
+import type { Candidate } from './list.ts';
 
 /** What secrets are listed by: when they were deleted, expire, or are due for rotation. */
 export type Moment = 'deleted_at' | 'expires_at' | 'rotation_due_at';
@@ -25,22 +24,27 @@ export interface MomentRange {
 export interface MomentOptions extends MomentRange {
   readonly limit: number;
   readonly looksMax: number;
-  /** `next` of the page before, or where that one stood when it was looked at, if it may change meanwhile. */
-  readonly after: string | MomentPosition | undefined;
+  /** `next` of the page before. */
+  readonly after: MomentPosition | undefined;
   /** Says whether the caller may know of a secret; those it may not are passed over. */
   readonly mayList: (environment: Environment, path: string) => boolean;
 }
 
-/** Where a secret stands in such a list. */
+/**
+ * Where a secret stood in such a list when it was looked at. Not its id alone:
+ * between two pages it may be restored, rotated or given another expiry, and
+ * then stands elsewhere or nowhere.
+ */
 export interface MomentPosition {
   readonly moment: number;
   readonly id: string;
 }
 
-/** One page, and where the next one begins. */
-export interface MomentPage extends SecretPage {
-  /** Where the secret with the id `next` stands now. */
-  readonly position: MomentPosition | undefined;
+/** One page. */
+export interface MomentPage {
+  readonly rows: readonly Candidate[];
+  /** Set if there are more: where the last one that was looked at stood. */
+  readonly next: MomentPosition | undefined;
 }
 
 const BATCH = 512;
@@ -50,27 +54,25 @@ const BEGINNING: MomentPosition = { moment: Number.MIN_SAFE_INTEGER, id: '' };
  * Lists secrets in the order of a moment, the earliest first. A page may have
  * fewer than `limit` and still not be the last.
  *
- * @throws {@link StrongroomError} `invalid_input` for a cursor of another list; `integrity_error`.
+ * @throws {@link StrongroomError} `integrity_error`.
  */
 export async function listByMoment(
   work: Work,
   environments: readonly Environment[],
   options: MomentOptions,
 ): Promise<MomentPage> {
-  const { limit, looksMax, after, mayList, by } = options;
+  const { limit, looksMax, after = BEGINNING, mayList, by } = options;
   const rows: Candidate[] = [];
-  let from = typeof after === 'string' ? await position(work, by, after) : (after ?? BEGINNING);
+  let from = after;
   for (let looks = 0; ;) {
     const batch = await rowsAfter(work, environments, { ...options, from, limit: BATCH });
     for (const candidate of batch) {
-      if (looks === looksMax || rows.length === limit) {
-        return { rows, next: from.id, position: from };
-      }
+      if (looks === looksMax || rows.length === limit) return { rows, next: from };
       looks += 1;
       from = { moment: candidate.row[by] ?? 0, id: candidate.row.id };
       if (mayList(candidate.environment, candidate.row.path)) rows.push(candidate);
     }
-    if (batch.length < BATCH) return { rows, next: undefined, position: undefined };
+    if (batch.length < BATCH) return { rows, next: undefined };
   }
 }
 
@@ -138,12 +140,4 @@ async function rowsAfter(
     const environment = byId.get(row.environment_id);
     return environment === undefined ? [] : [{ row, environment }];
   });
-}
-
-/** Where a secret stands now. */
-async function position(work: Work, by: Moment, id: string): Promise<MomentPosition> {
-  const row = await findSecretById(work, id);
-  const moment = row?.[by] ?? null;
-  if (moment === null) throw strangeCursor();
-  return { moment, id };
 }

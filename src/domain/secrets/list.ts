@@ -56,6 +56,8 @@ export interface ListOptions {
   readonly limit: number;
   /** `next` of the page before. */
   readonly after: string | undefined;
+  /** How many of those that fit are passed over first. Default none. */
+  readonly offset?: number | undefined;
   /** How many rows are looked at for one page. */
   readonly looksMax: number;
   /** Says whether the caller may know of a secret; those it may not are passed over. */
@@ -96,20 +98,25 @@ export async function listSecrets(
   environments: readonly Environment[],
   options: ListOptions,
 ): Promise<SecretPage> {
-  const { limit, mayList, filter, looksMax } = options;
+  const { limit, mayList, filter, looksMax, offset = 0 } = options;
   const fits = fitting(filter, work.now);
   const rows: Candidate[] = [];
   let looks = 0;
+  let passed = 0;
   let previous: string | undefined;
   for await (const found of candidates(work, environments, options)) {
     const { row, environment } = found;
-    if (looks === looksMax) return { rows, next: previous };
+    if (looks === looksMax) {
+      if (passed < offset) throw tooFar();
+      return { rows, next: previous };
+    }
     looks += 1;
     // First: what was altered must not decide whether it is shown.
     work.mac.check(SECRETS, row);
     if (fits(row) && mayList(environment, row.path)) {
       if (rows.length === limit) return { rows, next: previous };
-      rows.push(found);
+      if (passed < offset) passed += 1;
+      else rows.push(found);
     }
     previous = row.id;
   }
@@ -120,11 +127,11 @@ export async function listSecrets(
 async function* candidates(
   work: Work,
   environments: readonly Environment[],
-  { filter, limit, after }: ListOptions,
+  { filter, limit, after, offset = 0 }: ListOptions,
 ): AsyncGenerator<Candidate> {
   const prefix = filter.prefix ?? '';
   const isNarrow = NARROWING.some((name) => filter[name] !== undefined);
-  const batchSize = isNarrow ? BATCH : Math.min(limit + 1, BATCH);
+  const batchSize = isNarrow ? BATCH : Math.min(offset + limit + 1, BATCH);
   const from = after === undefined ? undefined : await position(work, after);
   const start =
     from === undefined ? 0 : environments.findIndex(({ id }) => id === from.environmentId);
@@ -155,6 +162,13 @@ async function position(
 export function strangeCursor(): StrongroomError {
   return new StrongroomError('invalid_input', 'the cursor is not one of this list', {
     hint: 'pass `next` of the page before, with the same filter and moment',
+  });
+}
+
+/** Where a page begins is found by counting up to it. */
+function tooFar(): StrongroomError {
+  return new StrongroomError('invalid_input', 'the list is too long to count up to this offset', {
+    hint: 'pass `next` of the page before as `cursor` instead',
   });
 }
 

@@ -9,7 +9,7 @@ import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { requireActive, requireSecret } from './find.ts';
-import type { RecentSecret } from './recent-secrets.ts';
+import { recentKey, type RecentSecret } from './recent-secrets.ts';
 import {
   openVersion,
   requireVersion,
@@ -55,11 +55,9 @@ export async function readCurrent(
   path: string,
 ): Promise<{ readonly row: SecretRow; readonly record: VersionRecord }> {
   const place = { environmentId: environment.id, path };
-  const recent = work.recent?.find(environment.id, path, work.now);
-  if (recent !== undefined) {
-    const present = await work.transaction.get(presentMac, place);
-    if (present !== undefined && equalBytes(present.mac, recent.row.mac)) return reopen(recent);
-  }
+  const key = recentKey(environment.id, path);
+  const recent = await recentSecret(work, place, key);
+  if (recent !== undefined) return reopen(recent);
   const found = await work.transaction.get(current, place);
   if (found === undefined) {
     const row = await requireSecret(work, environment, path);
@@ -76,13 +74,40 @@ export async function readCurrent(
       hint: DAMAGED_HINT,
     });
   }
-  if (work.recent === undefined) {
+  if (work.recent?.isWanted(key) !== true) {
     return { row: found, record: openVersion(work, found, found.current_version, found) };
   }
   const { record, unlocked } = unlockVersion(work, found, found.current_version, found);
   const { envelope: _envelope, checksum: _checksum, checksum_key: _key, ...row } = found;
   work.recent.keep({ row, unlocked }, work.now);
   return { row, record };
+}
+
+/**
+ * The row of the secret at a path, where its value is not asked for.
+ *
+ * @throws {@link StrongroomError} `secret_not_found`, `secret_deleted`, `integrity_error`.
+ */
+export async function currentRow(
+  work: Work,
+  environment: Environment,
+  path: string,
+): Promise<SecretRow> {
+  const place = { environmentId: environment.id, path };
+  const recent = await recentSecret(work, place, recentKey(environment.id, path));
+  return recent?.row ?? (await requireSecret(work, environment, path));
+}
+
+/** What was kept of a secret, if it is still the one in the database. */
+async function recentSecret(
+  work: Work,
+  place: { readonly environmentId: string; readonly path: string },
+  key: string,
+): Promise<RecentSecret | undefined> {
+  const recent = work.recent?.find(key, work.now);
+  if (recent === undefined) return undefined;
+  const present = await work.transaction.get(presentMac, place);
+  return present !== undefined && equalBytes(present.mac, recent.row.mac) ? recent : undefined;
 }
 
 /** The row in the database has the MAC of the one that was checked, so it is that one. */

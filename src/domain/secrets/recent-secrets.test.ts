@@ -32,7 +32,20 @@ async function textOf(): Promise<string> {
   return read.kind === 'text' ? read.value.reveal() : read.kind;
 }
 
-describe('a secret that was read before', () => {
+/** From the second time on it is kept. */
+async function readTwice(): Promise<void> {
+  await textOf();
+  await textOf();
+}
+
+describe('a secret that was read twice', () => {
+  it('is not kept after the first time', async () => {
+    await session.secrets.write({ ...at, value: 'one' });
+    await textOf();
+    tamper(place, (db) => db.exec(`UPDATE versions SET envelope = zeroblob(200)`));
+    await expect(textOf()).rejects.toMatchObject({ code: 'integrity_error' });
+  });
+
   it('is read again with the value that it has now', async () => {
     await session.secrets.write({ ...at, value: 'one' });
     expect([await textOf(), await textOf()]).toEqual(['one', 'one']);
@@ -44,7 +57,7 @@ describe('a secret that was read before', () => {
 
   it('is gone at once when it is deleted, and back when it is restored', async () => {
     await session.secrets.write({ ...at, value: 'one' });
-    await textOf();
+    await readTwice();
     await session.secrets.delete(at);
     await expect(textOf()).rejects.toMatchObject({ code: 'secret_deleted' });
     await session.secrets.undelete(at);
@@ -60,14 +73,14 @@ describe('a secret that was read before', () => {
 
   it('is not given out when its row was altered meanwhile', async () => {
     await session.secrets.write({ ...at, value: 'one' });
-    await textOf();
+    await readTwice();
     tamper(place, (db) => db.exec(`UPDATE secrets SET mac = zeroblob(32) WHERE path = 'K'`));
     await expect(textOf()).rejects.toMatchObject({ code: 'integrity_error' });
   });
 
   it('is looked up anew after five minutes', async () => {
     await session.secrets.write({ ...at, value: 'one' });
-    await textOf();
+    await readTwice();
     tamper(place, (db) => db.exec(`UPDATE versions SET envelope = zeroblob(200)`));
     expect(await textOf()).toBe('one');
     now += 5 * 60 * 1000 + 1;
@@ -77,7 +90,7 @@ describe('a secret that was read before', () => {
   it('keeps to its own environment', async () => {
     await session.secrets.write({ ...at, value: 'one' });
     await session.secrets.write({ ...at, environment: 'staging', value: 'two' });
-    await textOf();
+    await readTwice();
     const staging = await session.secrets.read({ ...at, environment: 'staging' });
     expect(staging.kind === 'text' && staging.value.reveal()).toBe('two');
     expect(await textOf()).toBe('one');

@@ -16,7 +16,7 @@ import { generatorOf, policyOf, rotationColumns } from './rotation-columns.ts';
 import { secretExists } from './secret-errors.ts';
 import { changeState } from './states.ts';
 import { equalRecords, fromRecord, toRecord, wipeRecord, type ValueOutput } from './value.ts';
-import { openVersion, readVersion, sealVersion, type SecretPlace } from './versions.ts';
+import { openVersion, readVersionRow, sealVersion, type SecretPlace } from './versions.ts';
 import { writeSecret, type SecretWritten } from './write.ts';
 
 /** A secret as a backup has it, and what decrypts it. The MACs of its rows were checked. */
@@ -47,11 +47,11 @@ export async function restoreValue(
   backup: BackedUpSecret & { readonly version: VersionRow },
 ): Promise<SecretRestored> {
   return withValue(backup, async (value) => {
-    if (await isCurrent(work, present, value)) {
+    const references = backup.version.has_references === 1;
+    if (await isCurrent(work, present, { value, references })) {
       return { row: present, commit: undefined, created: false, outcome: 'unchanged' };
     }
     const { path } = present;
-    const references = backup.version.has_references === 1;
     const change = { mode: 'update', path, value, references, replace: true } as const;
     return { ...(await writeSecret(work, environment, change)), outcome: 'changed' };
   });
@@ -231,11 +231,19 @@ async function withValue<T>(
   }
 }
 
-async function isCurrent(work: Work, present: SecretRow, value: Value): Promise<boolean> {
-  if (present.current_commit === null) return false;
+/** Whether a secret has a value already, and one that stands for the same. */
+async function isCurrent(
+  work: Work,
+  present: SecretRow,
+  { value, references }: { readonly value: Value; readonly references: boolean },
+): Promise<boolean> {
+  const { current_commit: commit, current_version: number } = present;
+  if (commit === null) return false;
+  const current = await readVersionRow(work, present.id, number);
+  if ((current.has_references === 1) !== references) return false;
   const after = toRecord(value);
   try {
-    const before = await readVersion(work, present, present.current_version);
+    const before = openVersion(work, present, number, current);
     try {
       return equalRecords(before, after);
     } finally {

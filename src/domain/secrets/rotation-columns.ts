@@ -2,6 +2,7 @@ import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import {
   autoRotationDays,
+  intervalDays,
   nextRotation,
   parsePolicy,
   type RotationPolicy,
@@ -52,6 +53,13 @@ export function policyOf(row: SecretRow): string {
   return row.rotation_policy ?? MANUAL;
 }
 
+/** The whole days between its rotations, if its policy says some. */
+export function intervalDaysOf(row: SecretRow): number | null {
+  const policy = row.rotation_policy;
+  if (policy === null) return null;
+  return policy === 'auto' ? intervalDays(policy, autoDays()) : intervalDays(policy);
+}
+
 /** The generator of a secret as text, or `undefined`. */
 export function generatorOf(row: SecretRow): string | undefined {
   return row.generator === null ? undefined : (JSON.parse(row.generator) as string);
@@ -71,5 +79,9 @@ function dueAfter(text: string, rotatedAt: number | null, now: number): number |
 function policyFrom(text: string): RotationPolicy {
   // What the variable says is nothing to any other policy, also if it cannot be read.
   if (text !== 'auto') return parsePolicy(text);
-  return parsePolicy(text, autoRotationDays(process.env['SECRET_ROTATION_DAYS']));
+  return parsePolicy(text, autoDays());
+}
+
+function autoDays(): number {
+  return autoRotationDays(process.env['SECRET_ROTATION_DAYS']);
 }

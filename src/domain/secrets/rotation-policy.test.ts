@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
-import { autoRotationDays, nextRotation, parsePolicy } from './rotation-policy.ts';
+import {
+  autoRotationDays,
+  intervalDays,
+  nextRotation,
+  parsePolicy,
+  policyWith,
+} from './rotation-policy.ts';
 
 const next = (policy: string, from: string): string | undefined => {
   const ms = nextRotation(parsePolicy(policy), Date.parse(from));
@@ -88,6 +94,39 @@ describe('a rotation policy', () => {
     expect(() => parsePolicy(text)).toThrow(
       expect.objectContaining({ code: 'invalid_input', hint: expect.any(String) as string }),
     );
+  });
+
+  it.each([
+    [undefined, undefined, undefined],
+    ['cron 0 3 * * 1', undefined, 'cron 0 3 * * 1'],
+    ['every 12h', null, 'every 12h'],
+    [undefined, null, 'manual'],
+    ['auto', 90, 'auto_90_days'],
+    [undefined, 365, 'auto_365_days'],
+    ['auto', 45, 'every 45d'],
+    ['every 45d', 45, 'every 45d'],
+    ['auto_30_days', 30, 'auto_30_days'],
+  ])('%j with %j days is %j', (policy, days, meant) => {
+    expect(policyWith(policy, days)).toBe(meant);
+    if (typeof days === 'number') expect(intervalDays(meant ?? '')).toBe(days);
+  });
+
+  it.each(['manual', 'auto_90_days', 'every 12h', 'cron 0 3 * * 1'])(
+    '%j with other days than its own is refused',
+    (policy) => {
+      expect(() => policyWith(policy, 45)).toThrow(
+        expect.objectContaining({ code: 'invalid_input' }),
+      );
+    },
+  );
+
+  it('says its whole days, if it has some', () => {
+    expect(intervalDays('auto')).toBe(90);
+    expect(intervalDays('auto', 7)).toBe(7);
+    expect(intervalDays('every 48h')).toBe(2);
+    for (const none of ['manual', 'every 12h', 'every 90m', 'cron 0 3 * * 1']) {
+      expect(intervalDays(none)).toBeNull();
+    }
   });
 
   it('auto has the days of SECRET_ROTATION_DAYS', () => {

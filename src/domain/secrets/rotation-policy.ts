@@ -37,6 +37,42 @@ export function parsePolicy(text: string, autoDays: number = AUTO_DEFAULT_DAYS):
   throw noPolicy('there is no such policy');
 }
 
+/** The policies that are named for their days. */
+const AUTO_NAMED = /^auto_(\d+)_days$/;
+
+/**
+ * The whole days between rotations that a policy says, or `null`: there are
+ * none, or it is one by the calendar or of hours.
+ *
+ * @param autoDays - What `auto` stands for. Default 90.
+ */
+export function intervalDays(text: string, autoDays: number = AUTO_DEFAULT_DAYS): number | null {
+  if (text === 'auto') return autoDays;
+  const named = AUTO_NAMED.exec(text)?.[1];
+  if (named !== undefined) return Number(named);
+  const ms = text.startsWith('every ') ? parseDuration(text.slice('every '.length)) : undefined;
+  return ms !== undefined && ms % DAY_MS === 0 ? ms / DAY_MS : null;
+}
+
+/**
+ * The policy that is meant where its days may be said besides.
+ *
+ * @param days - `null`: none are said; without a policy either, it is `manual`.
+ * @throws {@link StrongroomError} `invalid_input` if a policy says other days itself.
+ */
+export function policyWith(
+  policy: string | undefined,
+  days: number | null | undefined,
+): string | undefined {
+  if (days === undefined) return policy;
+  if (days === null) return policy ?? 'manual';
+  if (policy !== undefined && policy !== 'auto') {
+    if (intervalDays(policy) === days) return policy;
+    throw noPolicy('its interval is not the one that is given besides');
+  }
+  return AUTO_DAYS.includes(days) ? `auto_${days}_days` : `every ${days}d`;
+}
+
 /**
  * When a policy next wants a rotation, in milliseconds since 1970.
  *

@@ -4,15 +4,15 @@ import {
   openUnlocked,
   sealEnvelope,
   unlockEnvelope,
+  writeUuid,
   type EnvelopeContext,
   type UnlockedEnvelope,
 } from '../../crypto/envelope.ts';
-import { hmacSha256 } from '../../crypto/mac.ts';
+import { storedHmacSha256 } from '../../crypto/mac.ts';
 import { decodeRecord, encodeRecord, type VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
 import { tuple, wipe } from '../../lib/bytes.ts';
 import { equalBytes } from '../../lib/compare.ts';
-import { uuidBytes } from '../../lib/ids.ts';
 import { VERSIONS } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
@@ -234,7 +234,7 @@ export async function listVersions(work: Work, secret: SecretRow): Promise<Versi
 export function versionDeleted(version: number): StrongroomError {
   return new StrongroomError('secret_deleted', `version ${version} was deleted`, {
     details: { version },
-    hint: `restore it with \`strongroom undelete NAME --version ${version}\`, or get another version`,
+    hint: `restore it with \`strongroom undelete\` and --version ${version}, or get another version`,
   });
 }
 
@@ -261,23 +261,34 @@ function valueContext(work: OpeningWork, secret: SecretPlace, version: number): 
 const CHECKSUM_HEAD = tuple(['strongroom/v1/checksum', new Uint8Array(16), new Uint8Array(8)]);
 const VERSION_AT = CHECKSUM_HEAD.length - 8;
 const SECRET_ID_AT = VERSION_AT - 4 - 16;
+const RECORD_AT = CHECKSUM_HEAD.length + 4;
+/** Most values fit in, and need no memory of their own to be hashed. */
+const CHECKSUM_SCRATCH = new Uint8Array(1024);
 
 function checksum(
   work: OpeningWork,
   of: { readonly secretId: string; readonly version: number; readonly keyNumber: number },
   encoded: Uint8Array,
 ): Uint8Array {
-  const input = new Uint8Array(CHECKSUM_HEAD.length + 4 + encoded.length);
+  const length = RECORD_AT + encoded.length;
+  const fits = length <= CHECKSUM_SCRATCH.length;
+  const input = fits ? CHECKSUM_SCRATCH.subarray(0, length) : new Uint8Array(length);
   try {
     input.set(CHECKSUM_HEAD);
-    input.set(uuidBytes(of.secretId), SECRET_ID_AT);
-    const view = new DataView(input.buffer);
+    writeUuid(input, SECRET_ID_AT, of.secretId);
     // Versions stay far below 2 to the power of 32, so the upper half is zero.
-    view.setUint32(VERSION_AT + 4, of.version);
-    view.setUint32(CHECKSUM_HEAD.length, encoded.length);
-    input.set(encoded, CHECKSUM_HEAD.length + 4);
-    return hmacSha256(work.keyring.checksumKey(of.keyNumber).key, input);
+    writeUint32(input, VERSION_AT + 4, of.version);
+    writeUint32(input, CHECKSUM_HEAD.length, encoded.length);
+    input.set(encoded, RECORD_AT);
+    return storedHmacSha256(work.keyring.checksumKey(of.keyNumber).key, input);
   } finally {
     wipe(input);
   }
+}
+
+function writeUint32(target: Uint8Array, offset: number, value: number): void {
+  target[offset] = value >>> 24;
+  target[offset + 1] = value >>> 16;
+  target[offset + 2] = value >>> 8;
+  target[offset + 3] = value;
 }

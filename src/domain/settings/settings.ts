@@ -3,29 +3,23 @@ import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import { SETTINGS } from '../../store/protected-tables.ts';
 import { insertRow, removeRow, updateRow } from '../../store/rows.ts';
-import { statement, type Parameters } from '../../store/statement.ts';
 import type { SettingRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import { KNOWN_SETTINGS, type SettingName, type SettingValues } from './known-settings.ts';
 
-const ofWorkspace = statement((db, p: Parameters<{ workspaceId: string; name: string }>) =>
-  db
-    .selectFrom('settings')
-    .selectAll()
-    .where('workspace_id', '=', p('workspaceId'))
-    .where('name', '=', p('name')),
-);
+/**
+ * The rows of settings as they are known in memory. They were read with their
+ * count: a row that was taken out of the database is missed, and does not fall back to a default.
+ */
+export interface SettingRows {
+  /** @param workspaceId - `null` for a setting of the vault. */
+  setting(workspaceId: string | null, name: SettingName): SettingRow | undefined;
+}
 
-const ofVault = statement((db, p: Parameters<{ name: string }>) =>
-  db
-    .selectFrom('settings')
-    .selectAll()
-    .where('workspace_id', 'is', null)
-    .where('name', '=', p('name')),
-);
-
-/** What is needed to read a setting; every {@link Work} will do. */
-export type SettingsWork = Pick<Work, 'transaction' | 'mac'>;
+/** What is needed to read a setting in a call. */
+export interface SettingsWork {
+  readonly standing: SettingRows;
+}
 
 /** A setting, and who set it; without a row it is the default. */
 export interface SettingFound<N extends SettingName> {
@@ -39,27 +33,26 @@ export interface SettingFound<N extends SettingName> {
  * @param workspaceId - `null` for a setting of the vault.
  * @throws {@link StrongroomError} `integrity_error`.
  */
-export async function readSetting<N extends SettingName>(
-  work: SettingsWork,
+export function readSetting<N extends SettingName>(
+  { standing }: SettingsWork,
   workspaceId: string | null,
   name: N,
-): Promise<SettingValues[N]> {
-  return (await findSetting(work, workspaceId, name)).value;
+): SettingValues[N] {
+  requireScope(name, workspaceId);
+  return settingOf(name, standing.setting(workspaceId, name)).value;
 }
 
-/** As {@link readSetting}, with the row that says so. */
-export async function findSetting<N extends SettingName>(
-  work: SettingsWork,
-  workspaceId: string | null,
+/**
+ * What a row says, or that none does.
+ *
+ * @throws {@link StrongroomError} `integrity_error`.
+ */
+export function settingOf<N extends SettingName>(
   name: N,
-): Promise<SettingFound<N>> {
+  row: SettingRow | undefined,
+): SettingFound<N> {
   const known = KNOWN_SETTINGS[name];
-  requireScope(name, workspaceId);
-  const row = await (workspaceId === null
-    ? work.transaction.get(ofVault, { name })
-    : work.transaction.get(ofWorkspace, { workspaceId, name }));
   if (row === undefined) return { value: known.default, row };
-  work.mac.check(SETTINGS, row);
   const value = parseCanonicalJson(row.value);
   if (!known.fits(value)) {
     throw new StrongroomError('integrity_error', `the setting ${name} cannot be read`, {
@@ -70,32 +63,34 @@ export async function findSetting<N extends SettingName>(
 }
 
 /**
- * Sets a setting, or with `null` takes it back to its default.
+ * Sets a setting, or with `null` takes it back to its default. Gives what it is then.
  *
  * @param workspaceId - `null` for a setting of the vault.
  * @throws {@link StrongroomError} `invalid_input` if the value is none for this setting.
  */
-export async function writeSetting(
-  work: Work,
+export async function writeSetting<N extends SettingName>(
+  work: Work & SettingsWork,
   workspaceId: string | null,
-  setting: { readonly name: SettingName; readonly value: unknown },
-): Promise<void> {
+  setting: { readonly name: N; readonly value: unknown },
+): Promise<SettingFound<N>> {
   const { name, value } = setting;
-  const { row } = await findSetting(work, workspaceId, name);
+  requireScope(name, workspaceId);
+  const from = work.standing.setting(workspaceId, name);
   if (value === null) {
-    if (row !== undefined) await removeRow(work.transaction, work.mac, SETTINGS, row);
-    return;
+    if (from !== undefined) await removeRow(work.transaction, work.mac, SETTINGS, from);
+    return settingOf(name, undefined);
   }
   requireFit(name, value);
   const set = { value: canonicalJson(value), updated_at: work.now, updated_by: work.actor };
-  await (row === undefined
+  const row = await (from === undefined
     ? insertRow(work.transaction, work.mac, SETTINGS, {
         id: uuidv7(),
         workspace_id: workspaceId,
         name,
         ...set,
       })
-    : updateRow(work.transaction, work.mac, SETTINGS, { from: row, set }));
+    : updateRow(work.transaction, work.mac, SETTINGS, { from, set }));
+  return settingOf(name, row);
 }
 
 function requireScope(name: SettingName, workspaceId: string | null): void {
@@ -103,10 +98,17 @@ function requireScope(name: SettingName, workspaceId: string | null): void {
   throw new TypeError(`the setting ${name} is one of the ${KNOWN_SETTINGS[name].scope}`);
 }
 
-function requireFit(name: SettingName, value: unknown): void {
+/**
+ * Requires a value to be one of a setting.
+ *
+ * @param where - What it was read from, if not from a call.
+ * @throws {@link StrongroomError} `invalid_input`.
+ */
+export function requireFit(name: SettingName, value: unknown, where?: string): void {
   const { fits, expected } = KNOWN_SETTINGS[name];
   if (fits(value)) return;
-  throw new StrongroomError('invalid_input', `this is no value for the setting ${name}`, {
+  const what = where === undefined ? 'this' : where;
+  throw new StrongroomError('invalid_input', `${what} is no value for the setting ${name}`, {
     details: { setting: name },
     hint: `it is ${expected}`,
   });

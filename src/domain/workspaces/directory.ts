@@ -24,6 +24,7 @@ export type DirectoryRows = Pick<CheckedRows, 'workspaces' | 'environments' | 'i
 /** Every workspace, environment and import, as of one epoch. */
 export class Directory {
   readonly #workspaces: ReadonlyMap<string, Workspace>;
+  readonly #workspacesById: ReadonlyMap<string, Workspace>;
   readonly #environments: ReadonlyMap<string, readonly Environment[]>;
   readonly #byId: ReadonlyMap<string, Environment>;
   readonly #imports: ReadonlyMap<string, readonly ImportRow[]>;
@@ -34,6 +35,7 @@ export class Directory {
     imports: ReadonlyMap<string, readonly ImportRow[]>,
   ) {
     this.#workspaces = workspaces;
+    this.#workspacesById = new Map([...workspaces.values()].map((each) => [each.id, each]));
     this.#environments = environments;
     this.#byId = new Map([...environments.values()].flat().map((each) => [each.id, each]));
     this.#imports = imports;
@@ -88,6 +90,11 @@ export class Directory {
       });
     }
     return workspace;
+  }
+
+  /** A workspace by id, if there is one. */
+  workspaceById(id: string): Workspace | undefined {
+    return this.#workspacesById.get(id);
   }
 
   /** An environment by id, if there is one. */

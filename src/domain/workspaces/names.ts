@@ -1,4 +1,5 @@
 import { StrongroomError } from '../../errors.ts';
+import { isUuid } from '../../lib/ids.ts';
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
@@ -37,7 +38,8 @@ export function requireNewName(kind: 'workspace' | 'environment', name: string):
       `a name of ${kind === 'environment' ? 'an environment' : 'a workspace'} is 1 to 63 lower-case letters, digits and hyphens, and does not begin with a hyphen`,
     );
   }
-  if (RESERVED.has(name) || name === FIRST_WORKSPACE) {
+  // Addresses take either a name or an id.
+  if (RESERVED.has(name) || name === FIRST_WORKSPACE || isUuid(name)) {
     throw new StrongroomError('reserved_name', `the name ${name} is reserved`, {
       details: { name },
       hint: 'choose another name',

@@ -1,0 +1,82 @@
+import {
+  createLocalJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  jwtVerify,
+  type JSONWebKeySet,
+  type JWTPayload,
+} from 'jose';
+
+import { JWT_ALGORITHMS, JWT_MAX } from './jwt.ts';
+
+/** What a token of an issuer has to be. */
+export interface JwtRules {
+  readonly issuer: string;
+  readonly algorithms: readonly string[];
+}
+
+/** What a token says of itself, of which nothing is proven. */
+export interface JwtLook {
+  readonly issuer: string;
+  readonly kid: string | undefined;
+  readonly claims: JWTPayload;
+}
+
+const KID_MAX = 256;
+const LEEWAY_S = 30;
+/** Older ones are not taken, however long they say that they are valid. */
+const AGE_MAX_S = 24 * 3600;
+const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+/** What a header may say. Where a key is to be had from, or what else is to be heeded, is not in it. */
+const HEADER_MEMBERS: ReadonlySet<string> = new Set(['alg', 'kid', 'typ', 'x5t', 'x5t#S256']);
+const TYPES: ReadonlySet<unknown> = new Set([undefined, 'JWT', 'jwt', 'at+jwt']);
+
+/**
+ * Looks at a token before anything is done with it.
+ *
+ * @returns `undefined` if it is none that could be taken, whatever its issuer.
+ */
+export function lookAtJwt(token: string): JwtLook | undefined {
+  if (token.length > JWT_MAX || !COMPACT.test(token)) return undefined;
+  try {
+    const header = decodeProtectedHeader(token) as Readonly<Record<string, unknown>>;
+    const claims = decodeJwt(token);
+    const { iss: issuer } = claims;
+    const { alg, kid, typ } = header;
+    const isKid = kid === undefined || (typeof kid === 'string' && kid.length <= KID_MAX);
+    if (typeof issuer !== 'string' || !isKid || !TYPES.has(typ)) return undefined;
+    if (!(JWT_ALGORITHMS as readonly unknown[]).includes(alg)) return undefined;
+    if (Object.keys(header).some((name) => !HEADER_MEMBERS.has(name))) return undefined;
+    return { issuer, kid, claims };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Verifies a token (RFC 7519 §7.2) that was looked at: its signature, by an
+ * algorithm of the issuer's list, then issuer and times. Audience and claims are
+ * another question.
+ *
+ * @param now - Milliseconds since 1970.
+ * @returns Its claims, or `undefined` if it is not valid.
+ */
+export async function verifyJwt(
+  token: string,
+  keys: JSONWebKeySet,
+  { rules, now }: { readonly rules: JwtRules; readonly now: number },
+): Promise<JWTPayload | undefined> {
+  try {
+    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+      issuer: rules.issuer,
+      algorithms: [...rules.algorithms],
+      clockTolerance: LEEWAY_S,
+      maxTokenAge: AGE_MAX_S,
+      requiredClaims: ['iss', 'aud', 'exp', 'iat'],
+      currentDate: new Date(now),
+    });
+    return payload;
+  } catch {
+    return undefined;
+  }
+}

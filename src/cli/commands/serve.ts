@@ -1,0 +1,244 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { Option, type Command } from 'commander';
+
+import type { Server, ServeOptions } from '../../http/serve.ts';
+import type { RateLimit } from '../../core/rate-limits.ts';
+import { StrongroomError } from '../../errors.ts';
+import { shellWord } from '../../lib/shell-word.ts';
+import type { SlotKey } from '../../seal/slot.ts';
+import { holdKeys } from '../openers.ts';
+import { collect } from '../global-options.ts';
+import { requireOwnDirectory } from '../new-vault-place.ts';
+import { plainText } from '../plain-value.ts';
+import { packageVersion } from '../package-version.ts';
+import { locateVault, PROJECT_DIRECTORY } from '../project.ts';
+import { formatFacts } from '../table.ts';
+import type { Terminal } from '../terminal.ts';
+import { addExamples } from '../usage.ts';
+import { keysOf } from '../vault-keys.ts';
+import { noteKeyBesideVault, principalOf, type GlobalOptions } from '../vault-access.ts';
+
+interface ServeCommandOptions extends GlobalOptions {
+  readonly host: string;
+  readonly port: string;
+  readonly owner?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsMin: '1.2' | '1.3';
+  readonly clientCertificates?: boolean;
+  readonly insecureHttp?: boolean;
+  readonly defaultEnvironment?: string;
+  readonly trustedProxy?: readonly string[];
+  readonly addressLimit?: string;
+  readonly principalLimit?: string;
+  readonly metricsOpen?: boolean;
+  readonly securityEvents?: readonly string[];
+  readonly ownerToken?: boolean;
+}
+
+const STDERR = 2;
+const PORT_MAX = 65_535;
+/** Long enough to make what is used from then on. */
+const TOKEN_TTL = '1h';
+
+/** `strongroom serve`: the vault over HTTP, until a signal ends it. */
+export function registerServe(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('serve')
+    .description('serve the vault over HTTP; a new one is made where there is none')
+    .option('--host <address>', 'where to listen', '127.0.0.1')
+    .option('--port <number>', 'where to listen; 0 for any that is free', '8200')
+    .option('--tls-cert <file>', 'certificate in PEM, with those that lead to its authority')
+    .option('--tls-key <file>', 'its key; both are read again when they change')
+    .addOption(
+      new Option('--tls-min <version>', 'oldest version of TLS')
+        .choices(['1.2', '1.3'])
+        .default('1.3'),
+    )
+    .option('--client-certificates', 'ask clients for a certificate, by which machines sign in')
+    .option('--insecure-http', 'plain HTTP also beyond this machine: everybody on the way can read')
+    .option('--default-environment <name>', 'where a request names none (default: development)')
+    .addOption(
+      new Option('--trusted-proxy <network>', 'whose X-Forwarded-For counts').argParser(collect),
+    )
+    .option('--address-limit <rate>', 'calls of one address: a second/at once, or none')
+    .option('--principal-limit <rate>', 'calls of one principal: a second/at once, or none')
+    .option('--metrics-open', 'let anyone read /metrics, instead of who may read sys/metrics')
+    .addOption(
+      new Option(
+        '--security-events <target>',
+        'where denials and the like go too: a file, syslog://, https://',
+      ).argParser(collect),
+    )
+    .option('--owner <name>', 'owner of a new vault, instead of the system user')
+    .option('--owner-token', 'print a token of --principal that is good for an hour')
+    .action(async (_: object, command: Command) => {
+      await run(command.optsWithGlobals<ServeCommandOptions>(), terminal);
+    });
+  addExamples(
+    command,
+    'strongroom serve',
+    'strongroom serve --host 0.0.0.0 --tls-cert server.pem --tls-key server.key',
+    'strongroom serve --path /var/lib/strongroom --trusted-proxy 10.0.0.7',
+  );
+}
+
+/** What the server prints once it stands. */
+interface Standing {
+  readonly directory: string;
+  readonly server: Server;
+  /** Key files of a vault that was made. */
+  readonly keyFiles: readonly string[] | undefined;
+  readonly token: string | undefined;
+}
+
+async function run(options: ServeCommandOptions, terminal: Terminal): Promise<void> {
+  const begun = performance.now();
+  const { serve } = await import('../../http/serve.ts');
+  const { hardenProcess } = await import('../../http/harden-process.ts');
+  const { descriptorSink } = await import('../../http/line-sink.ts');
+  const { ServerLog } = await import('../../http/server-log.ts');
+  hardenProcess();
+  const directory = directoryOf(options.path);
+  const serving = servingOptions(options);
+  const log = new ServerLog(descriptorSink(STDERR));
+  using keys = holdKeys(await keysOf(options, terminal));
+  const isNew = !existsSync(join(directory, 'vault.db'));
+  const owner = options.owner ?? principalOf(options).value;
+  if (isNew) requireOwnDirectory(directory);
+  let keyFiles: readonly string[] | undefined;
+  const prepare = async (): Promise<void> => {
+    if (isNew) keyFiles = await makeVault(directory, owner, keys.keys);
+  };
+  const server = await serve({ ...serving, directory, keys: keys.keys, log, prepare });
+  endOnSignal(server, log);
+  const wantsToken = isNew || options.ownerToken === true;
+  const who = isNew ? owner : principalOf(options).value;
+  const token = wantsToken ? await ownerToken(server, who) : undefined;
+  tellStanding({ directory, server, keyFiles, token }, terminal);
+  if (server.vault?.keyBesideVault !== undefined) noteKeyBesideVault(terminal);
+  const { address, vault } = server;
+  const ms = Math.round(performance.now() - begun);
+  log.write('info', 'listening', { address, vault: vault?.id, ms, version: serving.version });
+}
+
+function servingOptions(options: ServeCommandOptions): Omit<ServeOptions, 'directory' | 'log'> {
+  const { tlsCert: certificate, tlsKey: key, port } = options;
+  if ((certificate === undefined) !== (key === undefined)) {
+    throw new StrongroomError('usage', 'TLS needs both a certificate and its key', {
+      hint: 'give --tls-cert FILE and --tls-key FILE',
+    });
+  }
+  if (!/^\d{1,5}$/.test(port) || Number(port) > PORT_MAX) {
+    throw new StrongroomError('usage', 'that is no port', { hint: 'as in --port 8200' });
+  }
+  return {
+    host: options.host,
+    port: Number(port),
+    tls: certificate === undefined || key === undefined ? undefined : { certificate, key },
+    tlsMin: `TLSv${options.tlsMin}`,
+    clientCertificates: options.clientCertificates,
+    insecureHttp: options.insecureHttp,
+    environment: options.defaultEnvironment,
+    trustedProxies: options.trustedProxy,
+    rateLimits: {
+      address: limitOf('--address-limit', options.addressLimit),
+      principal: limitOf('--principal-limit', options.principalLimit),
+    },
+    metricsOpen: options.metricsOpen,
+    securityEvents: options.securityEvents,
+    acceptRollback: options.acceptRollback,
+    version: packageVersion(),
+  };
+}
+
+/** A limit such as `200/400`: lasting, a second, and at once after a rest. */
+function limitOf(option: string, text: string | undefined): RateLimit | null | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'none') return null;
+  const [, perSecond, burst] = /^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(text) ?? [];
+  if (perSecond !== undefined && burst !== undefined) {
+    return { perSecond: Number(perSecond), burst: Number(burst) };
+  }
+  throw new StrongroomError('usage', `that is no value of ${option}`, {
+    hint: `as in ${option} 200/400: calls a second, and at once after a rest; or ${option} none`,
+  });
+}
+
+/** The vault that there is, or the place of a new one. */
+function directoryOf(path: string | undefined): string {
+  return locateVault(path)?.value ?? resolve(PROJECT_DIRECTORY);
+}
+
+/** Makes a vault that this process can open again without a person. */
+async function makeVault(
+  directory: string,
+  owner: string,
+  keys: readonly SlotKey[] | undefined,
+): Promise<readonly string[]> {
+  const { initVault } = await import('../../core/init-vault.ts');
+  const made = await initVault(directory, {
+    owner,
+    slots: keys?.flatMap((key) =>
+      key.kind === 'keyfile' || key.kind === 'env' || key.kind === 'passphrase' ? [key] : [],
+    ),
+  });
+  return made.keyFiles;
+}
+
+/** Somebody's token for the first hour, until others are made. It is given by whoever has the vault's key. */
+async function ownerToken({ vault }: Server, principal: string): Promise<string | undefined> {
+  if (vault === undefined) return undefined;
+  const { createSession } = await import('../../core/session.ts');
+  const session = createSession(vault, { principal, userAgent: 'strongroom serve' }, 'cli');
+  const { token } = await session.tokens.create({ ttl: TOKEN_TTL, label: 'strongroom serve' });
+  return plainText(token);
+}
+
+function tellStanding({ directory, server, keyFiles, token }: Standing, terminal: Terminal): void {
+  const { address, vault } = server;
+  const json = { address, path: directory, sealed: vault === undefined, keyFiles, token };
+  const facts = formatFacts({
+    address,
+    vault: vault === undefined ? `${directory}, sealed` : directory,
+    'key file': keyFiles === undefined || keyFiles.length === 0 ? undefined : keyFiles.join(', '),
+  });
+  terminal.result(json, facts);
+  if (terminal.isJson) return;
+  if (vault === undefined) {
+    terminal.note(`to open it: strongroom unseal --address ${shellWord(address)}`);
+  }
+  if (token !== undefined) terminal.write(`\n${firstSecret(address, token)}\n`);
+}
+
+/** What can be typed as it stands. */
+function firstSecret(address: string, token: string): string {
+  return [
+    "This token is the owner's, for one hour. To put the first secret:",
+    '',
+    `  export STRONGROOM_TOKEN=${token}`,
+    `  curl ${shellWord(`${address}/api/secrets/workspaces/default/secrets`)} \\`,
+    '    -H "Authorization: Bearer $STRONGROOM_TOKEN" -H \'Content-Type: application/json\' \\',
+    `    -d '{"name": "db/password", "value": "correct horse battery staple"}'`,
+  ].join('\n');
+}
+
+/** The first signal ends the server in good order; a second one ends the process. */
+function endOnSignal(server: Server, log: ServeOptions['log']): void {
+  const end = async (signal: string): Promise<void> => {
+    log.write('info', 'ending', { signal });
+    await server.close();
+    log.write('info', 'ended');
+    await log.close();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      end(signal).then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+    });
+  }
+}

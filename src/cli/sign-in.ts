@@ -1,0 +1,41 @@
+import type { Client } from '../client/client.ts';
+import type { SignedIn } from '../core/operations/signed-in.ts';
+import { StrongroomError } from '../errors.ts';
+import type { SecretValue } from '../secret-value.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What somebody signs in with. */
+export interface SignInGiven {
+  readonly name: string;
+  readonly password: SecretValue;
+  /** What an earlier sign-in left here. */
+  readonly known: string | undefined;
+}
+
+/** A code of an app; anything else that is typed is a recovery code. */
+const TOTP = /^\d{6}$/;
+
+/**
+ * Signs a person in, and asks for the second factor where one is due.
+ *
+ * @throws {@link StrongroomError} `unauthenticated`, `usage` if nobody can be asked.
+ */
+export async function signInPerson(
+  client: Client,
+  terminal: Terminal,
+  { name, password, known }: SignInGiven,
+): Promise<SignedIn> {
+  const first = await client.auth.signIn({ name, password, known });
+  const { challenge, factors } = first;
+  if (challenge === null) return first;
+  const ways = factors.filter((factor) => factor === 'totp' || factor === 'recovery');
+  if (ways.length === 0) {
+    throw new StrongroomError('usage', 'the second factor of this user cannot be given here', {
+      hint: 'sign in with a token: strongroom login --token-file FILE',
+    });
+  }
+  using code = await terminal.askSecret('Code of your app, or a recovery code');
+  const text = code.reveal().trim();
+  const given = { challenge, code: text, known };
+  return TOTP.test(text) ? client.auth.verifyTotp(given) : client.auth.useRecoveryCode(given);
+}

@@ -1,0 +1,16 @@
+import type { WireShape } from '../lib/wire.ts';
+
+/** How a client reaches an operation. */
+export interface ClientRoute {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With `{parameters}`; `{path+}` takes several segments. */
+  readonly path: string;
+  /** The member that `{workspace_id}` is, if not `workspace`. */
+  readonly workspaceAs?: string;
+  /** Members that the address itself says; a call with others goes to another one. */
+  readonly fixed?: Readonly<Record<string, unknown>>;
+  readonly input: WireShape;
+  readonly output: WireShape;
+  /** Whether it may be sent again under an idempotency key. */
+  readonly isRepeatable?: true;
+}

@@ -1,0 +1,204 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { everyOperation } from '../core/every-operation.ts';
+import { clientRoutes } from '../http/rest/client-routes.ts';
+import { SecretValue } from '../secret-value.ts';
+import { startTestServer, type TestServer } from '../testing/http-server.ts';
+import { connect, type Client } from './client.ts';
+import { ROUTES } from './routes.ts';
+
+let server: TestServer;
+let client: Client;
+beforeAll(async () => {
+  server = await startTestServer();
+  client = connect({ address: server.address, token: server.ownerToken, retries: 0 });
+});
+afterAll(() => server.close());
+
+const at = { environment: 'production', path: 'db/password' };
+
+describe('the routes of the client', () => {
+  it('are those of the operations: `npm run generate` writes them', () => {
+    expect(ROUTES).toEqual(JSON.parse(JSON.stringify(clientRoutes())));
+  });
+
+  it('lead to every operation that is reachable over the network', () => {
+    const reachable = everyOperation().filter(({ rest }) => rest.length > 0);
+    expect(Object.keys(ROUTES).toSorted()).toEqual(reachable.map(({ name }) => name).toSorted());
+    expect(reachable.length).toBeGreaterThan(120);
+  });
+});
+
+describe('a client', () => {
+  it('writes and reads a secret as the library does', async () => {
+    const written = await client.secrets.write({ ...at, value: 'hunter2', type: 'password' });
+    expect(written).toMatchObject({ created: true, path: 'db/password', version: 1 });
+    const read = await client.secrets.read(at);
+    expect(read.value?.reveal()).toBe('hunter2');
+    const { value: _value, ...rest } = read;
+    const { value: _other, ...local } = await server.owner.secrets.read(at);
+    expect(rest).toEqual(JSON.parse(JSON.stringify(local)));
+  });
+
+  it('carries fields and bytes both ways', async () => {
+    const path = 'odd/one';
+    const value = { user: 'a', key: Uint8Array.of(0, 255) };
+    await client.secrets.write({ ...at, path, value });
+    const { fields } = await client.secrets.read({ ...at, path });
+    expect(fields?.['user']?.reveal()).toBe('a');
+    expect(fields?.['key']?.revealBytes()).toEqual(Uint8Array.of(0, 255));
+    await client.secrets.write({ ...at, path: 'odd/two', value: SecretValue.text('é') });
+    expect((await client.secrets.read({ ...at, path: 'odd/two' })).value?.reveal()).toBe('é');
+  });
+
+  it('has environments as the library has', async () => {
+    const place = { environment: 'staging', path: 'db/URL' };
+    await client.secrets.write({ ...place, value: 'postgres://staging.example/app' });
+    await client.secrets.write({ ...place, path: 'OPENAI_API_KEY', value: 'not-a-real-key' });
+    const here = server.owner.environment('staging');
+    const there = client.environment('staging');
+    const revealed = async (environment: typeof here): Promise<unknown> => [
+      Object.entries(await environment.all()).map(([path, value]) => [path, value.reveal()]),
+      (await environment.get('OPENAI_API_KEY')).reveal(),
+      (await environment.databaseUrl()).reveal(),
+      (await environment.apiKey('openai')).reveal(),
+    ];
+    expect(await revealed(there)).toEqual(await revealed(here));
+    const env: Record<string, string> = {};
+    using injected = await there.inject(env, { only: ['OPENAI_API_KEY'] });
+    expect(env).toEqual({ OPENAI_API_KEY: 'not-a-real-key' });
+    expect(injected.names).toEqual(['OPENAI_API_KEY']);
+    const elsewhere = client.environment('staging', { workspace: 'none' });
+    await expect(elsewhere.get('OPENAI_API_KEY')).rejects.toMatchObject({
+      code: 'workspace_not_found',
+    });
+  });
+
+  it('takes the address that fits the input', async () => {
+    await client.groups.create({ name: 'everywhere', wholeVault: true });
+    await client.groups.create({ name: 'here' });
+    const local = await server.owner.groups.list({ wholeVault: true });
+    expect(JSON.stringify(local)).toContain('everywhere');
+    expect(JSON.stringify(await client.groups.list({}))).toContain('here');
+    await client.users.create({ name: 'bob@example.com' });
+    expect(await client.users.rename({ name: 'bob@example.com', to: 'bob' })).toMatchObject({
+      name: 'bob',
+    });
+  });
+
+  it('fails with the code, the hint and the details of the operation', async () => {
+    await expect(client.secrets.read({ ...at, path: 'not/there' })).rejects.toMatchObject({
+      name: 'StrongroomError',
+      code: 'secret_not_found',
+    });
+    const nobody = connect({ address: server.address });
+    await expect(nobody.secrets.read(at)).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('is told that nothing changed, for a tag that it has', async () => {
+    const { etag = '' } = await client.secrets.read({ ...at, ifNoneMatch: '' });
+    expect(etag).toMatch(/^"[\w-]{22}"$/);
+    expect(await client.secrets.read({ ...at, ifNoneMatch: etag })).toEqual({
+      unchanged: true,
+      etag,
+    });
+    await client.secrets.write({ ...at, value: 'hunter3' });
+    expect((await client.secrets.read({ ...at, ifNoneMatch: etag })).value?.reveal()).toBe(
+      'hunter3',
+    );
+  });
+
+  it('sends a change that nothing came of again under one key, so that it is made once', async () => {
+    const keys: (string | null)[] = [];
+    let tries = 0;
+    const flaky = connect({
+      address: server.address,
+      token: server.ownerToken,
+      wait: async () => undefined,
+      fetch: async (url, init) => {
+        keys.push(new Headers(init?.headers).get('idempotency-key'));
+        const answer = await fetch(url, init);
+        tries += 1;
+        if (tries > 1) return answer;
+        await answer.arrayBuffer();
+        throw new TypeError('the connection was lost');
+      },
+    });
+    const path = 'once/only';
+    expect(await flaky.secrets.write({ ...at, path, value: 'x' })).toMatchObject({ version: 1 });
+    expect(keys).toEqual([keys[0], keys[0]]);
+    expect((await client.secrets.describe({ ...at, path })).version).toBe(1);
+  });
+
+  it('signs in by itself before the first call, in time, and once more when it was refused', async () => {
+    let now = 0;
+    let signedIn = 0;
+    const signIn = async (): Promise<{ token: string; expiresAt: string }> => {
+      signedIn += 1;
+      const expiresAt = new Date(now + 1000).toISOString();
+      return { token: signedIn === 3 ? `${server.ownerToken}x` : server.ownerToken, expiresAt };
+    };
+    const own = connect({ address: server.address, signIn, now: () => now, retries: 0 });
+    await own.secrets.read(at);
+    await own.secrets.read(at);
+    expect(signedIn).toBe(1);
+    now = 900;
+    await own.secrets.read(at);
+    expect(signedIn).toBe(2);
+    now = 1800;
+    await own.secrets.read(at);
+    expect(signedIn).toBe(4);
+  });
+
+  it('names the server that it cannot reach, and no token', async () => {
+    const off = connect({ address: 'http://127.0.0.1:9', token: server.ownerToken, retries: 0 });
+    const error: unknown = await off.secrets.read(at).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'unreachable', details: { host: '127.0.0.1:9' } });
+    expect(JSON.stringify(error) + String((error as Error).stack)).not.toContain(server.ownerToken);
+  });
+
+  it('ends a call that is given up, and one that takes too long', async () => {
+    const controller = new AbortController();
+    controller.abort(new Error('given up'));
+    await expect(client.secrets.read(at, { signal: controller.signal })).rejects.toThrow(
+      'given up',
+    );
+    const slow = connect({
+      address: server.address,
+      retries: 0,
+      timeoutMs: 20,
+      fetch: (_url, init) =>
+        new Promise((_resolve, reject) => {
+          init?.signal?.addEventListener('abort', () => reject(init.signal?.reason));
+        }),
+    });
+    await expect(slow.secrets.read(at)).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  it.each(['http://secrets.example', 'ftp://127.0.0.1', 'not an address', 'https://a:b@x.example'])(
+    'sends nothing to %s',
+    (address) => {
+      expect(() => connect({ address })).toThrow(
+        expect.objectContaining({ code: 'invalid_input' }),
+      );
+    },
+  );
+
+  it('knows nothing that no address can hold', async () => {
+    for (const path of ['../x', 'a//b', 'a/./b', '']) {
+      await expect(client.secrets.read({ ...at, path })).rejects.toMatchObject({
+        code: 'invalid_input',
+      });
+    }
+  });
+
+  it('has nothing of the server in it', () => {
+    const bundle = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'client-web.js');
+    const text = readFileSync(bundle, 'utf8');
+    expect(text).not.toMatch(/from\s*["']node:|Buffer\.|require\(/);
+    expect(text.includes('VaultEnvironment')).toBe(true);
+  });
+});

@@ -1,0 +1,71 @@
+import { requireHeld } from '../domain/access/escalation.ts';
+import type { AuditLog } from '../domain/audit/audit-log.ts';
+import type { RecentSecrets } from '../domain/secrets/recent-secrets.ts';
+import type { Keyring } from '../keys/keyring.ts';
+import type { RowMac } from '../store/row-mac.ts';
+import type { Identified } from './callers.ts';
+import { unauthenticated } from './denials.ts';
+import type { Cohort, Item, Progress } from './item.ts';
+import type { Call } from './operation.ts';
+import type { Recorder } from './recorder.ts';
+import type { Rights } from './rights.ts';
+
+/** What all calls have in common. */
+export interface CallParts {
+  readonly mac: RowMac;
+  readonly keyring: Keyring;
+  readonly log: AuditLog;
+  readonly rights: Rights;
+  readonly recorder: Recorder;
+  readonly recent: RecentSecrets;
+  readonly requirementsOf: Call['requirementsOf'];
+}
+
+/** What an operation is given to work with, in the name of who calls. */
+export function callOf(
+  { mac, keyring, log, rights, recorder, recent, requirementsOf }: CallParts,
+  cohort: Cohort,
+  item: Item,
+  { who, progress }: { readonly who: Identified; readonly progress: Progress },
+): Call {
+  const { view, calling, credential } = who;
+  return {
+    transaction: cohort.transaction,
+    keyUses: cohort.keyUses,
+    recent,
+    mac,
+    keyring,
+    log,
+    directory: rights.directory,
+    policy: rights.policy,
+    circumstances: calling,
+    credential,
+    standing: rights,
+    requirementsOf,
+    now: progress.now,
+    actor: view.principal.id,
+    principal: view.principal,
+    request: item.request,
+    may: (capability, resource, reach = 'exact') =>
+      rights.decide(view, calling, { capability, resource, reach }).allowed,
+    requireHeld: (wanted) => {
+      // Owners decide about everything, also about what they are denied themselves.
+      const isOwner = rights.policy.isOwner(view.principal.id);
+      if (!isOwner || calling.can !== undefined) requireHeld(view.grants, wanted, calling.can);
+    },
+    identified: (principalId) => {
+      const found = rights.view(principalId);
+      if (found === undefined) throw unauthenticated('void');
+      progress.view = found;
+    },
+    about: (subject) => {
+      progress.subject = { ...progress.subject, ...subject };
+    },
+    scrub: () => {
+      cohort.scrubs = true;
+    },
+    record: (action, subject, end) => {
+      progress.extra.push({ action, subject: recorder.resolve(subject), end });
+    },
+  };
+}

@@ -1,0 +1,225 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import {
+  PASSWORD,
+  remoteSession,
+  signedInAs,
+  userWithPassword,
+} from '../../testing/remote-session.ts';
+import {
+  makeTemporaryVault,
+  openParts,
+  OWNER,
+  putRow,
+  storedRows,
+  tamper,
+  type OpenParts,
+  type TemporaryVault,
+} from '../../testing/temporary-vault.ts';
+import { failingStore } from '../../testing/failing-store.ts';
+import type { SecretValue } from '../../secret-value.ts';
+import { doDueWork } from '../due-work.ts';
+import { createSystemSession } from '../session.ts';
+
+let place: TemporaryVault;
+let parts: OpenParts;
+let now = 0;
+
+const DAY = 86_400_000;
+const address = { environment: 'production', path: 'db/password' };
+
+beforeEach(async () => {
+  now = Date.parse('2026-03-01T12:00:10Z');
+  place = await makeTemporaryVault({ now: () => now });
+  parts = await openParts(place, { now: () => now });
+});
+afterEach(async () => {
+  await parts.vault.close();
+  place.remove();
+});
+
+const codeOf = async (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'ok',
+    (error: unknown) => String((error as { code?: unknown }).code),
+  );
+
+const as = (credential: SecretValue | null, ip = '192.0.2.1'): ReturnType<typeof remoteSession> =>
+  remoteSession(parts, { credential, ip });
+
+async function machine(name: string, role = 'reader'): Promise<void> {
+  await parts.as(OWNER).machines.create({ name });
+  await parts.as(OWNER).roles.assign({ name: role, member: `machine:${name}`, wholeVault: true });
+}
+
+describe('a token', () => {
+  it('is used as its principal may, until it is revoked', async () => {
+    await machine('ci');
+    await parts.as(OWNER).secrets.write({ ...address, value: 'v' });
+    const { token, id } = await parts.as(OWNER).tokens.create({ subject: 'machine:ci' });
+    expect((await as(token).secrets.read(address)).value?.reveal()).toBe('v');
+    await parts.as(OWNER).tokens.revoke({ token: id });
+    expect(await codeOf(as(token).secrets.read(address))).toBe('unauthenticated');
+  });
+
+  it('of another user nobody makes, an owner neither', async () => {
+    await parts.as(OWNER).users.create({ name: 'bob' });
+    expect(await codeOf(parts.as(OWNER).tokens.create({ subject: 'user:bob' }))).toBe(
+      'escalation_refused',
+    );
+    expect(await codeOf(parts.as(OWNER).tokens.create({ subject: `user:${OWNER}` }))).toBe('ok');
+  });
+
+  it('is made of a machine only by whoever has all that it may', async () => {
+    await machine('root-like', 'owner');
+    await parts.as(OWNER).users.create({ name: 'keeper' });
+    await parts.as(OWNER).roles.assign({ name: 'admin', member: 'user:keeper', wholeVault: true });
+    const subject = 'machine:root-like';
+    expect(await codeOf(parts.as('keeper').tokens.create({ subject }))).toBe('escalation_refused');
+  });
+
+  it('makes none that may more, lives longer, or is taken from elsewhere', async () => {
+    await machine('ci');
+    const made = await parts.as(OWNER).tokens.create({
+      subject: 'machine:ci',
+      can: ['list', 'read'],
+      cidr: ['10.0.0.0/8', '2001:db8::/32'],
+      ttl: '2d',
+    });
+    const inside = as(made.token, '10.1.2.3');
+    const child = await inside.tokens.create({ can: ['read', 'write'], ttl: 'never' });
+    expect(child).toMatchObject({ can: ['read'], expiresAt: made.expiresAt });
+    expect(await codeOf(as(child.token, '192.0.2.1').auth.whoAmI())).toBe('unauthenticated');
+    expect(await codeOf(as(child.token, '10.9.9.9').auth.whoAmI())).toBe('ok');
+    for (const cidr of ['0.0.0.0/0', '10.0.0.0/7', '11.0.0.1', '::/0', '2001:db8::/31']) {
+      expect([cidr, await codeOf(inside.tokens.create({ cidr: [cidr] }))]).toEqual([
+        cidr,
+        'escalation_refused',
+      ]);
+    }
+    const narrow = await inside.tokens.create({ cidr: ['10.1.0.0/16', '10.2.3.4'] });
+    expect(await codeOf(as(narrow.token, '10.1.9.9').auth.whoAmI())).toBe('ok');
+    expect(await codeOf(as(narrow.token, '10.2.3.4').auth.whoAmI())).toBe('ok');
+    expect(await codeOf(as(narrow.token, '10.2.3.5').auth.whoAmI())).toBe('unauthenticated');
+  });
+
+  it('with a number of uses makes no other', async () => {
+    await machine('ci');
+    const { token } = await parts.as(OWNER).tokens.create({ subject: 'machine:ci', uses: 3 });
+    expect(await codeOf(as(token).tokens.create({}))).toBe('escalation_refused');
+  });
+
+  it('A64 of one use is used once, however many try at once', async () => {
+    await machine('ci');
+    for (let round = 0; round < 20; round += 1) {
+      const { token } = await parts.as(OWNER).tokens.create({ subject: 'machine:ci', uses: 1 });
+      const all = await Promise.all(
+        Array.from({ length: 100 }, (_, host) =>
+          codeOf(as(token, `10.0.${round}.${host}`).auth.whoAmI()),
+        ),
+      );
+      expect(all.filter((code) => code === 'ok')).toHaveLength(1);
+      expect(all.filter((code) => code === 'unauthenticated')).toHaveLength(99);
+    }
+  });
+
+  it('A65 opens nothing from the next call on after it, its machine, its role or a grant is taken', async () => {
+    await machine('ci');
+    await parts.as(OWNER).secrets.write({ ...address, value: 'v' });
+    const owner = parts.as(OWNER);
+    const subject = 'machine:ci';
+    const { token, id } = await owner.tokens.create({ subject });
+    const read = (): Promise<string> => codeOf(as(token).secrets.read(address));
+    const member = { name: 'reader', member: subject, wholeVault: true };
+    for (let round = 0; round < 20; round += 1) {
+      expect(await read()).toBe('ok');
+      await owner.roles.unassign(member);
+      expect(await read()).toBe('denied');
+      await owner.roles.assign(member);
+    }
+    await owner.machines.disable({ name: 'ci' });
+    expect(await read()).toBe('unauthenticated');
+    await owner.machines.enable({ name: 'ci' });
+    await owner.tokens.revoke({ token: id });
+    expect(await read()).toBe('unauthenticated');
+  });
+
+  it('A65 that was revoked opens nothing when its row is put back', async () => {
+    await machine('ci');
+    const { token, id } = await parts.as(OWNER).tokens.create({ subject: 'machine:ci' });
+    const row = tamper(place, (db) => storedRows(db, 'tokens')).find((each) => each['id'] === id);
+    await parts.as(OWNER).tokens.revoke({ token: id });
+    tamper(place, (db) => putRow(db, 'tokens', row ?? {}));
+    expect(await codeOf(as(token).auth.whoAmI())).toBe('unauthenticated');
+  });
+
+  it('A63 ends at its moment, and not a millisecond later', async () => {
+    await machine('ci');
+    const { token } = await parts.as(OWNER).tokens.create({ subject: 'machine:ci', ttl: '1m' });
+    now += 59_999;
+    expect(await codeOf(as(token).auth.whoAmI())).toBe('ok');
+    const child = await as(token).tokens.create({ ttl: '90d' });
+    now += 1;
+    expect(await codeOf(as(token).auth.whoAmI())).toBe('unauthenticated');
+    expect(await codeOf(as(child.token).auth.whoAmI())).toBe('unauthenticated');
+  });
+});
+
+describe('a sign-in that fails after its session was made', () => {
+  it('A39 leaves no session behind, at whatever write it fails', async () => {
+    await userWithPassword(parts, 'bob');
+    await parts.vault.close();
+    let left = Number.POSITIVE_INFINITY;
+    parts = await openParts(place, {
+      now: () => now,
+      through: (store) =>
+        failingStore(store, () => {
+          left -= 1;
+          return left === 0;
+        }),
+    });
+    const sessions = (): number =>
+      tamper(place, (db) => storedRows(db, 'tokens')).filter(({ kind }) => kind === 'session')
+        .length;
+    const before = sessions();
+    const failures = new Set<string>();
+    let at = 0;
+    for (;;) {
+      at += 1;
+      left = at;
+      now += 20 * 60_000;
+      const { auth } = remoteSession(parts);
+      const code = await codeOf(auth.signIn({ name: 'bob', password: PASSWORD }));
+      const isDone = left > 0;
+      left = Number.POSITIVE_INFINITY;
+      expect(sessions()).toBe(before + (code === 'ok' ? 1 : 0));
+      if (isDone) break;
+      failures.add(code);
+    }
+    expect(at).toBeGreaterThan(6);
+    expect(failures).not.toContain('ok');
+  });
+});
+
+describe('what is left of credentials', () => {
+  it('is removed by the work that is due, a day after it could count', async () => {
+    await userWithPassword(parts, 'bob');
+    const session = await signedInAs(parts, 'bob');
+    await as(session).auth.signOut();
+    await codeOf(remoteSession(parts).auth.signIn({ name: 'bob', password: 'wrong' }));
+    const left = (): readonly number[] =>
+      tamper(place, (db) =>
+        ['tokens', 'revocations', 'attempts'].map((table) => storedRows(db, table).length),
+      );
+    const attempts = { mayTry: () => true, succeeded: () => undefined, failed: () => undefined };
+    const work = (): ReturnType<typeof doDueWork> =>
+      doDueWork(createSystemSession(parts.vault), attempts);
+    expect((await work()).done.credentials).toBe(0);
+    expect(left().every((count) => count > 0)).toBe(true);
+    now += 100 * DAY;
+    const { done, failures } = await work();
+    expect(failures.filter(({ task }) => task === 'credentials')).toEqual([]);
+    expect(done.credentials).toBeGreaterThan(3);
+    expect(left()).toEqual([0, 0, 0]);
+  });
+});

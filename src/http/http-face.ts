@@ -1,0 +1,185 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
+
+import { asStrongroomError } from '../core/unforeseen.ts';
+import type { UnsealedVault } from '../core/vault.ts';
+import { StrongroomError } from '../errors.ts';
+import { uuidv7 } from '../lib/ids.ts';
+import { failureAnswer, send, type Answer } from './answer.ts';
+import type { Page, PageRequest, Pages } from './page.ts';
+import { readHead } from './request-head.ts';
+import { parseTarget, type RequestTarget } from './request-target.ts';
+import { callerOf, RestFace, type RestFaceOptions } from './rest/rest-face.ts';
+
+/** What became of a request, for numbers. Nothing in it is the client's own. */
+export interface Answered {
+  readonly method: string;
+  /** An operation's name, a page's address, or `none`. */
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+}
+
+/** Options of {@link HttpFace}. */
+export interface HttpFaceOptions extends RestFaceOptions {
+  /** The vault, while it is unsealed. */
+  readonly vault: () => UnsealedVault | undefined;
+  /** What there is besides the operations. */
+  readonly pages?: Pages | undefined;
+  /** Who a request is from, where proxies are listed. Default: the other end of the connection. */
+  readonly clientAddress?: ((message: IncomingMessage) => string | undefined) | undefined;
+  /** Told of each answer. */
+  readonly answered?: ((about: Answered) => void) | undefined;
+  /** Told of each error that nobody foresaw. */
+  readonly failed?: ((error: StrongroomError, request: string) => void) | undefined;
+}
+
+/** Names under which others take a credential from the address, where logs would show it. */
+const CREDENTIAL_PARAMETERS: ReadonlySet<string> = new Set([
+  'token',
+  'access_token',
+  'auth_token',
+  'api_key',
+  'apikey',
+  'password',
+]);
+
+/** What is said of the request while it is answered. */
+interface About {
+  readonly request: string;
+  route: string;
+}
+
+/**
+ * Takes requests apart, hands them to the face that they are for, and sends
+ * what comes back. It decides nothing.
+ */
+export class HttpFace {
+  readonly #options: HttpFaceOptions;
+  readonly #rest: RestFace;
+  #isEnding = false;
+
+  constructor(options: HttpFaceOptions) {
+    this.#options = options;
+    this.#rest = new RestFace(options);
+  }
+
+  /** From now on each answer is the last one of its connection. */
+  end(): void {
+    this.#isEnding = true;
+  }
+
+  /** Answers one request. It never rejects. */
+  async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const begun = performance.now();
+    const about: About = { request: uuidv7(), route: 'none' };
+    let answer: Answer;
+    try {
+      answer = await this.#answer(message, about);
+    } catch (error) {
+      answer = this.#failure(error, about.request);
+    }
+    // What was not read of the body would be taken for the next request.
+    const isRead = message.complete || answer.status < 400;
+    send(
+      response,
+      isRead && !this.#isEnding
+        ? answer
+        : { ...answer, headers: { ...answer.headers, Connection: 'close' } },
+    );
+    this.#options.answered?.({
+      method: message.method ?? '',
+      route: about.route,
+      status: answer.status,
+      ms: performance.now() - begun,
+    });
+  }
+
+  async #answer(message: IncomingMessage, about: About): Promise<Answer> {
+    const url = message.url ?? '';
+    const target = parseTarget(url);
+    refuseCredentials(target);
+    const head = readHead(message);
+    const method = message.method ?? '';
+    const ip = this.#address(message) ?? '';
+    const page = this.#page(url);
+    if (page !== undefined) {
+      about.route = url;
+      return answerPage(page, method, { message, head, ip, request: about.request });
+    }
+    const vault = this.#options.vault();
+    const caller = callerOf(head, { ip, certificate: peerCertificate(message) });
+    const { match, allowed } = this.#rest.find(method, target.segments);
+    if (match === undefined) {
+      // What is no call has to be counted all the same.
+      await vault?.admit(caller);
+      return notFound(allowed, about.request);
+    }
+    about.route = match.route.operation.name;
+    if (vault === undefined) throw sealed();
+    return this.#rest.answer(
+      match,
+      { message, head, target, request: about.request },
+      (operation, input, options) => vault.call(operation, caller, input, options),
+    );
+  }
+
+  #page(url: string): Pages[string] | undefined {
+    const { pages } = this.#options;
+    return pages !== undefined && Object.hasOwn(pages, url) ? pages[url] : undefined;
+  }
+
+  #address(message: IncomingMessage): string | undefined {
+    const { clientAddress = ({ socket }) => socket.remoteAddress } = this.#options;
+    return clientAddress(message);
+  }
+
+  #failure(error: unknown, request: string): Answer {
+    const known = asStrongroomError(error);
+    if (known.code === 'internal') this.#options.failed?.(known, request);
+    return failureAnswer(known, { request });
+  }
+}
+
+function answerPage(
+  page: Pages[string],
+  method: string,
+  request: PageRequest,
+): Answer | Promise<Answer> {
+  const found: Page | undefined = method === 'GET' || method === 'POST' ? page[method] : undefined;
+  return found === undefined ? notFound(Object.keys(page), request.request) : found(request);
+}
+
+/** A credential in an address ends in logs, histories and referrers: it is refused, whatever it is worth. */
+function refuseCredentials({ query }: RequestTarget): void {
+  const isThere = query.some(
+    ([name, value]) => CREDENTIAL_PARAMETERS.has(name.toLowerCase()) || value.startsWith('sr_'),
+  );
+  if (!isThere) return;
+  throw new StrongroomError('invalid_request', 'the address has a credential in it', {
+    hint: 'send it as Authorization: Bearer sr_…, and take that one out of use: it may be in a log',
+  });
+}
+
+function notFound(allowed: readonly string[], request: string): Answer {
+  if (allowed.length === 0) {
+    const error = new StrongroomError('route_not_found', 'there is nothing at this address', {
+      hint: 'GET /api/openapi.json describes every address',
+    });
+    return failureAnswer(error, { request });
+  }
+  const error = new StrongroomError('method_not_allowed', 'the address has no such method');
+  return failureAnswer(error, { request, allowed });
+}
+
+function sealed(): StrongroomError {
+  return new StrongroomError('sealed', 'the vault is sealed', {
+    hint: 'open it with `strongroom unseal`, or wait until somebody has',
+  });
+}
+
+/** The certificate whose key the client has proven to have, if it brought one. */
+function peerCertificate({ socket }: IncomingMessage): Uint8Array | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  return socket.getPeerX509Certificate()?.raw;
+}

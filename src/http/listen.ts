@@ -1,0 +1,166 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+
+import { failureAnswer } from './answer.ts';
+import { StrongroomError } from '../errors.ts';
+
+/** Options of {@link listen}. */
+export interface ListenOptions {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Key and certificate; without them, plain HTTP. */
+  readonly tls?: SecureContextOptions | undefined;
+  /** The oldest version of TLS that is spoken. Default `TLSv1.3`. */
+  readonly tlsMin?: 'TLSv1.2' | 'TLSv1.3' | undefined;
+  /** Most connections at a time; further ones are closed at once. Default 12,000. */
+  readonly connectionsMax?: number | undefined;
+  /** Asks clients for a certificate, which they need not have. Who it is from is decided by whoever signs them in. */
+  readonly clientCertificates?: boolean | undefined;
+  readonly handle: (message: IncomingMessage, response: ServerResponse) => void;
+}
+
+/** A server that takes requests. */
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+  /** Connections that are open. */
+  readonly connections: number;
+  /** Takes another key and certificate for connections from now on; only with TLS. */
+  renew(tls: SecureContextOptions): void;
+  /** Takes no more requests, waits for those that are under way, at most so long, and ends. */
+  close(waitMs: number): Promise<void>;
+}
+
+/** A head that takes longer than this is somebody who keeps connections busy. */
+const HEADERS_MS = 5000;
+const REQUEST_MS = 30_000;
+const CHECK_MS = 1000;
+const KEEP_ALIVE_MS = 65_000;
+const HEAD_BYTES_MAX = 16 * 1024;
+const CONNECTIONS_MAX = 12_000;
+
+/**
+ * Begins to take requests, with limits on the time, size and number of everything that a stranger can send.
+ *
+ * @throws {@link StrongroomError} `address_in_use`; `file_not_found` and others for what TLS needs.
+ */
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const { host, port, tls, tlsMin: minVersion = 'TLSv1.3', handle } = options;
+  const limits = {
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: CHECK_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: HEAD_BYTES_MAX,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    joinDuplicateHeaders: false,
+  };
+  const tlsServer =
+    tls === undefined
+      ? undefined
+      : createTlsServer({
+          ...limits,
+          ...tls,
+          minVersion,
+          ALPNProtocols: ['http/1.1'],
+          requestCert: options.clientCertificates === true,
+          rejectUnauthorized: false,
+        });
+  const server: Server = (tlsServer as Server | undefined) ?? createServer(limits);
+  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
+  let connections = 0;
+  // Of TLS this is the connection below it, so that also one without a handshake counts.
+  server.on('connection', (socket: Socket) => {
+    connections += 1;
+    socket.once('close', () => (connections -= 1));
+  });
+  // An error of a handshake is the client's, and says nothing that could be answered.
+  tlsServer?.on('tlsClientError', (_error, socket) => socket.destroy());
+  server.on('request', handle);
+  server.on('checkContinue', handle);
+  server.on('checkExpectation', refuseExpectation);
+  server.on('clientError', refuseMalformed);
+  server.on('upgrade', (_message, socket) => socket.destroy());
+  server.on('connect', (_message, socket) => socket.destroy());
+  await begin(server, host, port);
+  const { port: chosen } = server.address() as AddressInfo;
+  return {
+    host,
+    port: chosen,
+    get connections() {
+      return connections;
+    },
+    renew: (next) => tlsServer?.setSecureContext({ ...next, minVersion }),
+    close: (waitMs) => end(server, waitMs),
+  };
+}
+
+function begin(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(cannotListen(error, host, port));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+async function end(server: Server, waitMs: number): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), waitMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** What is no HTTP at all. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'request_too_large' : 'invalid_request';
+  const { status, headers, body } = failureAnswer(
+    new StrongroomError(code, 'the request is not HTTP as it has to be'),
+  );
+  const lines = Object.entries({ ...headers, 'Cache-Control': 'no-store', Connection: 'close' });
+  const text = typeof body === 'string' ? body : '';
+  const head = lines.map(([name, value]) => `${name}: ${value}`).join('\r\n');
+  const length = `Content-Length: ${Buffer.byteLength(text)}`;
+  socket.end(`HTTP/1.1 ${status} ${code}\r\n${head}\r\n${length}\r\n\r\n${text}`);
+}
+
+function refuseExpectation(_message: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(417, { Connection: 'close', 'Content-Length': '0' });
+  response.end();
+}
+
+function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): unknown {
+  const details = { host, port };
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new StrongroomError('address_in_use', `something else listens on ${host}:${port}`, {
+        details,
+        hint: 'take another port with --port',
+      });
+    case 'EACCES':
+      return new StrongroomError('usage', `port ${port} is not for everybody to listen on`, {
+        details,
+        hint: 'take one from 1024, or let systemd give the right (CAP_NET_BIND_SERVICE)',
+      });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new StrongroomError('usage', `this machine has no address ${host}`, {
+        details,
+        hint: '127.0.0.1 is for this machine alone, 0.0.0.0 and :: for every network that it is in',
+      });
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,32 @@
+import type { IncomingMessage } from 'node:http';
+
+import type { Answer } from './answer.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** A request for a page. */
+export interface PageRequest {
+  readonly message: IncomingMessage;
+  readonly head: RequestHead;
+  /** The client's address, in its one form; empty if its socket is gone. */
+  readonly ip: string;
+  /** The id that the request is on record under. */
+  readonly request: string;
+}
+
+/** What is answered at an address that is no operation: health, metrics, unsealing. */
+export type Page = (request: PageRequest) => Answer | Promise<Answer>;
+
+/**
+ * Pages, by their exact address and then by method. An address with a query,
+ * or written in any other way, is not theirs.
+ */
+export type Pages = Readonly<Record<string, Readonly<Partial<Record<'GET' | 'POST', Page>>>>>;
+
+/** An answer in JSON. */
+export function jsonAnswer(status: number, body: unknown): Answer {
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json' },
+    body: `${JSON.stringify(body)}\n`,
+  };
+}

@@ -1,0 +1,106 @@
+import type { IncomingMessage } from 'node:http';
+
+import { StrongroomError } from '../errors.ts';
+
+/** What is taken from the head of a request, each at most once. */
+export interface RequestHead {
+  /** A bearer credential. */
+  readonly credential: string | undefined;
+  readonly contentType: string | undefined;
+  readonly accept: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  readonly ifMatch: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+  readonly userAgent: string | undefined;
+  /** Whether there is a body, or may be. */
+  readonly hasBody: boolean;
+  readonly contentLength: number | undefined;
+}
+
+/** Headers that mean something here: of each there is one, or none. */
+const SINGLE: ReadonlySet<string> = new Set([
+  'host',
+  'authorization',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'transfer-encoding',
+  'accept',
+  'cookie',
+  'idempotency-key',
+  'if-match',
+  'if-none-match',
+  'origin',
+  'user-agent',
+  'x-forwarded-for',
+  'forwarded',
+  'expect',
+]);
+
+/** Headers by which a method or an address is meant to be another than the one on the request line. */
+const OVERRIDES: ReadonlySet<string> = new Set([
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url',
+]);
+
+const BEARER = /^Bearer (sr_[a-z]+_[A-Za-z0-9_-]{40,60})$/;
+
+/**
+ * Reads the head of a request. One that others may read in another way is refused.
+ *
+ * @throws {@link StrongroomError} `invalid_request`; `unsupported_media_type` for an encoded body; `unauthenticated` for an `Authorization` that is not exactly `Bearer` and one of our tokens.
+ */
+export function readHead(request: IncomingMessage): RequestHead {
+  requireSingle(request.rawHeaders);
+  const { headers } = request;
+  if (headers.host === undefined || headers.host === '') throw refused('the request has no host');
+  if (headers['content-encoding'] !== undefined) {
+    throw new StrongroomError('unsupported_media_type', 'the body has to come as it is', {
+      hint: 'leave Content-Encoding out',
+    });
+  }
+  const length = headers['content-length'];
+  return {
+    credential: credentialOf(headers.authorization),
+    contentType: headers['content-type'],
+    accept: headers.accept,
+    idempotencyKey: single(headers['idempotency-key']),
+    ifMatch: headers['if-match'],
+    ifNoneMatch: headers['if-none-match'],
+    userAgent: headers['user-agent'],
+    hasBody: headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0'),
+    contentLength: length === undefined ? undefined : Number(length),
+  };
+}
+
+function requireSingle(raw: readonly string[]): void {
+  const seen = new Set<string>();
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = (raw[at] ?? '').toLowerCase();
+    if (name.includes('_')) throw refused('a header has a name that others read in another way');
+    if (OVERRIDES.has(name)) throw refused('a header would change what the request line says');
+    if (!SINGLE.has(name)) continue;
+    if (seen.has(name)) throw refused(`the request has two headers ${name}`);
+    seen.add(name);
+  }
+}
+
+function credentialOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined;
+  const token = BEARER.exec(authorization)?.[1];
+  if (token !== undefined) return token;
+  throw new StrongroomError('unauthenticated', 'the Authorization header is not a token of ours', {
+    hint: 'it is exactly: Authorization: Bearer sr_…',
+  });
+}
+
+function single(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function refused(reason: string): StrongroomError {
+  return new StrongroomError('invalid_request', reason);
+}

@@ -1,0 +1,240 @@
+import type { IncomingMessage } from 'node:http';
+
+import { DeferredInput, type Place } from '../../core/deferred-input.ts';
+import { everyOperation } from '../../core/every-operation.ts';
+import type { Caller } from '../../core/item.ts';
+import { StrongroomError } from '../../errors.ts';
+import { wipe } from '../../lib/bytes.ts';
+import { SecretValue } from '../../secret-value.ts';
+import type { Answer } from '../answer.ts';
+import { parseJsonBody } from '../json-body.ts';
+import { readBody } from '../read-body.ts';
+import type { RequestHead } from '../request-head.ts';
+import type { RequestTarget } from '../request-target.ts';
+import { Router, type Match } from '../router.ts';
+import { readParameter } from './parameter-kinds.ts';
+import { restRoute, type RestRoute } from './rest-route.ts';
+
+/** A request that was taken apart. */
+export interface RestRequest {
+  readonly message: IncomingMessage;
+  readonly head: RequestHead;
+  readonly target: RequestTarget;
+  /** The id that it is on record under. */
+  readonly request: string;
+}
+
+/** What the face asks to carry a call out. */
+export type RestCall = (
+  operation: RestRoute['operation'],
+  input: DeferredInput,
+  options: { readonly request: string; readonly idempotencyKey: string | undefined },
+) => Promise<unknown>;
+
+/** Options of {@link RestFace}. */
+export interface RestFaceOptions {
+  /** What is meant where a request names no environment. Default `development`. */
+  readonly environment?: string | undefined;
+}
+
+const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i;
+const BYTES_TYPE = 'application/octet-stream';
+
+/**
+ * REST, as the operations declare it: addresses, members and answers come from
+ * their schemas, and nothing is decided here.
+ */
+export class RestFace {
+  readonly #router: Router<RestRoute> = new Router();
+  readonly #routes: readonly RestRoute[] = allRoutes();
+  readonly #environment: string;
+
+  constructor({ environment = 'development' }: RestFaceOptions = {}) {
+    this.#environment = environment;
+    for (const route of this.#routes) {
+      this.#router.add(route.binding.method, route.binding.path, route);
+    }
+  }
+
+  /** Every address, for its description. */
+  get routes(): readonly RestRoute[] {
+    return this.#routes;
+  }
+
+  /** The operation at an address. */
+  find(method: string, segments: readonly string[]): ReturnType<Router<RestRoute>['find']> {
+    return this.#router.find(method, segments);
+  }
+
+  /** Calls an operation, and gives its answer. */
+  async answer(match: Match<RestRoute>, given: RestRequest, call: RestCall): Promise<Answer> {
+    const { route } = match;
+    const input = this.#input(match, given);
+    const { idempotencyKey } = given.head;
+    const options = { request: given.request, idempotencyKey };
+    const value = await call(route.operation, input, options);
+    try {
+      return toAnswer(route, value, given);
+    } finally {
+      wipeSecrets(value);
+    }
+  }
+
+  #input({ route, params }: Match<RestRoute>, given: RestRequest): DeferredInput {
+    const { workspace_id: workspace, ...named } = params;
+    const { secret_id: secretId, ...others } = named;
+    const rest = route.isOnSecret ? others : named;
+    return new DeferredInput(
+      { workspace, secretId: route.isOnSecret ? secretId : undefined },
+      async () => {
+        const document = await this.#receive(route, given);
+        return (place) => this.#whole(route, { document, rest, place, given });
+      },
+    );
+  }
+
+  async #receive(route: RestRoute, { message, head, target }: RestRequest): Promise<unknown> {
+    const { method } = route.binding;
+    if (method === 'GET' || method === 'DELETE') {
+      if (head.hasBody) throw invalidRequest(`a ${method} has no body`);
+      return fromQuery(route, target);
+    }
+    if (target.query.length > 0) throw invalidRequest(`a ${method} has no parameters`);
+    if (!head.hasBody) return {};
+    if (!JSON_TYPE.test(head.contentType ?? '')) {
+      throw new StrongroomError('unsupported_media_type', 'the body has to be JSON', {
+        hint: 'Content-Type: application/json',
+      });
+    }
+    const bytes = await readBody(message, head.contentLength);
+    try {
+      return bytes.length === 0 ? {} : parseJsonBody(bytes);
+    } finally {
+      wipe(bytes);
+    }
+  }
+
+  #whole(
+    route: RestRoute,
+    from: {
+      readonly document: unknown;
+      readonly rest: Readonly<Record<string, string>>;
+      readonly place: Place;
+      readonly given: RestRequest;
+    },
+  ): unknown {
+    const { document, rest, given } = from;
+    const place = placeIn(route, from.place);
+    const { environment, path, ...others } = rest;
+    const isNamed = path === undefined && environment !== undefined;
+    const named = isNamed ? { ...others, environment } : others;
+    const decoded = route.input.decode(withNames(document, named));
+    if (typeof decoded !== 'object' || decoded === null) return decoded;
+    const input: Record<string, unknown> = {
+      ...decoded,
+      ...route.binding.fixed,
+      ...place,
+      ...(path === undefined ? {} : { environment, path }),
+    };
+    // What is there and is nothing, as `null`, is not left out: the schema refuses it.
+    if (route.needsEnvironment && input['environment'] === undefined) {
+      input['environment'] = this.#environment;
+    }
+    if (route.members.has('ifNoneMatch')) input['ifNoneMatch'] ??= given.head.ifNoneMatch ?? '';
+    if (route.members.has('representation')) {
+      input['representation'] = given.head.accept === BYTES_TYPE ? 'bytes' : 'json';
+    }
+    if (route.members.has('ifMatch')) input['ifMatch'] ??= given.head.ifMatch;
+    return input;
+  }
+}
+
+/** The place by the names that the input has for it. */
+function placeIn({ binding }: RestRoute, { workspace, ...place }: Place): object {
+  return { ...place, ...(workspace && { [binding.workspaceAs ?? 'workspace']: workspace }) };
+}
+
+/** Every operation at each of its addresses. */
+export function allRoutes(): readonly RestRoute[] {
+  return everyOperation().flatMap((operation) =>
+    operation.rest.map((binding) => restRoute(operation, binding)),
+  );
+}
+
+/** The caller that a request claims to be. */
+export function callerOf(
+  head: RequestHead,
+  client: { readonly ip: string; readonly certificate?: Uint8Array | undefined },
+): Caller {
+  const { credential, userAgent } = head;
+  return {
+    context: { principal: '', ip: client.ip, userAgent, certificate: client.certificate },
+    face: 'rest',
+    credential,
+  };
+}
+
+function fromQuery(route: RestRoute, { query }: RequestTarget): unknown {
+  const document: Record<string, unknown> = {};
+  for (const [name, text] of query) {
+    const kind = route.parameters.get(name);
+    if (kind === undefined) throw invalidRequest('the address has a parameter that is not known');
+    const before = document[name];
+    if (kind === 'list') document[name] = [...((before as string[] | undefined) ?? []), text];
+    else if (before === undefined) document[name] = readParameter(kind, text);
+    else throw invalidRequest('the address has a parameter twice');
+  }
+  return document;
+}
+
+/** What the path names besides, which the document may not name too. */
+function withNames(document: unknown, named: Readonly<Record<string, string>>): unknown {
+  if (Object.keys(named).length === 0) return document;
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return document;
+  if (Object.keys(named).some((name) => Object.hasOwn(document, name))) {
+    throw invalidRequest('the body names what the address names already');
+  }
+  return { ...document, ...named };
+}
+
+function toAnswer(route: RestRoute, value: unknown, { head, request }: RestRequest): Answer {
+  const { etag, unchanged } = tagOf(value);
+  const headers = { 'X-Request-Id': request, ...(etag === undefined ? {} : { ETag: etag }) };
+  if (unchanged) return { status: 304, headers };
+  const bytes = head.accept === BYTES_TYPE ? rawValue(value) : undefined;
+  if (bytes !== undefined) {
+    return { status: 200, headers: { ...headers, 'Content-Type': BYTES_TYPE }, body: bytes };
+  }
+  const status = route.binding.status ?? 200;
+  if (status === 204) return { status, headers };
+  const body = JSON.stringify(route.output.encode(value) ?? null);
+  return { status, headers: { ...headers, 'Content-Type': 'application/json' }, body };
+}
+
+/** What an answer says of itself for caches, which goes in its head. */
+function tagOf(value: unknown): {
+  readonly etag?: string | undefined;
+  readonly unchanged: boolean;
+} {
+  if (typeof value !== 'object' || value === null) return { unchanged: false };
+  const { etag, unchanged } = value as { readonly etag?: unknown; readonly unchanged?: unknown };
+  return { etag: typeof etag === 'string' ? etag : undefined, unchanged: unchanged === true };
+}
+
+/** The bytes of a single value, of which no text is made. */
+function rawValue(answer: unknown): Uint8Array | undefined {
+  const value = (answer as { readonly value?: unknown } | null)?.value;
+  return value instanceof SecretValue ? value.revealBytes() : undefined;
+}
+
+/** Wipes every value in an answer that was sent. */
+function wipeSecrets(value: unknown): void {
+  if (value instanceof SecretValue) value.wipe();
+  else if (typeof value === 'object' && value !== null) {
+    for (const each of Object.values(value)) wipeSecrets(each);
+  }
+}
+
+function invalidRequest(reason: string): StrongroomError {
+  return new StrongroomError('invalid_request', reason);
+}

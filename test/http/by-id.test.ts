@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { startTestServer, type TestServer } from '../../src/testing/http-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const production = { environment: 'production' };
+
+async function answer(
+  target: string,
+  token = server.ownerToken,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const response = await fetch(`${server.address}/api/secrets/workspaces/${target}`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  return { status: response.status, body: await response.text() };
+}
+
+/** A token of a new machine that has some rights at a pattern. */
+async function tokenWith(
+  name: string,
+  can: readonly ('read' | 'list')[],
+  pattern: string,
+): Promise<string> {
+  await server.owner.machines.create({ name });
+  await server.owner.access.grant({ subject: `machine:${name}`, can, pattern });
+  const { token } = await server.owner.tokens.create({ subject: `machine:${name}` });
+  return token.reveal();
+}
+
+describe('a secret by its id', () => {
+  it('is found in its workspace, by the name or the id of that', async () => {
+    const { id, workspaceId } = await describeNew('by/id', 'value-1');
+    for (const workspace of ['default', workspaceId]) {
+      const { status, body } = await answer(`${workspace}/secrets/${id}/value`);
+      expect([status, (JSON.parse(body) as { readonly value?: string }).value]).toEqual([
+        200,
+        'value-1',
+      ]);
+    }
+  });
+
+  it('is not the one that has its name now', async () => {
+    const { id } = await describeNew('again', 'the old one');
+    await server.owner.secrets.delete({ ...production, path: 'again' });
+    await server.owner.secrets.write({ ...production, path: 'again', value: 'MARKER-new' });
+    const { status, body } = await answer(`default/secrets/${id}/value`);
+    expect(status).toBe(404);
+    expect(body).not.toContain('MARKER');
+  });
+
+  it('A35 of another workspace is not there, and that is on record', async () => {
+    await server.owner.workspaces.create({ name: 'tenant-b' });
+    await server.owner.secrets.write({
+      workspace: 'tenant-b',
+      ...production,
+      path: 'theirs',
+      value: 'MARKER-b',
+    });
+    const { id } = await server.owner.secrets.describe({
+      workspace: 'tenant-b',
+      ...production,
+      path: 'theirs',
+    });
+    for (const target of [`default/secrets/${id}`, `default/secrets/${id}/value`]) {
+      const { status, body } = await answer(target);
+      expect(status).toBe(404);
+      expect(body).not.toMatch(/MARKER|theirs|tenant-b/);
+    }
+    const { entries } = await server.owner.audit.query({ outcome: 'failed', limit: 5 });
+    expect(entries[0]).toMatchObject({ action: 'secrets.read', reason: 'secret_not_found' });
+  });
+
+  it('A35 is not there for whoever may not know of it, who is on record as denied', async () => {
+    const { id } = await describeNew('hidden/one', 'MARKER-h');
+    const token = await tokenWith('outsider', ['read', 'list'], 'default/staging/**');
+    const { status, body } = await answer(`default/secrets/${id}/value`, token);
+    expect(status).toBe(404);
+    expect(body).not.toMatch(/MARKER|hidden/);
+    const { entries } = await server.owner.audit.query({ outcome: 'denied', limit: 1 });
+    expect(entries[0]).toMatchObject({ actor_name: 'outsider', path: 'hidden/one' });
+    // Whoever may list it is told what right is missing.
+    const lister = await tokenWith('lister', ['list'], 'default/production/**');
+    expect(await answer(`default/secrets/${id}/value`, lister)).toMatchObject({ status: 403 });
+  });
+
+  it('is none that is no id', async () => {
+    for (const id of ['1', 'x', '00000000-0000-7000-8000-000000000000', "'or'1'='1"]) {
+      expect((await answer(`default/secrets/${encodeURI(id)}`)).status).toBe(404);
+    }
+  });
+});
+
+async function describeNew(
+  path: string,
+  value: string,
+): Promise<{ readonly id: string; readonly workspaceId: string }> {
+  await server.owner.secrets.write({ ...production, path, value });
+  return server.owner.secrets.describe({ ...production, path });
+}

@@ -1,0 +1,162 @@
+import { Agent } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { connectionsMax } from '../../src/http/open-files.ts';
+import { startServed, type Served } from './served.ts';
+
+const SECRETS = '/api/secrets/workspaces/default/secrets';
+const VALUE = `${SECRETS}/by-name/production/db/password:value`;
+
+let served: Served;
+beforeAll(async () => {
+  served = await startServed();
+  const at = { environment: 'production', path: 'db/password' };
+  await served.owner().secrets.write({ ...at, value: 'v' });
+});
+afterAll(() => served.close());
+
+/** A connection that sends something, and when and with what it ended. */
+function open(bytes: string): {
+  readonly socket: Socket;
+  readonly ended: Promise<{ readonly ms: number; readonly text: string }>;
+} {
+  const began = performance.now();
+  const socket = connect(served.server.port, '127.0.0.1', () => socket.write(bytes));
+  let text = '';
+  socket.on('data', (part: Uint8Array) => (text += Buffer.from(part).toString('latin1')));
+  socket.on('error', () => undefined);
+  const ended = new Promise<{ ms: number; text: string }>((resolve) => {
+    socket.on('close', () => resolve({ ms: performance.now() - began, text }));
+  });
+  return { socket, ended };
+}
+
+const isWell = async (): Promise<boolean> =>
+  (await served.ask(VALUE, { token: served.token })).status === 200;
+
+describe('connections that never come to an end', () => {
+  it('A61 L6 are ended when their head takes longer than five seconds, and keep nobody else waiting', async () => {
+    const half = Array.from({ length: 300 }, (_, index) =>
+      open(`GET ${VALUE} HTTP/1.1\r\nHost: x\r\nX-${index}: `),
+    );
+    // Some send a byte now and then.
+    const drip = setInterval(
+      () => half.slice(0, 50).forEach(({ socket }) => socket.write('a')),
+      500,
+    );
+    const slowest: number[] = [];
+    for (let i = 0; i < 50; i += 1) {
+      const began = performance.now();
+      expect(await isWell()).toBe(true);
+      slowest.push(performance.now() - began);
+      await sleep(20);
+    }
+    const ends = await Promise.all(half.map(({ ended }) => ended));
+    clearInterval(drip);
+    expect(Math.max(...ends.map(({ ms }) => ms))).toBeLessThan(12_000);
+    expect(ends.every(({ text }) => text === '' || text.startsWith('HTTP/1.1 4'))).toBe(true);
+    expect(slowest.toSorted((a, b) => a - b)[24]).toBeLessThan(1000);
+  });
+
+  it('L5 are many at a time without an error for the others', async () => {
+    const idle = Array.from({ length: 800 }, () => open(''));
+    await sleep(500);
+    for (let i = 0; i < 20; i += 1) expect(await isWell()).toBe(true);
+    for (const { socket } of idle) socket.destroy();
+  });
+});
+
+describe('requests that are not as they have to be', () => {
+  const whole = [
+    `GET ${VALUE} HTTP/1.1`,
+    'Host: localhost',
+    'Accept: application/json',
+    'Content-Length: 0',
+  ].join('\r\n');
+
+  it('L7 are answered with a client’s error or nothing, whatever was changed in them', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(whole.length),
+        fc.nat(6),
+        fc.uint8Array({ maxLength: 6 }),
+        async (at, drop, more) => {
+          const inserted = Buffer.from(more).toString('latin1');
+          const text = `${whole.slice(0, at)}${inserted}${whole.slice(at + drop)}\r\nConnection: close\r\n\r\n`;
+          const { socket, ended } = open('');
+          socket.end(Buffer.from(text, 'latin1'));
+          const { text: answer } = await ended;
+          expect(answer === '' || /^HTTP\/1\.1 4\d\d /.test(answer)).toBe(true);
+        },
+      ),
+      { numRuns: 1500 },
+    );
+    expect(await isWell()).toBe(true);
+  }, 120_000);
+
+  it('L8 are refused before they are held in memory', async () => {
+    const before = process.memoryUsage().rss;
+    for (const length of [2 * 1024 * 1024 + 1, 10 ** 12]) {
+      const { ended, socket } = open(
+        `POST ${SECRETS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${served.token}\r\n` +
+          `Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`,
+      );
+      const { ms, text } = await ended;
+      socket.destroy();
+      expect(text).toMatch(/^HTTP\/1\.1 413 /);
+      expect(ms).toBeLessThan(2000);
+    }
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    const nested = await served.ask(SECRETS, { token: served.token, json: JSON.parse(deep) });
+    expect(nested.status).toBe(413);
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
+  });
+});
+
+describe('A56 requests of strangers', () => {
+  it('leave nothing behind in memory', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+    const flood = async (count: number): Promise<void> => {
+      const targets = [
+        '/health/live',
+        '/health/ready',
+        '/metrics',
+        '/api/sys/seal-status',
+        VALUE,
+        '/none',
+      ];
+      for (let at = 0; at < count; at += 60) {
+        await Promise.all(
+          Array.from({ length: 60 }, (_, index) => {
+            const target = targets[index % targets.length] ?? '/';
+            return served.ask(target === '/none' ? `/none/${at}-${index}` : target, { agent });
+          }),
+        );
+      }
+    };
+    const used = (): number => {
+      globalThis.gc?.();
+      return process.memoryUsage().heapUsed;
+    };
+    await flood(1800);
+    const before = used();
+    await flood(6000);
+    expect(used() - before).toBeLessThan(50 * 1024 * 1024);
+    agent.destroy();
+  }, 120_000);
+});
+
+describe('F12 the number of connections', () => {
+  it('leaves room for the files that requests need', () => {
+    const limits = (files: number): string =>
+      `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${files}   ${files}  files\n`;
+    expect(connectionsMax(limits(256))).toBe(192);
+    expect(connectionsMax(limits(20_000))).toBe(12_000);
+    expect(connectionsMax(limits(64))).toBe(16);
+    expect(connectionsMax('')).toBe(12_000);
+  });
+});
