@@ -1,6 +1,7 @@
 import type { BackupHeader } from '../domain/backup/backup-header.ts';
 import { decodeRow, type BackupRowValues } from '../domain/backup/frames.ts';
 import { readTables, withBackupFile } from '../domain/backup/read-backup.ts';
+import { versionMissing } from '../domain/secrets/counted-version.ts';
 import { secretNotFound } from '../domain/secrets/secret-errors.ts';
 import { StrongroomError } from '../errors.ts';
 import { WORKSPACES } from '../store/protected-tables.ts';
@@ -137,6 +138,8 @@ class PartsReader {
   #workspaceId: string | undefined;
   #hasPresent = false;
   #next: string | undefined;
+  /** The first secret whose versions did not fit any more; none behind it has any. */
+  #firstLeft: string | undefined;
   #bytes = 0;
 
   constructor(wanted: PartsWanted, present: Present, isGone: (id: string) => Promise<boolean>) {
@@ -167,7 +170,7 @@ class PartsReader {
   }
 
   found(): Omit<PartsFound, keyof BackupRowKeys | 'header'> {
-    const { workspace, path, version } = this.#wanted;
+    const { workspace, version } = this.#wanted;
     const workspaceId = this.#workspaceId;
     if (workspaceId === undefined) {
       throw absent('workspace_not_found', `the backup has no workspace ${workspace}`);
@@ -180,12 +183,13 @@ class PartsReader {
     const renamed = this.#chosen.get(this.#present.secretId ?? '');
     const chosen = renamed === undefined ? this.#chosen.values() : [renamed];
     for (const { row, environment: name, versions } of chosen) {
-      // What did not fit any more is left for the next time.
-      if (versions.length === 0 && path === undefined) {
+      if (row.id === this.#firstLeft) {
         next = secrets.at(-1)?.row.id ?? next;
         break;
       }
-      secrets.push({ row, environment: name, version: version ?? row.current_version, versions });
+      const part = { row, environment: name, version: version ?? row.current_version, versions };
+      requireCounted(part);
+      secrets.push(part);
     }
     return { workspaceId, fault, secrets, next };
   }
@@ -240,10 +244,19 @@ class PartsReader {
     if (chosen === undefined || !this.isChosen(values)) return;
     // A secret is taken whole or not at all.
     const isFirst = chosen.versions.length === 0;
-    if (this.#bytes > BYTES_MAX && isFirst && this.#wanted.path === undefined) return;
+    if (this.#bytes > BYTES_MAX && isFirst && this.#wanted.path === undefined) {
+      this.#firstLeft ??= row.secret_id;
+      return;
+    }
     this.#bytes += row.envelope.length;
     chosen.versions.push(ownBytes(values) as unknown as VersionRow);
   }
+}
+
+/** Rows of versions stay when these are deleted or destroyed: one that the secret counts is there. */
+function requireCounted({ row, version, versions }: PartFound): void {
+  if (version > row.current_version || versions.some((each) => each.version === version)) return;
+  throw versionMissing(row.id, version);
 }
 
 function absent(

@@ -74,13 +74,41 @@ describe('the envelopes of a backup', () => {
     const envelopes = envelopesOf(secrets);
     for (const row of versions) envelopes.take('versions', row);
     expect(versions).toHaveLength(SECRETS);
-    expect(envelopes.opened).toBe(SECRETS);
+    expect(envelopes.end()).toBe(SECRETS);
   });
 
   it('are refused if their secret is missing, also at the end of many', () => {
     const envelopes = envelopesOf(secrets.slice(0, -1));
     for (const row of versions.slice(0, -1)) envelopes.take('versions', row);
     expect(codeOf(() => envelopes.take('versions', versions.at(-1) ?? {}))).toBe('integrity_error');
+  });
+
+  it('are refused if a secret before has none', () => {
+    const envelopes = envelopesOf(secrets);
+    envelopes.take('versions', versions[0] ?? {});
+    expect(codeOf(() => envelopes.take('versions', versions[2] ?? {}))).toBe('integrity_error');
+  });
+
+  it('are refused if a secret before has fewer than it counts', () => {
+    const [first = {}] = secrets;
+    const envelopes = envelopesOf([{ ...first, current_version: 2 }, ...secrets.slice(1)]);
+    envelopes.take('versions', versions[0] ?? {});
+    expect(codeOf(() => envelopes.take('versions', versions[1] ?? {}))).toBe('integrity_error');
+  });
+
+  it('are refused if one before them is missing', () => {
+    const second = { ...versions[0], version: 2 };
+    expect(codeOf(() => envelopesOf(secrets).take('versions', second))).toBe('integrity_error');
+  });
+
+  it.each([
+    ['has none', 1, 0],
+    ['has fewer than it counts', 2, 1],
+  ])('are refused at the end if the last secret %s', (_how, counted, there) => {
+    const [first = {}] = secrets;
+    const envelopes = envelopesOf([{ ...first, current_version: counted }]);
+    for (const row of versions.slice(0, there)) envelopes.take('versions', row);
+    expect(codeOf(() => envelopes.end())).toBe('integrity_error');
   });
 
   it('are refused in another environment than that of their secret', () => {

@@ -2,12 +2,14 @@ import type { KeyObject } from 'node:crypto';
 
 import type { BackupTable } from '../domain/backup/backup-tables.ts';
 import type { BackupRowValues } from '../domain/backup/frames.ts';
+import { versionMissing } from '../domain/secrets/counted-version.ts';
 import { openMetadata } from '../domain/secrets/metadata.ts';
 import { openPersonal } from '../domain/secrets/personal-values.ts';
 import { wipeRecord } from '../domain/secrets/value.ts';
 import { openVersion, type SecretPlace } from '../domain/secrets/versions.ts';
 import { StrongroomError } from '../errors.ts';
-import type { Clock } from '../lib/ids.ts';
+import { equalBytes } from '../lib/compare.ts';
+import { uuidBytes, uuidText, type Clock } from '../lib/ids.ts';
 import { Keyring } from '../keys/keyring.ts';
 import type { ProtectedTable, RowMac } from '../store/row-mac.ts';
 import type {
@@ -99,15 +101,11 @@ export class BackupEnvelopes {
     this.#rows = rows;
   }
 
-  /** How many values were decrypted. */
-  get opened(): number {
-    return this.#opened;
-  }
-
   /**
    * Opens what the next row holds.
    *
-   * @throws {@link StrongroomError} `decryption_failed`, `integrity_error`.
+   * @throws {@link StrongroomError} `decryption_failed`; `integrity_error`, also if the versions
+   * before do not make up their secrets.
    */
   take(table: TableName, row: BackupRowValues): void {
     if (table === 'secrets') {
@@ -124,12 +122,23 @@ export class BackupEnvelopes {
     }
   }
 
+  /**
+   * Ends it, after the last row.
+   *
+   * @returns How many values were decrypted.
+   * @throws {@link StrongroomError} `integrity_error` if a secret does not have all its versions.
+   */
+  end(): number {
+    this.#places.end();
+    return this.#opened;
+  }
+
   #stateOf({ secret_id: id, workspace_id, environment_id }: SecretStateRow): SecretPlace {
     return { id, workspace_id, environment_id };
   }
 
   #version(row: VersionRow): void {
-    const place = this.#places.of(row.secret_id);
+    const place = this.#places.of(row);
     if (row.destroyed_at !== null) return;
     wipeRecord(openVersion(this.#rows.keys, place, row.version, row));
     this.#opened += 1;
@@ -141,13 +150,16 @@ const BLOCK_PLACES = 4096;
 
 /** The ids of so many secrets, and the number of the environment of each. */
 interface PlaceBlock {
-  readonly ids: Buffer;
+  readonly ids: Uint8Array;
   readonly environments: Uint32Array;
+  /** How many versions each has. */
+  readonly versions: Uint32Array;
 }
 
 /**
- * Where secrets are. There may be a million, so that one takes 20 bytes, in
- * blocks, which need not be copied when there are more; and secrets and their versions come in the same order, so that none is searched for.
+ * Where secrets are, and how many versions they have. There may be a million, so that one takes
+ * 24 bytes, in blocks, which need not be copied when there are more; and secrets and their versions
+ * come in the same order, so that none is searched for.
  */
 class SecretPlaces {
   readonly #environments: { readonly workspace_id: string; readonly environment_id: string }[] = [];
@@ -155,8 +167,10 @@ class SecretPlaces {
   readonly #blocks: PlaceBlock[] = [];
   #count = 0;
   #cursor = 0;
+  /** The last version that came of the secret under the cursor. */
+  #version = 0;
 
-  add({ id, workspace_id, environment_id }: SecretPlace): void {
+  add({ id, workspace_id, environment_id, current_version }: SecretRow): void {
     const name = `${workspace_id} ${environment_id}`;
     let number = this.#numbers.get(name);
     if (number === undefined) {
@@ -165,30 +179,62 @@ class SecretPlaces {
     }
     const at = this.#count % BLOCK_PLACES;
     if (at === 0) {
-      const ids = Buffer.alloc(ID_BYTES * BLOCK_PLACES);
-      this.#blocks.push({ ids, environments: new Uint32Array(BLOCK_PLACES) });
+      this.#blocks.push({
+        ids: new Uint8Array(ID_BYTES * BLOCK_PLACES),
+        environments: new Uint32Array(BLOCK_PLACES),
+        versions: new Uint32Array(BLOCK_PLACES),
+      });
     }
     const block = this.#blocks.at(-1) as PlaceBlock;
-    block.ids.write(id.replaceAll('-', ''), ID_BYTES * at, 'hex');
+    block.ids.set(uuidBytes(id), ID_BYTES * at);
     block.environments[at] = number;
+    block.versions[at] = current_version;
     this.#count += 1;
   }
 
-  /** @throws {@link StrongroomError} `integrity_error` if a version is of no secret. */
-  of(id: string): SecretPlace {
-    const wanted = Buffer.from(id.replaceAll('-', ''), 'hex');
-    for (; this.#cursor < this.#count; this.#cursor += 1) {
-      const block = this.#blocks[Math.floor(this.#cursor / BLOCK_PLACES)] as PlaceBlock;
-      const at = this.#cursor % BLOCK_PLACES;
-      const found = block.ids.subarray(ID_BYTES * at, ID_BYTES * (at + 1));
-      if (wanted.equals(found)) {
-        const environment = this.#environments[block.environments[at] ?? 0];
-        if (environment !== undefined) return { id, ...environment };
-      }
+  /**
+   * The place of the secret that the next version is of.
+   *
+   * @throws {@link StrongroomError} `integrity_error` if it is of none, or versions before it are missing.
+   */
+  of({ secret_id: id, version }: VersionRow): SecretPlace {
+    const wanted = uuidBytes(id);
+    for (; this.#cursor < this.#count; this.#leave()) {
+      const secret = this.#current();
+      if (!equalBytes(wanted, secret.id)) continue;
+      if (version !== this.#version + 1) throw versionMissing(id, this.#version + 1);
+      this.#version = version;
+      const environment = this.#environments[secret.environment];
+      if (environment !== undefined) return { id, ...environment };
     }
     throw new StrongroomError('integrity_error', 'a version is of no secret', {
       details: { secret: id },
     });
+  }
+
+  /** @throws {@link StrongroomError} `integrity_error` if versions of the last secrets are missing. */
+  end(): void {
+    while (this.#cursor < this.#count) this.#leave();
+  }
+
+  #current(): { readonly id: Uint8Array; readonly environment: number; readonly versions: number } {
+    const { ids, environments, versions } = this.#blocks[
+      Math.floor(this.#cursor / BLOCK_PLACES)
+    ] as PlaceBlock;
+    const at = this.#cursor % BLOCK_PLACES;
+    return {
+      id: ids.subarray(ID_BYTES * at, ID_BYTES * (at + 1)),
+      environment: environments[at] ?? 0,
+      versions: versions[at] ?? 0,
+    };
+  }
+
+  /** Goes on to the next secret, if all versions of this one came, and no other. */
+  #leave(): void {
+    const { id, versions } = this.#current();
+    if (this.#version !== versions) throw versionMissing(uuidText(id), this.#version + 1);
+    this.#cursor += 1;
+    this.#version = 0;
   }
 }
 

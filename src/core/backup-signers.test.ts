@@ -17,7 +17,7 @@ import {
   type OpenParts,
   type TemporaryVault,
 } from '../testing/temporary-vault.ts';
-import { openBackup } from './open-backup.ts';
+import { openBackup, openOwnBackup, readWholeBackup } from './open-backup.ts';
 import { openVault } from './open-vault.ts';
 import { restoreVault } from './restore-vault.ts';
 import { createSession, type Session } from './session.ts';
@@ -176,7 +176,57 @@ describe('A91 a backup that somebody else signed in the name of a vault', () => 
   });
 });
 
+describe('A91 a backup of who has an earlier root key', () => {
+  it('A91 is taken for nothing, though the key of the vault signed it', async () => {
+    const own = await session.backups.create({ directory, ...later });
+    await parts.vault.close();
+    const copy = {
+      ...place,
+      path: join(place.root, 'old'),
+      configDirectory: join(place.root, 'o'),
+    };
+    cpSync(place.path, copy.path, { recursive: true });
+    const old = await openParts(copy);
+    const holder = old.as(OWNER);
+    await holder.secrets.write({ ...at, value: 'planted' });
+    const to = join(place.root, 'planted');
+    const { file } = await holder.backups.create({ directory: to, ...later });
+    const { verifierKeys } = await holder.backups.key();
+    await old.vault.close();
+    await open();
+    expect(verifierKeys).toBe((await session.backups.key()).verifierKeys);
+    const by = { kind: 'keyfile', path: join(place.root, 'new.key') } as const;
+    await session.keys.beginRoot({ renew: [{ slot: 'keyfile', by }] });
+    await session.keys.rotateRoot({});
+    const before = [{ kind: 'keyfile', path: place.keyFile }] as const;
+    const refused = Array.from({ length: 5 }, () => 'backup_unverifiable');
+    expect(await codesOf(file, before)).toEqual(refused);
+    expect(await value(session)).toBe('first');
+    const { backups } = await session.backups.list();
+    expect(backups.map(({ id }) => id)).toEqual([own.id]);
+    const whole = { file, keys: before, by: OWNER, configDirectory: join(place.root, 'w') };
+    await restoreVault(join(place.root, 'restored'), whole);
+  });
+});
+
 describe("a backup that is the vault's own", () => {
+  it('leaves nothing of what was decrypted to who stops reading it in the middle', async () => {
+    const { file } = await session.backups.create({ directory, ...later });
+    const seen: Uint8Array[] = [];
+    const read = withBackupFile(file, async (from) => {
+      const { keys } = await openOwnBackup(from, {}, { ...parts, directory: place.path });
+      await readWholeBackup(from, keys, (_table, row) => {
+        for (const each of Object.values(row)) if (each instanceof Uint8Array) seen.push(each);
+        if (seen.length === 0) return;
+        expect(seen.some((bytes) => bytes.some((byte) => byte !== 0))).toBe(true);
+        throw new RangeError('enough');
+      });
+    });
+    await expect(read).rejects.toThrow('enough');
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.filter((bytes) => bytes.some((byte) => byte !== 0))).toEqual([]);
+  });
+
   it('restores after the root key was changed, with the key file of before', async () => {
     const { file } = await session.backups.create({ directory, ...later });
     await session.secrets.write({ ...at, value: 'second' });

@@ -51,7 +51,8 @@ export function callOf(
     requireHeld: (wanted) => {
       // Owners decide about everything, also about what they are denied themselves.
       const isOwner = rights.policy.isOwner(view.principal.id);
-      if (!isOwner || calling.can !== undefined) requireHeld(view.grants, wanted, calling.can);
+      if (isOwner && calling.can === undefined) return;
+      requireHeld(view.grants, wanted, { directory: rights.directory, can: calling.can });
     },
     identified: (principalId) => {
       const found = rights.view(principalId);

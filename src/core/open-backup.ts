@@ -68,12 +68,16 @@ export interface OwnBackup {
 /**
  * Opens a backup of a vault that is open: with its own keys, or with what opened it before its root
  * key changed. Whoever brings keys could have made the file with them, so that only the vault's
- * signature says whose it is: it is verified before anything else is believed.
+ * signature says whose it is: it is verified before anything else is believed. Every backup holds
+ * the signing key, and a change of the root key does not change it, so that whoever has an earlier
+ * root key and a backup of that time signs as the vault does: under an earlier root key only the
+ * very file that is listed will do.
  *
  * @returns Its keys, and SHA-256 of the whole file.
  * @throws {@link StrongroomError} `backup_of_another_vault`, `backup_unverifiable` if another key than
- * the vault's signed it, `backup_damaged`, the codes of slots; `key_not_found` if it was made under
- * an earlier root key and nothing was brought.
+ * the vault's signed it, or it was made under an earlier root key and is not listed;
+ * `backup_damaged`, the codes of slots; `key_not_found` if it was made under an earlier root key and
+ * nothing was brought.
  */
 export async function openOwnBackup(
   file: BackupFile,
@@ -109,18 +113,29 @@ function requireOwnBackup({ header }: BackupFile, keyring: Keyring, hasKeys: boo
 
 /**
  * Refuses a file in the place of a backup that is listed which is not that
- * one, as an older backup would be that somebody gave its name.
+ * one, as an older backup would be that somebody gave its name; and one that is
+ * not listed, if a key that is no longer the vault's was enough to make it.
  */
 async function requireRecorded(
   { header }: BackupFile,
   { id, digest }: { readonly id: string | undefined; readonly digest: Uint8Array },
-  { store, mac }: Pick<Services, 'store' | 'mac'>,
+  { store, mac, keyring }: Pick<Services, 'store' | 'mac' | 'keyring'>,
 ): Promise<void> {
   const rows = await store.read((transaction) => allBackups({ transaction, mac }));
   const row = rows.find((each) => each.id === header.id);
   const isOther = row !== undefined && !equalBytes(row.sha256, digest);
   if (isOther || (id !== undefined && id !== header.id)) {
     throw damaged('another file is in the place of the one that was listed');
+  }
+  if (row === undefined && header.rootKeyId !== keyring.rootKeyId) {
+    throw new StrongroomError(
+      'backup_unverifiable',
+      'the backup was made under an earlier root key and is not listed: whoever has that key could have made it',
+      {
+        details: { backup: header.id },
+        hint: 'restore it as a whole into an empty directory with `strongroom backup restore FILE --to DIR`, and take from there what is needed',
+      },
+    );
   }
 }
 
@@ -137,11 +152,16 @@ export async function readWholeBackup(
   look?: RowLook,
 ): Promise<readonly TableDigest[]> {
   const parts = readTables(file, keys);
-  for (;;) {
-    const { value, done } = await parts.next();
-    if (done === true) return value;
-    if (look === undefined) continue;
-    for (const content of value.rows) look(value.table, decodeRow(value.columns, content));
+  try {
+    for (;;) {
+      const { value, done } = await parts.next();
+      if (done === true) return value;
+      if (look === undefined) continue;
+      for (const content of value.rows) look(value.table, decodeRow(value.columns, content));
+    }
+  } finally {
+    // If `look` threw, this is what wipes the plaintext.
+    await parts.return([]);
   }
 }
 

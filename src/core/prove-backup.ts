@@ -7,11 +7,11 @@ import { withBackupFile, type BackupFile } from '../domain/backup/read-backup.ts
 import type { BackupSigner } from '../domain/backup/signing-key.ts';
 import { verifyLog } from '../domain/audit/verify-log.ts';
 import { KeyUses } from '../domain/keys/key-uses.ts';
+import { countedVersion } from '../domain/secrets/counted-version.ts';
 import { wipeRecord } from '../domain/secrets/value.ts';
 import { openVersion } from '../domain/secrets/versions.ts';
-import { StrongroomError } from '../errors.ts';
 import type { Clock } from '../lib/ids.ts';
-import { SECRETS, VERSIONS } from '../store/protected-tables.ts';
+import { SECRETS } from '../store/protected-tables.ts';
 import { statement, type Parameters } from '../store/statement.ts';
 import { BackupRows } from './backup-rows.ts';
 import { openOwnBackup, type OpenedBackup, type OwnBackup } from './open-backup.ts';
@@ -41,14 +41,6 @@ const nthIn = statement((db, p: Parameters<{ workspaceId: string; nth: number }>
     .orderBy('id')
     .limit(1)
     .offset(p('nth')),
-);
-
-const versionOf = statement((db, p: Parameters<{ secretId: string; version: number }>) =>
-  db
-    .selectFrom('versions')
-    .selectAll()
-    .where('secret_id', '=', p('secretId'))
-    .where('version', '=', p('version')),
 );
 
 /** What a proof is made with. */
@@ -117,12 +109,7 @@ function decryptSamples({ store, keyring, mac }: FilledStore, now: number): Prom
         const secret = await transaction.get(nthIn, { workspaceId, nth });
         if (secret === undefined) break;
         mac.check(SECRETS, secret);
-        const at = { secretId: secret.id, version: secret.current_version };
-        const row = await transaction.get(versionOf, at);
-        if (row === undefined) {
-          throw new StrongroomError('integrity_error', 'a version is missing', { details: at });
-        }
-        mac.check(VERSIONS, row);
+        const row = await countedVersion(work, secret, secret.current_version);
         wipeRecord(openVersion(work, secret, row.version, row));
         decrypted += 1;
       }

@@ -349,6 +349,24 @@ describe('an envelope that was unlocked', () => {
       a.id,
     ]);
   });
+
+  it('has a key id that is read anew if it is a Buffer that is used again', () => {
+    const [a, b] = [newKey(), newKey()];
+    const buffer = Buffer.from(sealEnvelope(a, context, plaintext));
+    expect(envelopeKeyId(buffer)).toBe(a.id);
+    buffer.set(sealEnvelope(b, context, plaintext));
+    expect(envelopeKeyId(buffer)).toBe(b.id);
+  });
+
+  it('stays as it is when it is wrapped anew, if it is a Buffer too', () => {
+    const buffer = Buffer.from(sealEnvelope(wrapping, context, plaintext));
+    const before = Buffer.from(buffer);
+    const other = newKey();
+    const rewrapped = rewrapEnvelope(buffer, context, onlyKey, other);
+    expect(buffer.equals(before)).toBe(true);
+    expect(envelopeKeyId(rewrapped)).toBe(other.id);
+    expect(Buffer.from(openEnvelope(rewrapped, context, () => other.key))).toEqual(plaintext);
+  });
 });
 
 describe('A73: an envelope opens in its own place only', () => {

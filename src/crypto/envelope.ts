@@ -1,6 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { StrongroomError } from '../errors.ts';
-import { concat, tuple, wipe } from '../lib/bytes.ts';
+import { concat, tuple, wipe, writeInt64, writeUuid } from '../lib/bytes.ts';
 import { uuidText } from '../lib/ids.ts';
 import { KEY_BYTES, NONCE_BYTES, TAG_BYTES, decrypt, decryptionFailed, encrypt } from './aead.ts';
 import { equalBytes } from '../lib/compare.ts';
@@ -137,7 +137,7 @@ export function unlockEnvelope(
   return withKey(envelope, context, keyById, (key, additionalData) => ({
     envelope,
     key: createSecretKey(key),
-    additionalData: additionalData.slice(),
+    additionalData: new Uint8Array(additionalData),
   }));
 }
 
@@ -170,7 +170,7 @@ export function rewrapEnvelope(
   wrapping: WrappingKey,
 ): Uint8Array {
   return withDataKey(envelope, context, keyById, (dataKey, _keys, bound) => {
-    const rewrapped = envelope.slice();
+    const rewrapped = new Uint8Array(envelope);
     writeUuid(rewrapped, KEY_ID_AT, wrapping.id);
     wrapDataKey(rewrapped, wrapping.key, dataKey, bound);
     return rewrapped;
@@ -239,7 +239,8 @@ export function envelopeKeyId(envelope: Uint8Array): string {
   }
   for (let i = 0; i < 16; i += 1) {
     if (envelope[KEY_ID_AT + i] !== lastKeyId.bytes[i]) {
-      const bytes = envelope.slice(KEY_ID_AT, WRAP_NONCE_AT);
+      // A Buffer's slice would be a view of memory that may have another id by the next call.
+      const bytes = new Uint8Array(envelope.subarray(KEY_ID_AT, WRAP_NONCE_AT));
       lastKeyId = { bytes, text: uuidText(bytes) };
       break;
     }
@@ -331,7 +332,7 @@ function bind(context: EnvelopeContext): BoundContext {
   writeUuid(value, ids + 20, context.workspaceId);
   writeUuid(value, ids + 40, context.environmentId);
   writeUuid(value, ids + 60, context.subjectId);
-  writeUint64(value, value.length - NUMBER_FROM_END, number);
+  writeInt64(value, value.length - NUMBER_FROM_END, number);
   both.copyWithin(value.length + WRAP_LABEL.length, VALUE_LABEL.length, value.length);
   return bound;
 }
@@ -340,41 +341,4 @@ function wrapData(bound: BoundContext, envelope: Uint8Array): Uint8Array {
   const { wrap } = bound;
   wrap.set(envelope.subarray(KEY_ID_AT, WRAP_NONCE_AT), wrap.length - 16);
   return wrap;
-}
-
-function writeUint64(target: Uint8Array, offset: number, value: number): void {
-  let high = Math.floor(value / 0x1_0000_0000);
-  let low = value % 0x1_0000_0000;
-  for (let i = 3; i >= 0; i -= 1) {
-    target[offset + i] = high & 0xff;
-    target[offset + 4 + i] = low & 0xff;
-    high >>>= 8;
-    low >>>= 8;
-  }
-}
-
-/** Where the 16 bytes stand in the text of a UUID. */
-const UUID_DIGITS: readonly number[] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-
-/**
- * Writes the 16 bytes of a UUID, without an array of their own.
- *
- * @throws RangeError if the text is not a lower-case, hyphenated UUID.
- */
-export function writeUuid(target: Uint8Array, offset: number, id: string): void {
-  let wellFormed = id.length === 36;
-  for (let i = 8; i <= 23; i += 5) wellFormed &&= id.charCodeAt(i) === 0x2d;
-  for (let i = 0; i < 16; i += 1) {
-    const at = UUID_DIGITS[i] ?? 0;
-    const byte = (hexDigit(id.charCodeAt(at)) << 4) | hexDigit(id.charCodeAt(at + 1));
-    wellFormed &&= byte >= 0;
-    target[offset + i] = byte;
-  }
-  if (!wellFormed) throw new RangeError('a lower-case, hyphenated uuid was expected');
-}
-
-function hexDigit(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  if (code >= 0x61 && code <= 0x66) return code - 0x57;
-  return -1;
 }

@@ -275,6 +275,10 @@ describe('a row MAC', () => {
     expect(() => mac.protect(SECRETS, { ...secret, metadata: 'text' })).toThrow(TypeError);
   });
 
+  it.each([1.5, Number.NaN, Infinity, 2 ** 53, -(2 ** 53)])('is not made of %d', (number) => {
+    expect(() => mac.protect(SECRETS, { ...secret, current_version: number })).toThrow(RangeError);
+  });
+
   it('is refused for a key number that does not exist', () => {
     expect(() => mac.computeTuple('label', [], 9)).toThrow(
       expect.objectContaining({ code: 'integrity_error' }),

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { envelopeCommitment } from '../crypto/envelope.ts';
 import { hmacSha256, storedHmacSha256 } from '../crypto/mac.ts';
 import { DAMAGED_HINT, StrongroomError } from '../errors.ts';
-import { tuple } from '../lib/bytes.ts';
+import { tuple, writeInt64, writeUint32 } from '../lib/bytes.ts';
 import { equalBytes } from '../lib/compare.ts';
 import { uuidBytes } from '../lib/ids.ts';
 import type { ProtectedColumns, TableName, Tables } from './tables.ts';
@@ -185,9 +185,7 @@ function writeValue(buffer: Buffer, offset: number, value: unknown): number {
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value)) throw new RangeError('a whole number was expected');
     buffer[offset] = TYPE_INTEGER;
-    const high = Math.floor(value / 0x1_0000_0000);
-    writeUint32(buffer, offset + 1, high);
-    writeUint32(buffer, offset + 5, value - high * 0x1_0000_0000);
+    writeInt64(buffer, offset + 1, value);
     return offset + 9;
   }
   if (typeof value === 'string') {
@@ -203,12 +201,4 @@ function writeValue(buffer: Buffer, offset: number, value: unknown): number {
     return offset + 5 + value.length;
   }
   throw new TypeError(`a column of type ${typeof value} cannot be under a row MAC`);
-}
-
-/** The lower 32 bits of a number, as two's complement if it is negative. */
-function writeUint32(buffer: Buffer, offset: number, value: number): void {
-  buffer[offset] = value >>> 24;
-  buffer[offset + 1] = value >>> 16;
-  buffer[offset + 2] = value >>> 8;
-  buffer[offset + 3] = value;
 }

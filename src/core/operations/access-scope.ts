@@ -196,9 +196,9 @@ function misplaced(segments: readonly string[], hint: string): StrongroomError {
   return new StrongroomError('environment_not_found', message, { details, hint });
 }
 
-/** Of rules, those that allow: what somebody has who has them. */
+/** Of rules, those that allow: what somebody has who has them, or will once a secret is back. */
 export function allowing(grants: readonly HeldGrant[]): readonly HeldGrant[] {
-  return grants.filter(({ effect, row }) => effect === 'allow' && row.pattern !== '');
+  return grants.filter(({ effect }) => effect === 'allow');
 }
 
 /**

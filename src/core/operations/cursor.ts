@@ -1,14 +1,21 @@
+import { KEY_BYTES, NONCE_BYTES, decrypt, encrypt } from '../../crypto/aead.ts';
+import { hkdfSha512 } from '../../crypto/hkdf.ts';
+import { randomBytes } from '../../crypto/random.ts';
 import { StrongroomError } from '../../errors.ts';
 import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
+import { concat, utf8, utf8Decode, wipe } from '../../lib/bytes.ts';
 import { uuidBytes, uuidText } from '../../lib/ids.ts';
-import type { MomentPosition } from '../../domain/secrets/list-by-moment.ts';
+import type { MomentPosition, NextPosition } from '../../domain/secrets/list-by-moment.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
+import type { OpeningWork } from '../../domain/work.ts';
 import type { Call, Requirement } from '../operation.ts';
 import { workspaceOf } from './schema.ts';
 
 const ID_BYTES = 16;
 /** Milliseconds since 1970, or before, and an id. */
 const POSITION = /^(-?\d{1,16})\.([\w-]{22})$/;
+/** What a sealed position is for: part of its key, and its additional data. */
+const SEALED = 'strongroom/v1/cursor';
 
 /** A list of secrets of a workspace, or of one of its environments. */
 export interface ListPlace {
@@ -67,9 +74,22 @@ export function decodeCursor(cursor: string | undefined): string | undefined {
   throw notOurs();
 }
 
-/** The cursor of a list by a moment. */
-export function encodePosition(position: MomentPosition | undefined): string | undefined {
-  return position && `${position.moment}.${toBase64Url(uuidBytes(position.id))}`;
+/** A position in a list by a moment, for who may know of the secret there. */
+export function encodePosition({ moment, id }: MomentPosition): string {
+  return `${moment}.${toBase64Url(uuidBytes(id))}`;
+}
+
+/** The cursor of a list by a moment. Where a hidden secret stands, it is sealed. */
+export function positionCursor(
+  work: OpeningWork,
+  next: NextPosition | undefined,
+): string | undefined {
+  if (next?.isHidden !== true) return next && encodePosition(next);
+  const nonce = randomBytes(NONCE_BYTES);
+  const sealed = withCursorKey(work, (key) =>
+    encrypt(key, nonce, utf8(encodePosition(next)), utf8(SEALED)),
+  );
+  return toBase64Url(concat([nonce, sealed]));
 }
 
 /**
@@ -77,12 +97,38 @@ export function encodePosition(position: MomentPosition | undefined): string | u
  *
  * @throws {@link StrongroomError} `invalid_input`.
  */
-export function decodePosition(cursor: string | undefined): MomentPosition | undefined {
+export function decodePosition(
+  work: OpeningWork,
+  cursor: string | undefined,
+): MomentPosition | undefined {
   if (cursor === undefined) return undefined;
-  const [, moment, text = ''] = POSITION.exec(cursor) ?? [];
+  const [, moment, text = ''] = POSITION.exec(cursor) ?? POSITION.exec(unseal(work, cursor)) ?? [];
   const id = idOf(text);
   if (id !== undefined) return { moment: Number(moment), id };
   throw notOurs();
+}
+
+/** @throws {@link StrongroomError} `invalid_input`. */
+function unseal(work: OpeningWork, cursor: string): string {
+  const bytes = fromBase64Url(cursor);
+  if (bytes === undefined) throw notOurs();
+  const nonce = bytes.subarray(0, NONCE_BYTES);
+  const sealed = bytes.subarray(NONCE_BYTES);
+  try {
+    return utf8Decode(withCursorKey(work, (key) => decrypt(key, nonce, sealed, utf8(SEALED))));
+  } catch (cause) {
+    if (cause instanceof StrongroomError && cause.code === 'decryption_failed') throw notOurs();
+    throw cause;
+  }
+}
+
+function withCursorKey({ keyring }: OpeningWork, use: (key: Uint8Array) => Uint8Array): Uint8Array {
+  const key = hkdfSha512(keyring.fingerprintKey().key, new Uint8Array(0), SEALED, KEY_BYTES);
+  try {
+    return use(key);
+  } finally {
+    wipe(key);
+  }
 }
 
 function idOf(text: string): string | undefined {

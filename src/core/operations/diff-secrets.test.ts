@@ -204,6 +204,22 @@ describe('the difference of two environments', () => {
     await expect(lists.secrets.diff({ ...between, path: 'f/', show: true })).rejects.toMatchObject({
       code: 'denied',
     });
+    for (const [readable, other] of [
+      ['staging', 'production'],
+      ['production', 'staging'],
+    ] as const) {
+      const half = await limitedUser(
+        parts,
+        ['list', 'default/*/f/*'],
+        ['read', `default/${readable}/f/*`],
+        ['read', `default/${other}/f/fields`],
+      );
+      const shown = half.secrets.diff({ ...between, path: 'f/', show: true });
+      await expect(shown).rejects.toMatchObject({
+        code: 'denied',
+        details: { capability: 'read', resource: `default/${other}/f/other` },
+      });
+    }
     const one = await limitedUser(parts, ['list read', 'default/*/f/same']);
     expect((await one.secrets.diff({ ...between, path: 'f/' })).secrets).toMatchObject([
       { path: 'f/same', change: 'same' },

@@ -32,7 +32,7 @@ export interface DiffSecretsInput {
   readonly version?: number | undefined;
   /** Default: the current version. */
   readonly toVersion?: number | undefined;
-  /** Gives the values that differ, each on record. Default no. */
+  /** Gives the values that differ, each on record; takes the right to read on both sides what is on both. Default no. */
   readonly show?: boolean | undefined;
 }
 
@@ -282,7 +282,9 @@ async function diffPair(
   );
   const versions = { before: a.row.current_version, after: b.row.current_version };
   if (!mayRead) {
-    if (show) requireAt(call, 'read', before.environment, path);
+    for (const { environment } of show ? [before, after] : []) {
+      requireAt(call, 'read', environment, path);
+    }
     return { change: 'unknown', ...versions, attributes: [] };
   }
   try {

@@ -9,10 +9,10 @@ import type { Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
   decodePosition,
-  encodePosition,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
+  positionCursor,
   requiresToList,
   type ListPlace,
 } from './cursor.ts';
@@ -110,7 +110,7 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       generated: input.automatic,
       limit: input.limit ?? PAGE_LIMIT.byDefault,
       looksMax: LOOKS_MAX,
-      after: decodePosition(input.cursor),
+      after: decodePosition(call, input.cursor),
       mayList,
     });
     const secrets = rows.map(({ row, environment }) => ({
@@ -125,7 +125,7 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       isOverdue: (row.rotation_due_at ?? 0) <= call.now,
       rotatedAt: row.rotated_at === null ? null : toIso(row.rotated_at),
     }));
-    return { secrets, next: encodePosition(next) };
+    return { secrets, next: positionCursor(call, next) };
   },
 };
 

@@ -97,6 +97,44 @@ describe('pruning backups', () => {
   });
 });
 
+describe('a scheduled backup', () => {
+  const isMade = async (): Promise<boolean> =>
+    (await session.backups.runScheduled({ directory })).created !== undefined;
+
+  beforeEach(async () => {
+    await session.settings.write({ name: 'backup_every', value: '7d' });
+  });
+
+  it('is due if the newest whose file is there is old', async () => {
+    await session.backups.create({ directory, proof: 'later' });
+    now += 6 * DAY;
+    expect(await isMade()).toBe(false);
+    const { file } = await session.backups.create({ directory, proof: 'later' });
+    now += 2 * DAY;
+    expect(await isMade()).toBe(false);
+    rmSync(file);
+    expect(await isMade()).toBe(true);
+    expect(await isMade()).toBe(false);
+  });
+
+  it('is due if there is none but one that was removed', async () => {
+    const { file } = await session.backups.create({ directory, proof: 'later' });
+    const aside = join(directory, 'aside');
+    renameSync(file, aside);
+    await session.backups.prune();
+    renameSync(aside, file);
+    now += DAY;
+    expect(await isMade()).toBe(true);
+  });
+
+  it('is due if the newest was cut', async () => {
+    const { file, sizeBytes } = await session.backups.create({ directory, proof: 'later' });
+    truncateSync(file, sizeBytes - 1);
+    now += DAY;
+    expect(await isMade()).toBe(true);
+  });
+});
+
 describe('a backup that is not listed', () => {
   it('is told, and listed again once it was verified', async () => {
     const made = await session.backups.create({ directory, proof: 'later' });

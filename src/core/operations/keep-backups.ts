@@ -236,7 +236,11 @@ export const runScheduledBackup: Operation<ScheduledBackupInput, ScheduledBackup
     subject: () => ({}),
     prepare: async (input, services) => {
       const { store, mac, now } = services;
-      const [newest] = await store.read((transaction) => allBackups({ transaction, mac }));
+      const newestFirst = await store.read((transaction) => allBackups({ transaction, mac }));
+      const newest = newestFirst.find(
+        ({ removed_at: removedAt, file, size_bytes: size }) =>
+          removedAt === null && fileState(file, size) === 'there',
+      );
       const every = readSetting({ standing: await services.settings() }, null, 'backup_every');
       const everyMs = every === null ? undefined : parseDuration(every);
       if (everyMs === undefined) return { created: undefined, removed: [] };
@@ -268,7 +272,7 @@ async function decryptAll(path: string, which: OwnBackup, services: Services): P
     };
     const tables = await readWholeBackup(file, opened.keys, look);
     const rows = Object.fromEntries(tables.map((each) => [each.table, each.rows]));
-    const facts = { ...factsOf(header, sizeBytes, opened.digest), rows, values: envelopes.opened };
+    const facts = { ...factsOf(header, sizeBytes, opened.digest), rows, values: envelopes.end() };
     return { path, header, facts: { ...facts, decrypted: undefined, receipt: undefined } };
   });
 }

@@ -13,6 +13,7 @@ import {
   tamper,
   temporaryDirectory,
   type OpenParts,
+  type StoredRow,
   type TemporaryVault,
 } from '../../testing/temporary-vault.ts';
 import { readParts } from '../backup-parts.ts';
@@ -106,6 +107,20 @@ describe('the rights to bring secrets back', () => {
   });
 });
 
+describe('what a backup does not have', () => {
+  it('is said to be missing', async () => {
+    const { id } = await session.backups.create({ directory, proof: 'later' });
+    await session.environments.create({ name: 'later' });
+    await session.secrets.write({ environment: 'later', path: 'x1', value: 'new' });
+    for (const [input, code] of [
+      [{ environment, path: 'NONE' }, 'secret_not_found'],
+      [{ environment: 'later' }, 'environment_not_found'],
+    ] as const) {
+      expect(await codeOf(session.backups.restoreParts({ id, ...input }))).toBe(code);
+    }
+  });
+});
+
 describe('a workspace with many secrets', () => {
   it('is brought back out of one reading of the file', async () => {
     const secrets = Array.from({ length: 1100 }, (_, nth) => ({ path: `s/${nth}`, value: 'v' }));
@@ -118,6 +133,21 @@ describe('a workspace with many secrets', () => {
     expect(restored.next).toBeUndefined();
     expect(restored.secrets).toHaveLength(1101);
     expect(restored.secrets.filter(({ outcome }) => outcome === 'changed')).toHaveLength(1);
+  });
+});
+
+describe('a workspace with large secrets', () => {
+  it('is brought back in pages, none of which leaves one out', async () => {
+    const value = 'v'.repeat(1024 * 1024);
+    const paths = Array.from({ length: 67 }, (_, nth) => `large/${nth}`);
+    for (const path of paths) await session.secrets.write({ environment, path, value });
+    const { id } = await session.backups.create({ directory, proof: 'later' });
+    const first = await session.backups.restoreParts({ id });
+    expect(first.next).toBeDefined();
+    const second = await session.backups.restoreParts({ id, after: first.next });
+    expect(second.next).toBeUndefined();
+    const restored = [...first.secrets, ...second.secrets].map(({ path }) => path);
+    expect(restored.toSorted()).toEqual([...paths, 'x1'].toSorted());
   });
 });
 
@@ -205,6 +235,58 @@ describe('A backup of a database that was altered', () => {
     const services = { ...parts, directory: place.path, now: Date.now } as never;
     const wanted = { file, workspace: 'default', environment, path: 'x1' } as never;
     expect(await codeOf(readParts(wanted, services))).toBe('integrity_error');
+  });
+
+  /** Gives what puts it back. */
+  const removeVersion = (path: string, version: number): (() => void) => {
+    const removed = tamper(place, (db) => {
+      const id = storedRows(db, 'secrets').find((row) => row['path'] === path)?.['id'] ?? null;
+      const isIt = (row: StoredRow): boolean =>
+        row['secret_id'] === id && row['version'] === version;
+      const row = storedRows(db, 'versions').find(isIt);
+      db.prepare('DELETE FROM versions WHERE secret_id = ? AND version = ?').run(id, version);
+      return row ?? {};
+    });
+    return () => tamper(place, (db) => putRow(db, 'versions', removed));
+  };
+
+  it.each(['x1', 'x2', 'x3'])(
+    'A91 does not pass over %s whose version is missing',
+    async (path) => {
+      for (const each of ['x2', 'x3']) {
+        await session.secrets.write({ environment, path: each, value: each });
+      }
+      const putBack = removeVersion(path, 1);
+      const { file } = await session.backups.create({ directory, proof: 'later' });
+      putBack();
+      for (const input of [{}, { environment, path }]) {
+        expect(await codeOf(session.backups.restoreParts({ file, ...input }))).toBe(
+          'integrity_error',
+        );
+      }
+      expect(await codeOf(session.backups.verify({ file }))).toBe('integrity_error');
+    },
+  );
+
+  it('A91 is not verified if an earlier version is missing', async () => {
+    await session.secrets.write({ environment, path: 'x1', value: 'second' });
+    const putBack = removeVersion('x1', 1);
+    const { file } = await session.backups.create({ directory, proof: 'later' });
+    putBack();
+    expect(await codeOf(session.backups.verify({ file }))).toBe('integrity_error');
+    const first = { file, environment, path: 'x1', version: 1 };
+    expect(await codeOf(session.backups.restoreParts(first))).toBe('integrity_error');
+  });
+
+  it('A91 does not take a version that is missing in the vault for one without a value', async () => {
+    const { file } = await session.backups.create({ directory, proof: 'later' });
+    await session.secrets.write({ environment, path: 'x1', value: 'second' });
+    removeVersion('x1', 1);
+    for (const input of [{}, { environment, path: 'x1' }]) {
+      expect(await codeOf(session.backups.restoreParts({ file, ...input }))).toBe(
+        'integrity_error',
+      );
+    }
   });
 
   it('is found by reading it whole where only a proof by samples would not', async () => {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { followSecret, requireGrantsAllowed } from '../../domain/access/secret-grants.ts';
-import { findSecretById, requireActive } from '../../domain/secrets/find.ts';
+import { countedVersion } from '../../domain/secrets/counted-version.ts';
+import { findSecret, findSecretById } from '../../domain/secrets/find.ts';
 import {
   reinsertSecret,
   restoreAs,
@@ -10,17 +11,17 @@ import {
   type SecretRestored,
 } from '../../domain/secrets/restore-secret.ts';
 import { secretNotFound } from '../../domain/secrets/secret-errors.ts';
-import { requireVersion } from '../../domain/secrets/versions.ts';
 import type { OpeningWork } from '../../domain/work.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
-import { FIRST_ENVIRONMENTS } from '../../domain/workspaces/names.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SlotKey } from '../../seal/slot.ts';
 import type { SecretRow, VersionRow } from '../../store/tables.ts';
 import { readParts, type PartsFound, type PartsWanted } from '../backup-parts.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
-import { mayAt, requireAt } from '../rights-at.ts';
+import { requireAt } from '../rights-at.ts';
 import { backupFile, BACKUPS_PATH, filePath, READS_BACKUPS, slotKeys } from './backup-view.ts';
+import { requireGivenOut } from './given-out.ts';
+import { requirePlaces, requireSameWorkspace } from './restore-places.ts';
 import * as schema from './schema.ts';
 
 export interface RestorePartsInput {
@@ -79,7 +80,7 @@ const restoredSecret = schema.answer<RestoredSecret>({
 /**
  * Needs the right to read each secret where it is and where the backup has it, and to write where it
  * comes to be; for a secret or a version that was deleted since also to delete it, and `admin` if it
- * was destroyed, or if the vault does not know the secret. Of a workspace that had the name before, an owner of the vault alone brings anything back.
+ * was destroyed, or if the vault does not know the secret or that version of it. Of a workspace that had the name before, an owner of the vault alone brings anything back.
  *
  * Errors: `backup_damaged`, `backup_unverifiable`, `integrity_error`, `backup_not_found`,
  * `backup_of_another_vault`, `key_not_found`, `workspace_not_found`, `environment_not_found`,
@@ -130,90 +131,31 @@ export const restoreParts: Operation<RestorePartsInput, PartsRestored, PartsFoun
     return readParts({ ...wantedOf(input), file, id: input.id, keys: input.keys }, services);
   },
   apply: async (input, call, found) => {
-    requireSameWorkspace(input, call, found);
-    await requirePlaces(input, call, found);
+    const name = schema.workspaceOf(input);
+    requireSameWorkspace(name, call, found);
+    if (found.fault !== undefined) throw found.fault;
+    await requirePlaces(name, call, found);
     const source = { keyring: found.keyring };
     const secrets: RestoredSecret[] = [];
-    const left = { taken: [] as string[], withoutValue: [] as string[], elsewhere: [] as string[] };
+    const left: Record<Left, string[]> = { taken: [], withoutValue: [], elsewhere: [] };
     call.about({ detail: `backup ${found.header.id}` });
     for (const part of found.secrets) {
-      try {
-        secrets.push(await restoreOne(input, call, { ...part, source, backup: found.header.id }));
-      } catch (error) {
-        const why = error instanceof StrongroomError ? LEFT.get(error.code) : undefined;
-        if (why === undefined || input.path !== undefined) throw error;
-        left[why].push(`${part.environment}/${part.row.path}`);
-      }
+      const done = await restoreOne(input, call, { ...part, source, backup: found.header.id });
+      if (typeof done === 'string') left[done].push(`${part.environment}/${part.row.path}`);
+      else secrets.push(done);
     }
     return { secrets, ...left, next: found.next };
   },
 };
 
-/** What leaves one secret as it is and does not keep the others of a workspace back; nothing has changed by then. */
-const LEFT: ReadonlyMap<string, 'taken' | 'withoutValue' | 'elsewhere'> = new Map([
-  ['secret_exists', 'taken'],
-  ['version_not_found', 'withoutValue'],
-  ['secret_not_found', 'elsewhere'],
-]);
+/** Why one secret of a workspace stays as it is, which does not keep the others back. */
+type Left = 'taken' | 'withoutValue' | 'elsewhere';
 
 type Part = PartsFound['secrets'][number] & {
   readonly source: OpeningWork;
   /** The backup's id. */
   readonly backup: string;
 };
-
-/** Who gets a name that was used before gets nothing with it. */
-function requireSameWorkspace(input: RestorePartsInput, call: Call, found: PartsFound): void {
-  const name = schema.workspaceOf(input);
-  const present = call.directory.workspaces().find((each) => each.name === name);
-  const isOwner = call.policy.isOwner(call.principal.id) && call.may('admin', [name]);
-  if (found.workspaceId !== present?.id && !isOwner) {
-    throw new StrongroomError(
-      'workspace_not_found',
-      `the backup has another workspace by the name ${name}, and not this one`,
-      { details: { workspace: name }, hint: 'ask an owner of the vault to bring it back' },
-    );
-  }
-  if (found.fault !== undefined) throw found.fault;
-}
-
-/** Names at once all that has to be made before the secrets have a place. */
-async function requirePlaces(
-  input: RestorePartsInput,
-  call: Call,
-  { secrets }: PartsFound,
-): Promise<void> {
-  const name = schema.workspaceOf(input);
-  const workspace = call.directory.workspaces().find((each) => each.name === name);
-  const there = new Set(
-    workspace === undefined
-      ? FIRST_ENVIRONMENTS
-      : call.directory.environments(workspace).map((each) => each.name),
-  );
-  const missing = new Set<string>();
-  for (const { row, environment } of secrets) {
-    if (there.has(environment) || missing.has(environment)) continue;
-    const present = await findSecretById(call, row.id);
-    // One that is live is brought back where it is now.
-    if (present === undefined || present.deleted_at !== null) missing.add(environment);
-  }
-  if (workspace !== undefined && missing.size === 0) return;
-  const environments = [...missing].toSorted();
-  const commands = [
-    ...(workspace === undefined ? [`\`strongroom workspace create ${name}\``] : []),
-    ...environments.map((each) => `\`strongroom environment create ${each} -w ${name}\``),
-  ];
-  throw new StrongroomError(
-    workspace === undefined ? 'workspace_not_found' : 'environment_not_found',
-    workspace === undefined
-      ? `there is no workspace ${name}`
-      : `there is no environment ${environments.join(', ')} in ${name}`,
-    {
-      details: { workspace: name, environments },
-      hint: `make what is missing first, and restore again: ${commands.join(', ')}`,
-    },
-  );
-}
 
 /** Where a secret of a backup comes from now, and where it comes to be. */
 interface Target {
@@ -227,22 +169,29 @@ interface Target {
   readonly isCopy: boolean;
 }
 
+/** Of one that was named, why it has to stay as it is is thrown. */
 async function restoreOne(
   input: RestorePartsInput,
   call: Call,
   part: Part,
-): Promise<RestoredSecret> {
+): Promise<RestoredSecret | Left> {
   const workspace = schema.workspaceOf(input);
   const present = await findSecretById(call, part.row.id);
   const then = { name: part.environment, workspace: { name: workspace } };
   requireAt(call, 'read', then, part.row.path);
   const target = targetOf(input, call, { part, present });
+  if (target === undefined) return leave(input, 'elsewhere', secretNotFound(part.row.path));
   const { environment, path, isCopy } = target;
   requireAt(call, 'write', environment, path);
   await requireSource(call, part, target);
   const isPlaced = present?.environment_id !== environment.id || present.path !== path;
   if (isPlaced && !isCopy) await requireGrantsAllowed(call, part.row.id, { environment, path });
-  const restored = await bringBack(call, part, { ...target, isNamed: input.version !== undefined });
+  const isNamed = input.version !== undefined;
+  const wasDeleted = wantedVersion(part).deleted_at !== null;
+  if (wasDeleted && !isNamed) return leave(input, 'withoutValue', withoutValue(part));
+  // What is named is refused by the writing itself.
+  if (input.path === undefined && (await isTaken(call, target))) return 'taken';
+  const restored = await bringBack(call, part, target);
   if (restored.outcome === 'revived') {
     await followSecret(call, restored.row.id, { environment, path });
   }
@@ -251,15 +200,23 @@ async function restoreOne(
   return { environment: environment.name, path: row.path, version: row.current_version, outcome };
 }
 
+function leave(input: RestorePartsInput, why: Left, fault: StrongroomError): Left {
+  if (input.path === undefined) return why;
+  throw fault;
+}
+
+/** `undefined` for what was moved to another workspace. */
 function targetOf(
   input: RestorePartsInput,
   call: Call,
   { part, present }: { readonly part: Part; readonly present: SecretRow | undefined },
-): Target {
+): Target | undefined {
   const workspace = schema.workspaceOf(input);
-  const here = present === undefined ? undefined : environmentById(call, workspace, present);
   const then = (): Environment => call.directory.environment(workspace, part.environment);
-  const at = { present, here: here ?? then() };
+  const here =
+    present === undefined ? then() : call.directory.environmentById(present.environment_id);
+  if (here?.workspace.name !== workspace) return undefined;
+  const at = { present, here };
   if (input.as !== undefined) {
     // Where the caller says, wherever the other one is by now.
     const environment = call.directory.environment(workspace, input.environment ?? '');
@@ -277,21 +234,32 @@ function targetOf(
 async function requireSource(call: Call, part: Part, { present, here }: Target): Promise<void> {
   const row = present ?? part.row;
   requireAt(call, 'read', here, row.path);
-  const sources = present === undefined ? [] : [present, await newestRow(call, part, present)];
+  const known = present === undefined ? undefined : await sameVersion(call, part, present);
+  const sources = present === undefined || known === undefined ? [] : [present, known];
   // Of what a vault does not know, as one that was set back, nobody can tell what became of it.
-  const isUnknown = present === undefined;
+  const isUnknown = known === undefined;
   const isDeleted = isUnknown || sources.some((each) => each.deleted_at !== null);
   const isDestroyed = isUnknown || sources.some((each) => each.destroyed_at !== null);
   if (isDeleted) requireAt(call, 'delete', here, row.path);
   if (isDestroyed) requireAt(call, 'admin', here, row.path);
   // Whoever writes at another place could activate it there: then that must be so here too.
-  if (!mayAt(call, 'write', here, row.path)) requireActive(row, here);
+  requireGivenOut(call, here, row);
 }
 
-/** What is known of the wanted version: by the vault, or else by the backup. */
-async function newestRow(call: Call, part: Part, present: SecretRow): Promise<VersionRow> {
-  if (part.version > present.current_version) return wantedVersion(part);
-  return requireVersion(call, present.id, part.version);
+/**
+ * The wanted version as this vault has it, or `undefined` if it has none, or another one of that
+ * number: of a vault that was set back, the numbers were given out anew.
+ */
+async function sameVersion(
+  call: Call,
+  part: Part,
+  present: SecretRow,
+): Promise<VersionRow | undefined> {
+  if (part.version > present.current_version) return undefined;
+  const row = await countedVersion(call, present, part.version);
+  const wanted = wantedVersion(part);
+  const isSame = row.created_at === wanted.created_at && row.created_by === wanted.created_by;
+  return isSame ? row : undefined;
 }
 
 function wantedVersion({ row, version, versions }: Part): VersionRow {
@@ -304,19 +272,26 @@ function wantedVersion({ row, version, versions }: Part): VersionRow {
   );
 }
 
+/** Whether another secret has by now the path that one that is gone would come back to. */
+async function isTaken(call: Call, { present, environment, path }: Target): Promise<boolean> {
+  if (present?.deleted_at === null) return false;
+  return (await findSecret(call, environment, path)) !== undefined;
+}
+
 async function bringBack(
   call: Call,
   part: Part,
-  { present, environment, path, isCopy, isNamed }: Target & { readonly isNamed: boolean },
+  { present, environment, path, isCopy }: Target,
 ): Promise<SecretRestored> {
   const version = wantedVersion(part);
   const backup = { ...part, version };
   if (present === undefined && !isCopy) {
     const whole = await reinsertSecret(call, environment, part);
-    if (version.version === whole.row.current_version) return whole;
+    const isCurrent = version.version === whole.row.current_version;
+    // One that was deleted, and is wanted all the same, comes back as the newest.
+    if (isCurrent && version.deleted_at === null) return whole;
     return { ...(await restoreValue(call, environment, whole.row, backup)), outcome: 'revived' };
   }
-  if (!isNamed && version.deleted_at !== null) throw withoutValue(part);
   if (present === undefined || isCopy) return restoreAs(call, environment, path, backup);
   if (present.deleted_at !== null) return reviveSecret(call, environment, present, backup);
   return restoreValue(call, environment, present, backup);
@@ -351,14 +326,6 @@ function recordOne(
     revision: row.row_revision,
     commit,
   });
-}
-
-/** Where a secret is now, which may be another environment than in the backup. */
-function environmentById(call: Call, workspaceName: string, row: SecretRow): Environment {
-  const workspace = call.directory.workspace(workspaceName);
-  const found = call.directory.environments(workspace).find(({ id }) => id === row.environment_id);
-  if (found !== undefined) return found;
-  throw secretNotFound(row.path, undefined);
 }
 
 function withoutValue({ row, version }: Part): StrongroomError {

@@ -162,8 +162,70 @@ describe('a version that was taken away', () => {
   });
 });
 
+describe('a secret that was moved to another workspace', () => {
+  it('A36 is not found, and does not have its new place told', async () => {
+    await session.workspaces.create({ name: 'team' });
+    const id = await backup();
+    await session.secrets.move({ ...at, toWorkspace: 'team', to: 'hidden/NAME' });
+    const eve = await limitedUser(parts, ['list read write delete admin', 'default/production/**']);
+    for (const as of [undefined, 'copy']) {
+      await expect(eve.backups.restoreParts({ id, ...at, as })).rejects.toMatchObject({
+        code: 'secret_not_found',
+        message: `there is no secret ${path}`,
+        details: { path },
+      });
+    }
+  });
+});
+
 describe('a secret that is not in a vault that was set back', () => {
   const version = 1;
+
+  it('stays away if it had no value in the backup, unless its version is named', async () => {
+    const earlier = await session.backups.create({ directory, proof: 'later' });
+    for (const [late, how] of [
+      ['DELETED', 'delete'],
+      ['DESTROYED', 'destroy'],
+    ] as const) {
+      const to = { environment, path: late };
+      for (const value of ['first', 'second']) await session.secrets.write({ ...to, value });
+      if (how === 'delete') await session.secrets.delete({ ...to, version: 2 });
+      else await session.secrets.destroy({ ...to, versions: [2] });
+    }
+    const { file } = await session.backups.create({ directory, proof: 'later' });
+    const keys = [{ kind: 'keyfile', path: place.keyFile }] as const;
+    const to = join(place.root, 'restored');
+    const configDirectory = join(place.root, 'other-machine');
+    await restoreVault(to, { file: earlier.file, keys, by: OWNER, configDirectory });
+    const vault = await openVault(to, { keys, configDirectory, holder: 'a test' });
+    const owner = createSession(vault, { principal: OWNER }, 'library');
+    const whole = await owner.backups.restoreParts({ file });
+    expect(whole).toMatchObject({
+      secrets: [{ path, outcome: 'unchanged' }],
+      withoutValue: [`${environment}/DELETED`, `${environment}/DESTROYED`],
+    });
+    for (const late of ['DELETED', 'DESTROYED']) {
+      const one = { file, environment, path: late };
+      expect(await codeOf(owner.backups.restoreParts(one))).toBe('version_not_found');
+      expect(await codeOf(owner.secrets.describe({ environment, path: late }))).toBe(
+        'secret_not_found',
+      );
+    }
+    const destroyed = { file, environment, path: 'DESTROYED' };
+    const none = owner.backups.restoreParts({ ...destroyed, version: 2 });
+    expect(await codeOf(none)).toBe('version_not_found');
+    await owner.backups.restoreParts({ ...destroyed, version });
+    await owner.backups.restoreParts({ file, environment, path: 'DELETED', version: 2 });
+    for (const [late, value] of [
+      ['DESTROYED', 'first'],
+      ['DELETED', 'second'],
+    ] as const) {
+      const read = await owner.secrets.read({ environment, path: late });
+      expect([read.version, read.value?.reveal()]).toEqual([3, value]);
+    }
+    await owner.audit.verify();
+    await vault.close();
+  });
 
   it('A36 comes back only for who could bring back what was destroyed', async () => {
     const earlier = await session.backups.create({ directory, proof: 'later' });
@@ -193,14 +255,17 @@ describe('a secret that is not in a vault that was set back', () => {
         await expect(restoring).rejects.toMatchObject({ code: 'denied', details: { capability } });
       }
     }
-    // Of a version that it does not know, the backup tells what became of it.
-    const deleted = without('delete').backups.restoreParts({ file, ...at, version: 2 });
-    await expect(deleted).rejects.toMatchObject({
-      code: 'denied',
-      details: { capability: 'delete' },
-    });
-    await without('delete').backups.restoreParts({ file, ...at });
     const owner = without();
+    // The same goes for a version that it does not know, also once it has another one of that number.
+    for (const isOther of [false, true]) {
+      if (isOther) await owner.secrets.write({ ...at, value: 'its own second' });
+      for (const capability of ['delete', 'admin'] as const) {
+        const restoring = without(capability).backups.restoreParts({ file, ...at, version: 2 });
+        await expect(restoring).rejects.toMatchObject({ code: 'denied', details: { capability } });
+      }
+    }
+    await owner.backups.restoreParts({ file, ...at });
+    expect((await owner.secrets.read(at)).value?.reveal()).toBe('third');
     const copied = await owner.backups.restoreParts({ file, ...late, version, as: 'copy' });
     expect(copied.secrets).toMatchObject([{ path: 'copy', outcome: 'created' }]);
     // Put back whole, it has what was deleted as deleted.

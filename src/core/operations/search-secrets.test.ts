@@ -5,6 +5,7 @@ import { GRANTS } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
 import { query } from '../../store/statement.ts';
 import { uuidv7 } from '../../lib/ids.ts';
+import { limitedUser } from '../../testing/limited-user.ts';
 import {
   makeTemporaryVault,
   openParts,
@@ -184,6 +185,52 @@ describe('what expires', () => {
     }
     expect(seen).toEqual(['E0', 'E1', 'E2', 'E3', 'E4']);
     await session.workspaces.delete({ name: 'turns' });
+  });
+});
+
+describe('a list by a moment', () => {
+  it('A30 A35 has what the caller may list alone, however small its pages are', async () => {
+    for (const workspace of ['ours', 'others']) {
+      await session.workspaces.create({ name: workspace });
+      for (const [environment, folder] of [
+        ['testing', 'closed'],
+        ['testing', 'open'],
+        ['testing', 'shut'],
+        ['staging', 'open'],
+      ]) {
+        for (const name of ['live', 'gone']) {
+          const at = { workspace, environment: environment ?? '', path: `${folder}/${name}` };
+          const expiresAt = iso(now + DAY_MS);
+          await session.secrets.create({ ...at, value: 'v', expiresAt, rotation: 'every 1d' });
+          if (name === 'gone') await session.secrets.delete(at);
+        }
+      }
+    }
+    const who = await limitedUser(parts, ['list', 'ours/testing/open/**']);
+    const before = iso(now + 30 * DAY_MS);
+    type Turn = Parameters<Session['trash']['list']>[0];
+    const lists = {
+      trash: (turn: Turn) => who.trash.list(turn),
+      expiring: (turn: Turn) => who.secrets.expiring({ ...turn, before }),
+      due: (turn: Turn) => who.secrets.due({ ...turn, within: '30d' }),
+    };
+    for (const [name, list] of Object.entries(lists)) {
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await list({ workspace: 'ours', limit: 1, cursor });
+        seen.push(...page.secrets.map(({ environment, path }) => `${environment}/${path}`));
+        cursor = page.next;
+      } while (cursor !== undefined);
+      expect([name, seen]).toEqual([name, [`testing/open/${name === 'trash' ? 'gone' : 'live'}`]]);
+      for (const place of [
+        { workspace: 'others' },
+        { workspace: 'ours', environment: 'staging' },
+      ]) {
+        await expect(list(place)).rejects.toMatchObject({ code: 'denied' });
+      }
+    }
+    for (const name of ['ours', 'others']) await session.workspaces.delete({ name });
   });
 });
 

@@ -5,10 +5,10 @@ import type { Call, Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
   decodePosition,
-  encodePosition,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
+  positionCursor,
   requiresToList,
   type ListPlace,
 } from './cursor.ts';
@@ -115,11 +115,11 @@ export const expiringSecrets: Operation<ExpiringSecretsInput, SecretsFound> = {
       before: schema.toMs(input.before) ?? undefined,
       limit: input.limit ?? PAGE_LIMIT.byDefault,
       looksMax: LOOKS_MAX,
-      after: decodePosition(input.cursor),
+      after: decodePosition(call, input.cursor),
       mayList,
     });
     const secrets = rows.map(({ row, environment }) => toSummary(call, environment, row));
-    return withOwners(call, { secrets, next: encodePosition(next) });
+    return withOwners(call, { secrets, next: positionCursor(call, next) });
   },
 };
 

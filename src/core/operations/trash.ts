@@ -7,10 +7,10 @@ import type { Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
   decodePosition,
-  encodePosition,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
+  positionCursor,
   requiresToList,
   type ListPlace,
 } from './cursor.ts';
@@ -106,7 +106,7 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
       by: 'deleted_at',
       limit: input.limit ?? PAGE_LIMIT.byDefault,
       looksMax: LOOKS_MAX,
-      after: decodePosition(input.cursor),
+      after: decodePosition(call, input.cursor),
       mayList,
     });
     return {
@@ -119,7 +119,7 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
         deletedByName: row.deleted_by === null ? '' : call.policy.nameOf(row.deleted_by),
         purgeAfter: toIso((row.deleted_at ?? 0) + days * DAY_MS),
       })),
-      next: encodePosition(next),
+      next: positionCursor(call, next),
     };
   },
 };

@@ -25,6 +25,9 @@ export interface NewGrant {
 /** A rule as it would be stored, but for its protection. */
 export type GrantDraft = Omit<GrantRow, 'row_revision' | 'mac_key' | 'mac'>;
 
+/** The pattern of a grant on a secret that is in the trash: it covers nothing, until it is back. */
+export const SUSPENDED = '';
+
 /** Where rules are looked up that a draft is made of. */
 export interface PolicySources {
   readonly policy: Policy;

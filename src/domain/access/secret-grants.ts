@@ -9,7 +9,7 @@ import type { Environment } from '../workspaces/directory.ts';
 import { grantsRefused } from './access-errors.ts';
 import { CAPABILITIES, type Capability } from './capability.ts';
 import type { GivenRights } from './escalation.ts';
-import { capabilitiesOf } from './grants.ts';
+import { capabilitiesOf, SUSPENDED } from './grants.ts';
 import type { Policy } from './policy.ts';
 import { subjectNotFound } from './subjects.ts';
 
@@ -32,9 +32,6 @@ export interface Relocator extends Work {
   may(capability: Capability, resource: readonly string[]): boolean;
   requireHeld(rights: readonly GivenRights[]): void;
 }
-
-/** The pattern of a grant on a secret that is in the trash: it covers nothing. */
-export const SUSPENDED = '';
 
 const ofSecret = statement((db, p: Parameters<{ secretId: string }>) =>
   db.selectFrom('grants').selectAll().where('secret_id', '=', p('secretId')),

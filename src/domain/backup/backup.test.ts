@@ -1,9 +1,12 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { createHash, type Hash, type KeyObject } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { CHUNK_BYTES, ChunkOpener, ChunkSealer, SEALED_CHUNK_BYTES } from '../../crypto/chunks.ts';
+import { concat } from '../../lib/bytes.ts';
 import { openSqlite } from '../../store/sqlite.ts';
 import { migrate, SCHEMA_VERSION } from '../../store/migrate.ts';
 import * as protectedTables from '../../store/protected-tables.ts';
@@ -20,9 +23,9 @@ import { unlockHeader } from './backup-header.ts';
 import { backupName } from './backup-file.ts';
 import { backupTables } from './backup-tables.ts';
 import { fillStore } from './fill-store.ts';
-import { FRAME, LENGTH_BYTES } from './frames.ts';
-import { readTables, withBackupFile } from './read-backup.ts';
-import { findSigner } from './signing-key.ts';
+import { FRAME, frameLength, LENGTH_BYTES } from './frames.ts';
+import { readTables, verifySignature, withBackupFile, type BackupFile } from './read-backup.ts';
+import { findSigner, type BackupSigner } from './signing-key.ts';
 import { dumpTables, type TableDigest } from './snapshot.ts';
 import { writeBackup } from './write-backup.ts';
 
@@ -54,14 +57,21 @@ function digestOf(store: Store): Promise<readonly TableDigest[]> {
   });
 }
 
-/** Writes a backup, and fills a new database with it. */
-async function thereAndBack(name: string): Promise<readonly TableDigest[]> {
+/** Writes a backup; gives where it is, and the key that signed it. */
+async function written(): Promise<{ readonly path: string; readonly signer: BackupSigner }> {
   const { store, keyring, mac, log } = parts;
   const signer = findSigner(keyring);
   if (signer === undefined) throw new TypeError('the key was made before');
   const auditKeys = log.verifierKeys;
   const options = { store, keyring, mac, signer, directory, auditKeys, now: Date.now };
   const { path } = await writeBackup(options);
+  return { path, signer };
+}
+
+/** Writes a backup, and fills a new database with it. */
+async function thereAndBack(name: string): Promise<readonly TableDigest[]> {
+  const { keyring } = parts;
+  const { path } = await written();
   const copy = openSqlite(join(directory, name), { create: true });
   try {
     await migrate(copy);
@@ -73,6 +83,50 @@ async function thereAndBack(name: string): Promise<readonly TableDigest[]> {
     await copy.close();
     rmSync(path);
   }
+}
+
+/** What who has the key of a file can put in its place: another name of an environment. */
+function withOtherBody({ path, length }: BackupFile, key: KeyObject): Uint8Array {
+  const bytes = new Uint8Array(readFileSync(path));
+  const opener = new ChunkOpener(key);
+  const plaintext = Buffer.concat(
+    chunksOf(bytes.subarray(length, -64), SEALED_CHUNK_BYTES).map((chunk, index, { length: all }) =>
+      opener.open(chunk, index + 1 === all),
+    ),
+  );
+  const digests = new Map<string, Hash>();
+  let [table, before] = ['', ''];
+  for (let at = 0; at < plaintext.length;) {
+    const end = at + LENGTH_BYTES + frameLength(plaintext.subarray(at, at + LENGTH_BYTES));
+    const frame = plaintext.subarray(at, end);
+    const kind = frame[LENGTH_BYTES];
+    const content = frame.toString('latin1', LENGTH_BYTES + 1);
+    if (kind === FRAME.table) table = (JSON.parse(content) as { readonly table: string }).table;
+    const digest = digests.get(table) ?? createHash('sha256');
+    digests.set(table, digest);
+    const name = table === 'environments' ? frame.indexOf('production') : -1;
+    if (name >= 0) frame.write('productiom', name);
+    if (kind === FRAME.end) {
+      const { tables } = JSON.parse(content) as { readonly tables: readonly TableDigest[] };
+      before = tables.find((each) => each.table === 'environments')?.sha256 ?? '';
+      const after = digests.get('environments')?.digest('hex') ?? '';
+      expect(after).not.toBe(before);
+      frame.write(after, frame.indexOf(before));
+    } else digest.update(frame);
+    at = end;
+  }
+  const sealer = new ChunkSealer(key);
+  const sealed = chunksOf(plaintext, CHUNK_BYTES).map((chunk, index, { length: all }) =>
+    sealer.seal(chunk, index + 1 === all),
+  );
+  return concat([bytes.subarray(0, length), ...sealed, bytes.subarray(-64)]);
+}
+
+function chunksOf(bytes: Uint8Array, size: number): Uint8Array[] {
+  const count = Math.ceil(bytes.length / size);
+  return Array.from({ length: count }, (_, index) =>
+    bytes.subarray(index * size, (index + 1) * size),
+  );
 }
 
 describe('a backup', () => {
@@ -144,15 +198,10 @@ describe('a backup', () => {
   });
 
   it('leaves nothing of what was decrypted once the next rows are asked for', async () => {
-    const { store, keyring, mac, log } = parts;
-    const signer = findSigner(keyring);
-    if (signer === undefined) throw new TypeError('the key was made before');
-    const auditKeys = log.verifierKeys;
-    const options = { store, keyring, mac, signer, directory, auditKeys, now: Date.now };
-    const { path } = await writeBackup(options);
+    const { path } = await written();
     const seen: Uint8Array[] = [];
     await withBackupFile(path, async (file) => {
-      const keys = unlockHeader(file, keyring.backupKey());
+      const keys = unlockHeader(file, parts.keyring.backupKey());
       for await (const { rows } of readTables(file, keys)) {
         expect(rows.some((row) => row.some((byte) => byte !== 0))).toBe(true);
         seen.push(...rows);
@@ -160,6 +209,66 @@ describe('a backup', () => {
     });
     expect(seen.length).toBeGreaterThan(10);
     expect(seen.filter((row) => row.some((byte) => byte !== 0))).toEqual([]);
+    rmSync(path);
+  });
+
+  it('leaves nothing of what was decrypted to who stops filling a database in the middle', async () => {
+    const { path } = await written();
+    const seen: Uint8Array[] = [];
+    mkdirSync(join(directory, 'stopped'));
+    const copy = openSqlite(join(directory, 'stopped'), { create: true });
+    try {
+      await migrate(copy);
+      const filled = withBackupFile(path, (file) =>
+        fillStore(copy, file, unlockHeader(file, parts.keyring.backupKey()), (_table, row) => {
+          for (const value of Object.values(row)) if (value instanceof Uint8Array) seen.push(value);
+          if (seen.length === 0) return;
+          expect(seen.some((bytes) => bytes.some((byte) => byte !== 0))).toBe(true);
+          throw new RangeError('enough');
+        }),
+      );
+      await expect(filled).rejects.toThrow('enough');
+    } finally {
+      await copy.close();
+      rmSync(path);
+    }
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.filter((bytes) => bytes.some((byte) => byte !== 0))).toEqual([]);
+  });
+
+  it('A91 is the file whose signature was verified up to its last row', async () => {
+    const { path, signer } = await written();
+    const keysOf = (file: BackupFile) => unlockHeader(file, parts.keyring.backupKey());
+    const readAll = async (file: BackupFile): Promise<number> => {
+      let rows = 0;
+      for await (const part of readTables(file, keysOf(file))) rows += part.rows.length;
+      return rows;
+    };
+    await withBackupFile(path, async (file) => {
+      await verifySignature(file, [signer.key]);
+      expect(await readAll(file)).toBeGreaterThan(10);
+      writeFileSync(path, withOtherBody(file, keysOf(file).body));
+      await expect(readAll(file)).rejects.toMatchObject({ code: 'backup_damaged' });
+    });
+    // Nothing else is wrong with the file that took its place.
+    expect(await withBackupFile(path, readAll)).toBeGreaterThan(10);
+    rmSync(path);
+  });
+
+  it('A91 has the header that its signature was verified with', async () => {
+    const { path, signer } = await written();
+    const bytes = readFileSync(path);
+    await withBackupFile(path, async (file) => {
+      const other = bytes.subarray(0, -64);
+      other.write(place.made.id, other.indexOf(file.header.id));
+      const signature = signer.sign(new Uint8Array(createHash('sha256').update(other).digest()));
+      writeFileSync(path, concat([other, signature]));
+      await expect(verifySignature(file, [signer.key])).rejects.toMatchObject({
+        code: 'backup_damaged',
+      });
+    });
+    // Read together, that header and that signature go with each other.
+    await withBackupFile(path, (file) => verifySignature(file, [signer.key]));
     rmSync(path);
   });
 

@@ -1,5 +1,5 @@
 import { statement, type Statement } from '../../store/statement.ts';
-import type { Store } from '../../store/store.ts';
+import type { Store, Transaction } from '../../store/store.ts';
 import type { BackupKeys } from './backup-header.ts';
 import type { BackupTable } from './backup-tables.ts';
 import { decodeRow, type BackupRowValues } from './frames.ts';
@@ -27,25 +27,37 @@ export async function fillStore(
   look?: RowLook,
 ): Promise<void> {
   const parts = readTables(file, keys);
-  for (let isOver = false; !isOver;) {
-    isOver = await store.write(async (transaction) => {
-      let [rows, bytes] = [0, 0];
-      while (rows < ROWS_MAX && bytes < BYTES_MAX) {
-        const { value: part, done } = await parts.next();
-        if (done === true) return true;
-        const insert = insertInto(part);
-        for (let from = 0; from < part.rows.length; from += ROWS_AT_ONCE) {
-          const some = part.rows.slice(from, from + ROWS_AT_ONCE);
-          const decoded = some.map((content) => decodeRow(part.columns, content));
-          if (look !== undefined) decoded.forEach((row) => look(part.table, row));
-          await transaction.runMany(insert, decoded);
-        }
-        rows += part.rows.length;
-        bytes += part.rows.reduce((sum, content) => sum + content.length, 0);
-      }
-      return false;
-    });
+  try {
+    for (let isOver = false; !isOver;) {
+      isOver = await store.write((transaction) => insertParts(transaction, parts, look));
+    }
+  } finally {
+    // If something else failed, this is what wipes the plaintext.
+    await parts.return([]);
   }
+}
+
+/** Writes as many rows as one transaction takes; gives whether these were the last. */
+async function insertParts(
+  transaction: Transaction,
+  parts: ReturnType<typeof readTables>,
+  look: RowLook | undefined,
+): Promise<boolean> {
+  let [rows, bytes] = [0, 0];
+  while (rows < ROWS_MAX && bytes < BYTES_MAX) {
+    const { value: part, done } = await parts.next();
+    if (done === true) return true;
+    const insert = insertInto(part);
+    for (let from = 0; from < part.rows.length; from += ROWS_AT_ONCE) {
+      const some = part.rows.slice(from, from + ROWS_AT_ONCE);
+      const decoded = some.map((content) => decodeRow(part.columns, content));
+      if (look !== undefined) decoded.forEach((row) => look(part.table, row));
+      await transaction.runMany(insert, decoded);
+    }
+    rows += part.rows.length;
+    bytes += part.rows.reduce((sum, content) => sum + content.length, 0);
+  }
+  return false;
 }
 
 const inserts = new Map<string, Statement<object, unknown>>();

@@ -37,6 +37,10 @@ export interface BackupFile extends ParsedHeader {
   readonly path: string;
   readonly handle: FileHandle;
   readonly sizeBytes: number;
+  /** What the header was parsed from. It is not read again. */
+  readonly start: Uint8Array;
+  /** SHA-256 of header and body, once a signature over it was verified: what is read must be that. */
+  signed: Uint8Array | undefined;
 }
 
 /** Rows of one table, as they follow each other in a backup. */
@@ -61,16 +65,19 @@ export async function withBackupFile<T>(
   const handle = await openRegular(path);
   try {
     const { size } = await handle.stat();
-    const parsed = parseHeader(await startOf(handle, size));
+    const start = await startOf(handle, size);
+    const parsed = parseHeader(start);
     requireSchema(parsed.header.schema);
-    return await work({ ...parsed, path, handle, sizeBytes: size });
+    const from = { path, handle, sizeBytes: size, start: start.subarray(0, parsed.length) };
+    return await work({ ...parsed, ...from, signed: undefined });
   } finally {
     await handle.close();
   }
 }
 
 /**
- * Verifies the signature over a whole file, for which no secret is needed.
+ * Verifies the signature over a whole file, for which no secret is needed. From then on
+ * {@link readTables} takes nothing else than what was signed.
  *
  * @param keys - The keys that are trusted. The one that the file names is among them only for a
  * caller who has found its header to be authentic.
@@ -85,21 +92,24 @@ export async function verifySignature(
   if (!keys.some((key) => isSameKey(key, signer))) throw unverifiable();
   const end = file.sizeBytes - SIGNATURE_BYTES;
   if (end <= file.length) throw damaged('it ends too early');
-  const digest = new Sha256();
-  const buffer = new Uint8Array(Math.min(READ_BYTES, end));
-  for (let at = 0; at < end; at += READ_BYTES) {
+  const digest = new Sha256().update(file.start);
+  const buffer = new Uint8Array(Math.min(READ_BYTES, end - file.length));
+  for (let at = file.length; at < end; at += buffer.length) {
     digest.update(await fill(file.handle, at, buffer.subarray(0, end - at)));
   }
   const whole = digest.copy();
+  const signed = digest.digest();
   const signature = await readAt(file.handle, end, SIGNATURE_BYTES);
-  const isGood = verify('ed25519', signer.publicKey, signedMessage(digest.digest()), signature);
+  const isGood = verify('ed25519', signer.publicKey, signedMessage(signed), signature);
   if (!isGood) throw damaged('its signature does not hold');
+  file.signed = signed;
   return whole.update(signature).digest();
 }
 
 /**
  * Decrypts the tables, in order, and holds them against what the end of the
- * file says of them. Only when this is through, the backup is whole.
+ * file says of them, and against what was signed, as the file may have been
+ * exchanged since. Only when this is through, the backup is whole.
  *
  * @throws {@link StrongroomError} `backup_damaged`.
  */
@@ -110,17 +120,22 @@ export async function* readTables(
   const reader = new TableReader(backupTables(file.header.schema));
   const opener = new ChunkOpener(keys.body);
   const plaintext = new Plaintext();
+  const digest = new Sha256().update(file.start);
   const end = file.sizeBytes - SIGNATURE_BYTES;
   const buffer = new Uint8Array(Math.min(BODY_READ_BYTES, Math.max(0, end - file.length)));
   try {
     for (let at = file.length; at < end; at += buffer.length) {
       const sealed = await fill(file.handle, at, buffer.subarray(0, end - at));
+      digest.update(sealed);
       openChunks(opener, sealed, at + sealed.length === end, plaintext);
       plaintext.drop(yield* partsOf(reader, plaintext.bytes));
     }
     if (plaintext.bytes.length > 0) throw damaged('it ends within a row');
   } finally {
     plaintext.wipe();
+  }
+  if (file.signed !== undefined && !equalBytes(file.signed, digest.digest())) {
+    throw damaged('it was exchanged while it was read');
   }
   return reader.end();
 }

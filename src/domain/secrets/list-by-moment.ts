@@ -43,8 +43,14 @@ export interface MomentPosition {
 /** One page. */
 export interface MomentPage {
   readonly rows: readonly Candidate[];
-  /** Set if there are more: where the last one that was looked at stood. */
-  readonly next: MomentPosition | undefined;
+  /** Set if there are more, or may be: where the last one that was looked at stood. */
+  readonly next: NextPosition | undefined;
+}
+
+/** Where the next page begins. */
+export interface NextPosition extends MomentPosition {
+  /** Whether a secret stood there that was passed over: nothing of it is for the caller. */
+  readonly isHidden: boolean;
 }
 
 const BATCH = 512;
@@ -52,7 +58,9 @@ const BEGINNING: MomentPosition = { moment: Number.MIN_SAFE_INTEGER, id: '' };
 
 /**
  * Lists secrets in the order of a moment, the earliest first. A page may have
- * fewer than `limit` and still not be the last.
+ * fewer than `limit` and still not be the last. What is passed over does not
+ * make a page have a next one, unless `looksMax` ends it: otherwise asking for
+ * ever narrower ranges would tell the moments of what is hidden.
  *
  * @throws {@link StrongroomError} `integrity_error`.
  */
@@ -63,14 +71,19 @@ export async function listByMoment(
 ): Promise<MomentPage> {
   const { limit, looksMax, after = BEGINNING, mayList, by } = options;
   const rows: Candidate[] = [];
-  let from = after;
+  let from: NextPosition = { ...after, isHidden: false };
+  let shown = from;
   for (let looks = 0; ;) {
     const batch = await rowsAfter(work, environments, { ...options, from, limit: BATCH });
     for (const candidate of batch) {
-      if (looks === looksMax || rows.length === limit) return { rows, next: from };
+      if (looks === looksMax) return { rows, next: from };
+      const isHidden = !mayList(candidate.environment, candidate.row.path);
+      if (!isHidden && rows.length === limit) return { rows, next: shown };
       looks += 1;
-      from = { moment: candidate.row[by] ?? 0, id: candidate.row.id };
-      if (mayList(candidate.environment, candidate.row.path)) rows.push(candidate);
+      from = { moment: candidate.row[by] ?? 0, id: candidate.row.id, isHidden };
+      if (isHidden) continue;
+      rows.push(candidate);
+      shown = from;
     }
     if (batch.length < BATCH) return { rows, next: undefined };
   }

@@ -4,14 +4,13 @@ import {
   openUnlocked,
   sealEnvelope,
   unlockEnvelope,
-  writeUuid,
   type EnvelopeContext,
   type UnlockedEnvelope,
 } from '../../crypto/envelope.ts';
 import { storedHmacSha256 } from '../../crypto/mac.ts';
 import { decodeRecord, encodeRecord, type VersionRecord } from '../../crypto/version-record.ts';
 import { StrongroomError } from '../../errors.ts';
-import { tuple, wipe } from '../../lib/bytes.ts';
+import { tuple, wipe, writeUint32, writeUuid } from '../../lib/bytes.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import { VERSIONS } from '../../store/protected-tables.ts';
 import { insertRow } from '../../store/rows.ts';
@@ -284,11 +283,4 @@ function checksum(
   } finally {
     wipe(input);
   }
-}
-
-function writeUint32(target: Uint8Array, offset: number, value: number): void {
-  target[offset] = value >>> 24;
-  target[offset + 1] = value >>> 16;
-  target[offset + 2] = value >>> 8;
-  target[offset + 3] = value;
 }
