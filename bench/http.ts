@@ -9,8 +9,8 @@ import { requireTool } from '../test/faults/tools.ts';
 import { median, newDirectory, report, type Row } from './harness.ts';
 
 const CONNECTIONS = 64;
-const SECONDS = 5;
-const ROUNDS = 5;
+const SECONDS = 4;
+const ROUNDS = 3;
 const SECRETS = 1000;
 const BATCH = 50;
 const IDLE_CONNECTIONS_NOTE = 'no connection, nothing read';
@@ -40,7 +40,8 @@ const server = await start(join(here, 'bin', 'strongroom.js'), [
   '--owner=ada',
   '--json',
   '--default-environment=production',
-  '--rate-limit=none',
+  '--address-limit=none',
+  '--principal-limit=none',
 ]);
 const address = String(server.first['address']);
 const token = String(server.first['token']);
