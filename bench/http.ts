@@ -163,12 +163,12 @@ async function measure(): Promise<void> {
       4,
       'each secret with an entry of its own',
     ),
-    ratio(
-      'an address that there is not, against bare node:http',
-      nowhere.perSecond / bareRate,
-      0.75,
-      'taken apart, counted, refused',
-    ),
+    {
+      question: 'an address that there is not, against bare node:http',
+      measured: nowhere.perSecond / bareRate,
+      unit: '×',
+      note: 'taken apart, counted, refused',
+    },
     {
       question: 'memory (RSS) of an idle server',
       measured: idle,
