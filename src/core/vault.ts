@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import { SYSTEM_NAME } from '../domain/access/system-principal.ts';
 import { CAPABILITIES, isCapability, type Capability } from '../domain/access/capability.ts';
 import { STATE_INTERVAL, type AuditLog } from '../domain/audit/audit-log.ts';
@@ -297,6 +299,8 @@ export class UnsealedVault {
   /** Signs a checkpoint, and keeps it outside the vault too, or says in `outsideFault` why not. */
   async checkpoint(): Promise<void> {
     const { store, log, now, checkpointPath } = this.#parts;
+    // Page by page, so that calls are answered between them.
+    while (await store.read((transaction) => log.recheck(transaction))) await nextTurn();
     const note = await store.write((transaction) => log.checkpoint(transaction, now()));
     if (note === undefined) return;
     try {

@@ -28,11 +28,6 @@ interface Node<T> {
   readonly leaves: Leaves<T>;
 }
 
-interface Candidate<T> {
-  readonly leaves: Leaves<T>;
-  readonly values: readonly string[];
-}
-
 const PARAM = /^\{(?<name>[a-z_]+)\}$/;
 const TAIL = /^\{(?<name>[a-z_]+)\+\}(?::(?<verb>[a-z-]+))?$/;
 
@@ -59,13 +54,15 @@ export class Router<T> {
 
   /** What there is for a path. */
   find(method: string, segments: readonly string[]): Found<T> {
+    let match: Match<T> | undefined;
     const allowed = new Set<RestMethod>();
-    for (const { leaves, values } of candidates(this.#root, segments)) {
+    visit(this.#root, { segments, values: [] }, 0, (leaves, values) => {
       const leaf = leaves.get(method as RestMethod);
-      if (leaf !== undefined) return { match: matchOf(leaf, values), allowed: [] };
-      for (const each of leaves.keys()) allowed.add(each);
-    }
-    return { match: undefined, allowed: [...allowed].toSorted() };
+      if (leaf !== undefined) match = matchOf(leaf, values);
+      else for (const each of leaves.keys()) allowed.add(each);
+      return leaf !== undefined;
+    });
+    return { match, allowed: match === undefined ? [...allowed].toSorted() : [] };
   }
 
   #leavesOf(parts: readonly string[], names: string[]): Leaves<T> {
@@ -88,41 +85,48 @@ export class Router<T> {
 }
 
 function matchOf<T>({ route, names }: Leaf<T>, values: readonly string[]): Match<T> {
-  return { route, params: Object.fromEntries(names.map((name, at) => [name, values[at] ?? ''])) };
+  const params: Record<string, string> = {};
+  for (const [at, name] of names.entries()) params[name] = values[at] ?? '';
+  return { route, params };
 }
 
-/** Every place in the tree that the segments lead to, the most exact first. */
-function* candidates<T>(
-  node: Node<T>,
-  segments: readonly string[],
-  at = 0,
-  values: readonly string[] = [],
-): Generator<Candidate<T>> {
+/** Told of a place in the tree, and what its parameters are. Whether it is the one. */
+type Visitor<T> = (leaves: Leaves<T>, values: readonly string[]) => boolean;
+
+/** The way down the tree: all segments, and those that parameters stand for so far. */
+interface Way {
+  readonly segments: readonly string[];
+  readonly values: string[];
+}
+
+/** Visits every place in the tree that the segments lead to, the most exact first, until one is the right one. */
+function visit<T>(node: Node<T>, way: Way, at: number, visitor: Visitor<T>): boolean {
+  const { segments, values } = way;
   const segment = segments[at];
-  if (segment === undefined) {
-    if (node.leaves.size > 0) yield { leaves: node.leaves, values };
-    return;
-  }
+  if (segment === undefined) return node.leaves.size > 0 && visitor(node.leaves, values);
   const literal = node.literals.get(segment);
-  if (literal !== undefined) yield* candidates(literal, segments, at + 1, values);
+  if (literal !== undefined && visit(literal, way, at + 1, visitor)) return true;
   if (node.param !== undefined) {
-    yield* candidates(node.param, segments, at + 1, [...values, segment]);
+    values.push(segment);
+    if (visit(node.param, way, at + 1, visitor)) return true;
+    values.pop();
   }
-  if (node.tails.size > 0) yield* tails(node, segments.slice(at), values);
+  return node.tails.size > 0 && visitTail(node, way, at, visitor);
 }
 
 /** A verb stands behind the last colon, which no name has. */
-function* tails<T>(
+function visitTail<T>(
   node: Node<T>,
-  rest: readonly string[],
-  values: readonly string[],
-): Generator<Candidate<T>> {
-  const last = rest.at(-1) ?? '';
+  { segments, values }: Way,
+  at: number,
+  visitor: Visitor<T>,
+): boolean {
+  const last = segments.at(-1) ?? '';
   const colon = last.lastIndexOf(':');
   const leaves = node.tails.get(colon === -1 ? '' : last.slice(colon + 1));
-  if (leaves === undefined) return;
+  if (leaves === undefined) return false;
   const plain = colon === -1 ? last : last.slice(0, colon);
-  yield { leaves, values: [...values, [...rest.slice(0, -1), plain].join('/')] };
+  return visitor(leaves, [...values, [...segments.slice(at, -1), plain].join('/')]);
 }
 
 function added<K, V>(map: Map<K, V>, key: K, make: () => V): V {

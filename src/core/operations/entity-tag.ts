@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto';
+
 import { findSecret } from '../../domain/secrets/find.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import { hmacSha256 } from '../../crypto/mac.ts';
@@ -19,7 +21,27 @@ export interface TaggedValue {
   readonly representation?: Representation | undefined;
 }
 
+/** What a tag is of, besides the secret. */
+interface Tagged {
+  readonly version: number;
+  readonly field: string;
+  readonly representation: Representation | 'description';
+  /** Of the row, where the tag is of more than a value. */
+  readonly revision?: number | undefined;
+}
+
+/** The tags that were made of a row. */
+interface MadeTags {
+  readonly key: KeyObject;
+  readonly restoreId: string;
+  readonly tags: Map<string, string>;
+}
+
 const TAG_BYTES = 16;
+/** Of one row: whoever asks for each of its fields shall not fill the memory. */
+const TAGS_MAX = 16;
+/** Rows of secrets that are read again and again are the same objects each time. */
+const made: WeakMap<SecretRow, MadeTags> = new WeakMap();
 const ANY = '*';
 
 /**
@@ -31,13 +53,13 @@ export function valueTag(
   secret: SecretRow,
   { version, field = '', representation = 'json' }: TaggedValue,
 ): string {
-  return tagOf(call, secret, [u64(version), field, representation, '']);
+  return tagOf(call, secret, { version, field, representation });
 }
 
 /** The entity tag of all that is said of a secret. */
 export function descriptionTag(call: Call, secret: SecretRow): string {
   const { current_version: version, row_revision: revision } = secret;
-  return tagOf(call, secret, [u64(version), '', 'description', u64(revision)]);
+  return tagOf(call, secret, { version, field: '', representation: 'description', revision });
 }
 
 /** Whether one of the tags of a header is this one. */
@@ -75,13 +97,28 @@ function tagsOf(call: Call, row: SecretRow): readonly string[] {
 }
 
 /** After a restore, versions are counted again from an earlier one: so its generation is part of it. */
-function tagOf(call: Call, secret: SecretRow, parts: readonly (Uint8Array | string)[]): string {
+function tagOf(call: Call, secret: SecretRow, tagged: Tagged): string {
+  const { version, field, representation, revision } = tagged;
   const { key } = call.keyring.fingerprintKey();
-  const named = [
+  const { restoreId } = call.standing;
+  let known = made.get(secret);
+  if (known?.key !== key || known.restoreId !== restoreId || known.tags.size >= TAGS_MAX) {
+    known = { key, restoreId, tags: new Map() };
+    made.set(secret, known);
+  }
+  const name = `${version} ${representation} ${revision ?? ''} ${field}`;
+  const before = known.tags.get(name);
+  if (before !== undefined) return before;
+  const message = tuple([
     'strongroom/v1/etag',
     uuidBytes(secret.id),
-    ...parts,
-    call.standing.restoreId,
-  ] as const;
-  return `"${toBase64Url(hmacSha256(key, tuple(named)).subarray(0, TAG_BYTES))}"`;
+    u64(version),
+    field,
+    representation,
+    revision === undefined ? '' : u64(revision),
+    restoreId,
+  ]);
+  const tag = `"${toBase64Url(hmacSha256(key, message).subarray(0, TAG_BYTES))}"`;
+  known.tags.set(name, tag);
+  return tag;
 }

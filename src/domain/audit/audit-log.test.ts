@@ -189,6 +189,24 @@ describe('A90 what was altered between write and sign', () => {
     expect(await stored.checkpoint()).toBeDefined();
   });
 
+  it('a flipped bit is found by what is computed ahead too, and not for longer than it is there', async () => {
+    await using stored = await StoredAuditLog.create();
+    await stored.append(3 * SIZE);
+    const sign = async (): Promise<string | undefined> => {
+      while (await stored.read((transaction) => stored.log.recheck(transaction)));
+      return stored.checkpoint();
+    };
+    for (const flipped of [entry(0), entry(SIZE), entry(3 * SIZE - 1), tile(1)]) {
+      const putBack = flip(stored, flipped, 700);
+      await expect(sign()).rejects.toThrow(tampered);
+      putBack();
+    }
+    while (await stored.read((transaction) => stored.log.recheck(transaction)));
+    // All but the last page was looked at, and is not looked at again.
+    flip(stored, entry(0), 700);
+    expect(parseCheckpoint(parseNote((await stored.checkpoint()) ?? '').text).size).toBe(3 * SIZE);
+  });
+
   it('a flipped bit of a tile is not signed, and the tile is named', async () => {
     await using stored = await StoredAuditLog.create();
     await stored.append(SIZE);

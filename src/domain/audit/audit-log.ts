@@ -32,7 +32,7 @@ import { loadTree } from './load-tree.ts';
 import { requireHead, writeHead } from './log-head.ts';
 import { openStoredCheckpoint } from './stored-checkpoint.ts';
 
-const CHECKPOINT_PAGE = 4096;
+const CHECKPOINT_PAGE = 512;
 const THIN_MS = 60 * 60 * 1000;
 
 /** How many entries may pass between two that carry the tables' state. */
@@ -63,6 +63,8 @@ export class AuditLog {
   #tree: MerkleTree;
   /** The tree up to the newest checkpoint, recomputed from stored bytes. */
   #checked: MerkleTree;
+  /** The same, as far beyond it as {@link AuditLog.recheck} came. */
+  #rechecked: MerkleTree;
 
   private constructor(
     row: AuditLogRow,
@@ -82,6 +84,7 @@ export class AuditLog {
     this.#signers = parts.signers;
     this.#tree = parts.tree;
     this.#checked = parts.tree.clone();
+    this.#rechecked = this.#checked;
   }
 
   /** Registers a new log with keys of its own. It is empty. */
@@ -209,6 +212,25 @@ export class AuditLog {
     await this.#appendStored(transaction, tree);
     await requireHead(transaction, this.#keyring, this, tree);
     this.#tree = tree;
+    this.#rechecked = this.#checked;
+  }
+
+  /**
+   * Computes a part of what {@link AuditLog.checkpoint} computes again, ahead of it and beside
+   * the writer, so that few entries are left for the transaction in which it is signed.
+   *
+   * @returns Whether there is more to be done ahead.
+   * @throws {@link StrongroomError} `audit_tampered`, as there.
+   */
+  async recheck(transaction: Transaction): Promise<boolean> {
+    const { size } = this.#tree;
+    if (size - this.#rechecked.size <= CHECKPOINT_PAGE) return false;
+    const before = this.#rechecked;
+    const checked = before.clone();
+    await this.#appendChecked(transaction, checked, size);
+    // A reload meanwhile threw away what this began with.
+    if (this.#rechecked === before) this.#rechecked = checked;
+    return true;
   }
 
   /**
@@ -229,6 +251,8 @@ export class AuditLog {
     const checked = await this.#recompute(transaction, tree.size);
     const root = checked.root();
     if (checked.size !== tree.size || !equalBytes(root, tree.root())) {
+      // What was found altered may be mended, and is looked at again then.
+      this.#rechecked = this.#checked;
       throw new StrongroomError(
         'audit_tampered',
         'the stored audit entries are not the ones that were written; no checkpoint was signed',
@@ -246,6 +270,7 @@ export class AuditLog {
       created_at: now,
     });
     this.#checked = checked;
+    this.#rechecked = checked;
     return note;
   }
 
@@ -279,19 +304,32 @@ export class AuditLog {
     });
   }
 
-  /** Appends what was stored since the last checkpoint, and holds completed tiles against the stored ones. */
+  /** Appends what was stored since the last checkpoint. */
   async #recompute(transaction: Transaction, size: number): Promise<MerkleTree> {
-    const checked = this.#checked.clone();
+    const checked = this.#rechecked.clone();
     while (checked.size < size) {
-      const rows = await this.#bodies(transaction, checked.size);
-      for (const { seq, body } of rows.slice(0, size - checked.size)) {
-        this.#requireNext(seq, checked);
-        const tiles = checked.append(textLeafHash(body));
-        for (const tile of tiles) await this.#requireStoredTile(transaction, tile);
-      }
-      if (rows.length < CHECKPOINT_PAGE) break;
+      if (!(await this.#appendChecked(transaction, checked, size))) break;
     }
     return checked;
+  }
+
+  /**
+   * Appends a page of stored entries, and holds completed tiles against the stored ones.
+   *
+   * @returns Whether there were any.
+   */
+  async #appendChecked(
+    transaction: Transaction,
+    checked: MerkleTree,
+    size: number,
+  ): Promise<boolean> {
+    const rows = await this.#bodies(transaction, checked.size);
+    for (const { seq, body } of rows.slice(0, size - checked.size)) {
+      this.#requireNext(seq, checked);
+      const tiles = checked.append(textLeafHash(body));
+      for (const tile of tiles) await this.#requireStoredTile(transaction, tile);
+    }
+    return rows.length > 0;
   }
 
   async #requireStoredTile(transaction: Transaction, tile: Tile): Promise<void> {
