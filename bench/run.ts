@@ -4,6 +4,7 @@
 //   npm run bench -- quick          without the vault of a million secrets
 //   npm run bench -- reads creates  these files only
 //   npm run -s bench -- --markdown  the table as docs/performance.md has it
+//   npm run bench -- --peer URL     beside a Vault-compatible server (bench/peer.ts)
 //
 // A missed gate is shown, not hidden, and does not fail the run; a benchmark that cannot run does.
 import { spawnSync } from 'node:child_process';
@@ -33,6 +34,8 @@ const FILES = [
   'init-command',
   'backups',
   'http',
+  'connections',
+  'peer',
   'unaudited',
 ] as const;
 
@@ -45,7 +48,7 @@ interface Ran {
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { markdown: { type: 'boolean', default: false } },
+  options: { markdown: { type: 'boolean', default: false }, peer: { type: 'string' } },
 });
 const names = positionals.filter((name) => name !== 'quick');
 const unknown = names.filter((name) => !FILES.some((file) => file === name));
@@ -83,6 +86,7 @@ function runAll(files: readonly File[]): Ran {
         env: {
           ...process.env,
           STRONGROOM_BENCH_DIRECTORY: directory,
+          ...(flags.peer === undefined ? {} : { STRONGROOM_BENCH_PEER: flags.peer }),
           STRONGROOM_BENCH_QUICK: positionals.includes('quick') ? '1' : '0',
         },
       },

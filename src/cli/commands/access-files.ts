@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import type { TestAccessInput } from '../../core/operations/access-explain.ts';
 import type { AccessReplayed, ReplayInput } from '../../core/operations/access-replay.ts';
 import { StrongroomError } from '../../errors.ts';
-import { readDocument } from '../../formats/document.ts';
 import { EXIT } from '../exit-codes.ts';
 import { moment } from '../option-values.ts';
 import { decodeText, readFile } from '../read-text-file.ts';
@@ -24,7 +23,7 @@ export function registerTest(group: Command, terminal: Terminal): void {
     .argument('<file>', 'JSON or YAML: cases with principal, capability, resource and expected')
     .action(async (file: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      const input = read(file) as TestAccessInput;
+      const input = (await read(file)) as TestAccessInput;
       const found = await withSession(options, terminal, (session) => session.access.test(input));
       const rows = found.results.map((each) => [
         each.passed ? 'ok' : 'FAILED',
@@ -62,7 +61,7 @@ export function registerReplay(group: Command, terminal: Terminal): void {
           hint: 'as in --last 30d (also 12h, or an RFC 3339 time)',
         });
       }
-      const change = read(file) as Omit<ReplayInput, 'since'>;
+      const change = (await read(file)) as Omit<ReplayInput, 'since'>;
       const found = await withSession(options, terminal, (session) =>
         session.access.replay({ ...change, since: last }),
       );
@@ -89,7 +88,8 @@ function show(found: AccessReplayed, terminal: Terminal): void {
   if (rows.length === 0) terminal.note('nobody would lose or gain anything that was asked for');
 }
 
-function read(file: string): object {
+async function read(file: string): Promise<object> {
+  const { readDocument } = await import('../../formats/document.ts');
   const document = readDocument(decodeText(readFile(file), 'invalid_input'));
   if (typeof document === 'object' && document !== null && !Array.isArray(document)) {
     return document;

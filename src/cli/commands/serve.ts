@@ -96,6 +96,8 @@ interface Standing {
 
 async function run(options: ServeCommandOptions, terminal: Terminal): Promise<void> {
   const begun = performance.now();
+  const { smallStart } = await import('../../http/small-start.ts');
+  const started = smallStart();
   const { serve } = await import('../../http/serve.ts');
   const { hardenProcess } = await import('../../http/harden-process.ts');
   const { descriptorSink } = await import('../../http/line-sink.ts');
@@ -119,6 +121,7 @@ async function run(options: ServeCommandOptions, terminal: Terminal): Promise<vo
   const token = wantsToken ? await ownerToken(server, who) : undefined;
   tellStanding({ directory, server, keyFiles, token }, terminal);
   if (server.vault?.keyBesideVault !== undefined) noteKeyBesideVault(terminal);
+  started();
   const { address, vault } = server;
   const ms = Math.round(performance.now() - begun);
   log.write('info', 'listening', { address, vault: vault?.id, ms, version: serving.version });

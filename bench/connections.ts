@@ -1,0 +1,63 @@
+// What a server needs while nobody asks it anything: alone, and with 10,000 connections.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { newDirectory, report } from './harness.ts';
+import { residentMb, startServer } from './server-load.ts';
+
+const CONNECTIONS = 10_000;
+const AT_ONCE = 250;
+const SETTLE_MS = 2000;
+
+const root = newDirectory('connections');
+const server = await startServer(
+  join(import.meta.dirname, '..', 'bin', 'strongroom.js'),
+  ['serve', '--path', join(root, 'vault'), '--port=0', '--owner=ada', '--json'],
+  { STRONGROOM_CONFIG_HOME: join(root, 'config') },
+);
+const sockets: Socket[] = [];
+try {
+  await sleep(SETTLE_MS);
+  const alone = residentMb(server.pid);
+  report({
+    question: 'memory (RSS) of an idle server',
+    measured: alone,
+    unit: 'MB',
+    limit: 95,
+    note: 'no connection, nothing read',
+  });
+  const { hostname, port } = new URL(server.address);
+  while (sockets.length < CONNECTIONS) await openSome(hostname, Number(port));
+  await sleep(SETTLE_MS);
+  const open = sockets.filter(({ readyState }) => readyState === 'open').length;
+  report({
+    question: 'memory of 10,000 idle connections more',
+    measured: open === CONNECTIONS ? residentMb(server.pid) - alone : undefined,
+    unit: 'MB',
+    limit: 250,
+    note:
+      open === CONNECTIONS
+        ? 'each has had an answer'
+        : `the server kept ${open}: it may not open more files (ulimit -n)`,
+  });
+} finally {
+  for (const socket of sockets) socket.destroy();
+  await server.stop();
+}
+
+/** Opens connections, and asks on each for one page. */
+async function openSome(host: string, port: number): Promise<void> {
+  const some = Array.from({ length: AT_ONCE }, () => connect(port, host));
+  sockets.push(...some);
+  await Promise.all(
+    some.map(async (socket) => {
+      socket.on('error', () => undefined);
+      await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+      if (socket.readyState !== 'open') return;
+      socket.write(`GET /health/live HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+    }),
+  );
+}

@@ -1,0 +1,97 @@
+// Reads and writes beside a Vault-compatible server that is running already, in the same run:
+//
+//   VAULT_TOKEN=… npm run bench -- peer --peer http://127.0.0.1:8300
+//
+// It is asked for KV version 2 at secret/. Whoever starts it decides about its core and its audit device.
+import { median, newDirectory, report } from './harness.ts';
+import { Loader, type Load } from './server-load.ts';
+import { fill, SECRETS, serve } from './served-vault.ts';
+
+const CONNECTIONS = 64;
+const SECONDS = 4;
+const ROUNDS = 3;
+
+/** What is compared, and how many times as much as the peer is the least. */
+const QUESTIONS = [
+  { question: 'reads against the peer, 64 connections', kind: 'read', at: CONNECTIONS, least: 8 },
+  {
+    question: 'writes against the peer, 64 connections',
+    kind: 'write',
+    at: CONNECTIONS,
+    least: 20,
+  },
+  { question: 'writes against the peer, one connection', kind: 'write', at: 1, least: 5 },
+] as const;
+
+const peer = process.env['STRONGROOM_BENCH_PEER'];
+const token = process.env['VAULT_TOKEN'] ?? '';
+if (peer === undefined) {
+  for (const { question, least } of QUESTIONS) {
+    report({ question, measured: undefined, unit: '×', least, note: 'no --peer was given' });
+  }
+} else {
+  await compare(new URL(peer).origin);
+}
+
+async function compare(address: string): Promise<void> {
+  const root = newDirectory('peer');
+  const loader = new Loader(root);
+  const theirs = await fillPeer(loader, address);
+  const server = await serve(root, 'ours');
+  try {
+    const ours = await fill(loader, 'ours', server);
+    for (const { question, kind, at, least } of QUESTIONS) {
+      const both: { ours: Load; theirs: Load }[] = [];
+      for (let round = 0; round <= ROUNDS; round += 1) {
+        both.push({
+          ours: loader.run(server.address, ours[kind], at, SECONDS),
+          theirs: loader.run(address, theirs[kind], at, SECONDS),
+        });
+      }
+      // The first is for warming up.
+      const counted = both.slice(1);
+      const failed = counted.reduce((sum, each) => sum + each.ours.failed + each.theirs.failed, 0);
+      if (failed > 0) throw new Error(`${failed} requests failed`);
+      const rate = (whose: 'ours' | 'theirs'): number =>
+        median(counted.map((each) => each[whose].perSecond));
+      report({
+        question,
+        measured: rate('ours') / rate('theirs'),
+        unit: '×',
+        least,
+        note: `the peer: ${Math.round(rate('theirs'))}/s in the same run`,
+      });
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+async function fillPeer(
+  loader: Loader,
+  address: string,
+): Promise<Readonly<Record<'read' | 'write', string>>> {
+  for (let at = 0; at < SECRETS; at += 1) {
+    const { status } = await fetch(`${address}/v1/secret/data/bench/s${at}`, {
+      method: 'POST',
+      headers: { 'X-Vault-Token': token, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ data: { value: `correct horse battery staple ${at}` } }),
+    });
+    if (status !== 200) throw new Error(`the peer answered ${status}`);
+  }
+  const head = `wrk.headers["X-Vault-Token"] = "${token}"\nlocal n = 0\n`;
+  const inTurn = (lua: string): string =>
+    `${head}function request()\nn = (n + 1) % ${SECRETS}\n${lua}\nend\n`;
+  return {
+    read: loader.script(
+      'peer-read',
+      inTurn('return wrk.format("GET", "/v1/secret/data/bench/s" .. n)'),
+    ),
+    write: loader.script(
+      'peer-write',
+      inTurn(
+        `return wrk.format("POST", "/v1/secret/data/bench/s" .. n, nil, '{"data":{"value":"correct horse ' .. n .. '"}}')`,
+      ),
+    ),
+  };
+}
