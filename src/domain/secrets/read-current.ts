@@ -1,4 +1,4 @@
-import { envelopeCommitment, openUnlocked } from '../../crypto/envelope.ts';
+import { envelopeCommitment, openUnlocked, type UnlockedEnvelope } from '../../crypto/envelope.ts';
 import { decodeRecord, type VersionRecord } from '../../crypto/version-record.ts';
 import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
 import { wipe } from '../../lib/bytes.ts';
@@ -57,7 +57,7 @@ export async function readCurrent(
   const place = { environmentId: environment.id, path };
   const key = recentKey(environment.id, path);
   const recent = await recentSecret(work, place, key);
-  if (recent !== undefined) return reopen(recent);
+  if (recent?.unlocked !== undefined) return reopen(recent.row, recent.unlocked);
   const found = await work.transaction.get(current, place);
   if (found === undefined) {
     const row = await requireSecret(work, environment, path);
@@ -74,12 +74,12 @@ export async function readCurrent(
       hint: DAMAGED_HINT,
     });
   }
-  if (work.recent?.isWanted(key) !== true) {
+  if (recent === undefined && work.recent?.isWanted(key) !== true) {
     return { row: found, record: openVersion(work, found, found.current_version, found) };
   }
   const { record, unlocked } = unlockVersion(work, found, found.current_version, found);
   const { envelope: _envelope, checksum: _checksum, checksum_key: _key, ...row } = found;
-  work.recent.keep({ row, unlocked }, work.now);
+  work.recent?.keep({ row, unlocked }, work.now);
   return { row, record };
 }
 
@@ -94,8 +94,12 @@ export async function currentRow(
   path: string,
 ): Promise<SecretRow> {
   const place = { environmentId: environment.id, path };
-  const recent = await recentSecret(work, place, recentKey(environment.id, path));
-  return recent?.row ?? (await requireSecret(work, environment, path));
+  const key = recentKey(environment.id, path);
+  const recent = await recentSecret(work, place, key);
+  if (recent !== undefined) return recent.row;
+  const row = await requireSecret(work, environment, path);
+  if (work.recent?.isWanted(key) === true) work.recent.keep({ row, unlocked: undefined }, work.now);
+  return row;
 }
 
 /** What was kept of a secret, if it is still the one in the database. */
@@ -111,10 +115,10 @@ async function recentSecret(
 }
 
 /** The row in the database has the MAC of the one that was checked, so it is that one. */
-function reopen({ row, unlocked }: RecentSecret): {
-  readonly row: SecretRow;
-  readonly record: VersionRecord;
-} {
+function reopen(
+  row: SecretRow,
+  unlocked: UnlockedEnvelope,
+): { readonly row: SecretRow; readonly record: VersionRecord } {
   const encoded = openUnlocked(unlocked);
   try {
     return { row, record: decodeRecord(encoded) };

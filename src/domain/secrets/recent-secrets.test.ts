@@ -96,3 +96,35 @@ describe('a secret that was read twice', () => {
     expect(await textOf()).toBe('one');
   });
 });
+
+describe('a secret of which only the tag was asked for, again and again', () => {
+  const tagged = async (ifNoneMatch: string): Promise<unknown> =>
+    session.secrets.read({ ...at, ifNoneMatch });
+
+  beforeEach(async () => {
+    await session.secrets.write({ ...at, value: 'one' });
+    const { etag = '' } = await session.secrets.read({ ...at, ifNoneMatch: '' });
+    for (let count = 0; count < 3; count += 1) {
+      expect(await tagged(etag)).toEqual({ unchanged: true, etag });
+    }
+    tag = etag;
+  });
+  let tag = '';
+
+  it('is given with its value to who asks for that', async () => {
+    expect([await textOf(), await textOf()]).toEqual(['one', 'one']);
+    await session.secrets.write({ ...at, value: 'two' });
+    expect(await tagged(tag)).toMatchObject({ kind: 'text', version: 2 });
+    expect(await textOf()).toBe('two');
+  });
+
+  it('is not vouched for by what was checked before its row was altered', async () => {
+    tamper(place, (db) => db.exec(`UPDATE secrets SET mac = zeroblob(32) WHERE path = 'K'`));
+    await expect(tagged(tag)).rejects.toMatchObject({ code: 'integrity_error' });
+  });
+
+  it('is gone when it was deleted', async () => {
+    await session.secrets.delete(at);
+    await expect(tagged(tag)).rejects.toMatchObject({ code: 'secret_deleted' });
+  });
+});

@@ -1,10 +1,11 @@
 import type { UnlockedEnvelope } from '../../crypto/envelope.ts';
 import type { SecretRow } from '../../store/tables.ts';
 
-/** A secret whose row was checked, and its current value, still encrypted, with its key at hand. */
+/** A secret whose row was checked. */
 export interface RecentSecret {
   readonly row: SecretRow;
-  readonly unlocked: UnlockedEnvelope;
+  /** Its current value, still encrypted, with its key at hand; `undefined` as long as nobody asked for it. */
+  readonly unlocked: UnlockedEnvelope | undefined;
 }
 
 const SECRETS_MAX = 1024;
@@ -56,7 +57,8 @@ export class RecentSecrets {
 
   /** Keeps a secret in place of the one that was kept longest. Large values are not kept. */
   keep(secret: RecentSecret, now: number): void {
-    if (secret.unlocked.envelope.length > ENVELOPE_BYTES_MAX) return;
+    if (secret.unlocked !== undefined && secret.unlocked.envelope.length > ENVELOPE_BYTES_MAX)
+      return;
     const key = recentKey(secret.row.environment_id, secret.row.path);
     this.#secrets.delete(key);
     if (this.#secrets.size >= SECRETS_MAX) dropFirst(this.#secrets);
