@@ -3,7 +3,7 @@
 // time (docs/adr/0003-bundled-modules.md). Plain JavaScript, because it also
 // runs where only an older Node is at hand.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -36,9 +36,13 @@ const ascii = {
   },
 };
 
+/** What people install besides, if they want what it is for. */
+const { peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
 const { build } = await import('rolldown');
 await build({
   cwd: root,
+  external: Object.keys(peerDependencies),
   input: { main: 'dist/cli/main.js', index: 'dist/index.js', client: 'dist/client/index.js' },
   platform: 'node',
   plugins: [ascii],

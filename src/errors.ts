@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'unsupported_media_type'
   | 'route_not_found'
   | 'method_not_allowed'
+  | 'cross_site'
   // What is there
   | 'workspace_not_found'
   | 'workspace_exists'
@@ -57,10 +58,16 @@ export type ErrorCode =
   | 'unauthenticated'
   | 'reauth_required'
   | 'mfa_required'
+  // As RFC 8628 §3.5 calls them
+  | 'authorization_pending'
+  | 'slow_down'
+  | 'expired_token'
+  | 'access_denied'
   | 'token_not_found'
   | 'factor_not_found'
   | 'method_not_found'
   | 'method_exists'
+  | 'not_configured'
   | 'principal_unknown'
   | 'denied'
   | 'rate_limited'
@@ -84,6 +91,7 @@ export type ErrorCode =
   | 'not_a_vault'
   | 'schema_too_new'
   | 'unsupported_runtime'
+  | 'package_missing'
   | 'self_test_failed'
   // Seals
   | 'key_not_found'

@@ -1,4 +1,11 @@
 export type { CallOptions, SecurityContext } from './core/context.ts';
+export type {
+  ChangeEvent,
+  ChangeStream,
+  ResetEvent,
+  SecretEvent,
+} from './core/events/change-event.ts';
+export type { OpenEventsInput } from './core/operations/open-events.ts';
 export type { BackupSummary } from './core/operations/backup-view.ts';
 export type { BackupList, CreateBackupInput } from './core/operations/create-backup.ts';
 export type {
@@ -62,11 +69,14 @@ export type {
   PrincipalSummary,
   RenamePrincipalInput,
 } from './core/operations/principals.ts';
+export type { KeyHealth, KeyHealthInput } from './core/operations/key-health.ts';
+export type { ReauthenticatePasskeyInput } from './core/operations/passkeys-step-up.ts';
 export type {
   ListSetsInput,
   Membership,
   MembershipChanged,
   MembershipInput,
+  RenameSetInput,
   SetDescription,
   SetInput,
   SetList,
@@ -207,6 +217,88 @@ export type {
   SettingView,
   WriteSettingInput,
 } from './core/operations/settings.ts';
+export type {
+  ChangePasswordInput,
+  ReauthenticateInput,
+  SignOutInput,
+  WhoAmI,
+} from './core/operations/account.ts';
+export type {
+  AppRoleSummary,
+  CreateAppRoleInput,
+  NewSecretIdInput,
+  RevokeSecretIdInput,
+  SecretIdCreated,
+  SecretIdsInput,
+  UpdateAppRoleInput,
+} from './core/operations/approle.ts';
+export type { CredentialText } from './core/operations/credential-text.ts';
+export type {
+  DeviceBegun,
+  DeviceCodeInput,
+  DeviceSummary,
+  FinishDeviceInput,
+} from './core/operations/device.ts';
+export type {
+  ConfirmTotpInput,
+  EnrollTotpInput,
+  FactorSummary,
+  FactorsInput,
+  RecoveryCodesRenewed,
+  RemoveFactorInput,
+  TotpConfirmed,
+  TotpEnrolled,
+} from './core/operations/factors.ts';
+export type { AcceptInviteInput, InviteInput, Invited } from './core/operations/invites.ts';
+export type { MachineSignedIn } from './core/operations/machine-session.ts';
+export type {
+  SignInAppRoleInput,
+  SignInCertificateInput,
+  SignInJwtInput,
+} from './core/operations/machine-sign-in.ts';
+export type { MethodSummary, SessionRulesInput } from './core/operations/method-view.ts';
+export type { ListMethodsInput, MethodInput, MethodList } from './core/operations/methods.ts';
+export type {
+  ConfirmPasskeyInput,
+  PasskeyConfirmed,
+  PasskeyEnrolled,
+} from './core/operations/passkeys.ts';
+export type {
+  BeginPasskeyInput,
+  PasskeyBegun,
+  VerifyPasskeyInput,
+} from './core/operations/passkeys-sign-in.ts';
+export type { TokensPurged } from './core/operations/purge-tokens.ts';
+export type { SecondFactorInput, SignInInput } from './core/operations/sign-in.ts';
+export type { SessionRenewed, SignInOptions, SignedIn } from './core/operations/signed-in.ts';
+export type {
+  BeginSsoInput,
+  FinishSsoInput,
+  SignInWays,
+  SsoBegun,
+  SsoLinked,
+  SsoPlaceInput,
+} from './core/operations/sso.ts';
+export type {
+  CreateSsoInput,
+  GroupMapping,
+  SsoRulesInput,
+  UpdateSsoInput,
+} from './core/operations/sso-methods.ts';
+export type { TokenLimitsInput, TokenSummary } from './core/operations/token-view.ts';
+export type {
+  CreateTokenInput,
+  ListTokensInput,
+  RevokeTokenInput,
+  TokenCreated,
+} from './core/operations/tokens.ts';
+export type {
+  CertificateTrust,
+  CreateTrustInput,
+  RenewTrustInput,
+  Trust,
+  TrustCreated,
+} from './core/operations/trusts.ts';
 export type {
   DeletedSecret,
   ListTrashInput,

@@ -85,6 +85,7 @@ const VALUES_FOR_CLI: Readonly<Record<string, string>> = {
   'seal/passphrase.ts': 'refuses a passphrase that is too short before it is asked for again',
   'seal/locations.ts': 'shows where keys are looked for',
   'store/private-files.ts': 'writes files that only the user can read',
+  'store/vault-lock.ts': 'notices when a vault of this machine was changed',
 };
 
 /** Modules of which the client has more than types. Nothing below them is of Node alone. */
@@ -170,13 +171,31 @@ describe('the arrows between folders', () => {
 });
 
 describe('what comes from outside', () => {
+  const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  ) as {
+    dependencies: Record<string, string>;
+    peerDependencies: Record<string, string>;
+    peerDependenciesMeta: Record<string, { optional?: boolean }>;
+  };
+
   it('is in the list of dependencies, or is Node itself', () => {
-    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-      dependencies: Record<string, string>;
-    };
+    const known = { ...dependencies, ...peerDependencies };
     const outside = imports.filter(({ to }) => !to.startsWith('.') && !to.startsWith('node:'));
-    const unknown = outside.filter(({ to }) => !Object.hasOwn(dependencies, to));
+    const unknown = outside.filter(({ to }) => !Object.hasOwn(known, to));
     expect(unknown.map(({ from, to }) => `${relative(src, from)}: ${to}`)).toEqual([]);
+  });
+
+  it('is loaded when it is used if it is an optional peer, and nobody has to have it', () => {
+    const peers = Object.keys(peerDependencies);
+    const EARLY = /^(?:import|export)\s+(?!type\b)(?:[^'";]*?from\s+)?'([^']+)'/gm;
+    const early = files.flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(EARLY)]
+        .filter(([, to = '']) => peers.includes(to))
+        .map(([, to]) => `${relative(src, file)}: ${to}`),
+    );
+    expect(early).toEqual([]);
+    expect(peers.filter((name) => peerDependenciesMeta[name]?.optional !== true)).toEqual([]);
   });
 
   it('A80 takes cryptography from Node and from one audited library only', () => {
@@ -222,10 +241,13 @@ describe('plaintext', () => {
   /** Where values are taken out of their wrapper, and why. */
   const REVEALED_IN: readonly string[] = [
     'cli/commands/export.ts',
+    'cli/commands/factor.ts',
     'cli/commands/generate.ts',
     'cli/commands/get.ts',
     'cli/commands/login.ts',
+    'cli/device-sign-in.ts',
     'cli/plain-value.ts',
+    'cli/prove-again.ts',
     'cli/read-environment.ts',
     'cli/recovery-kit.ts',
     'cli/reference-note.ts',
@@ -237,6 +259,8 @@ describe('plaintext', () => {
     'core/operations/import-secrets.ts',
     'domain/secrets/value.ts',
     'http/rest/rest-face.ts',
+    'http/session-cookie.ts',
+    'http/sso-pages.ts',
     'http/unseal-rounds.ts',
     'lib/wire.ts',
     'mask.ts',

@@ -1,4 +1,5 @@
 // Somebody signs in at a terminal to a server that is another process.
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -56,7 +57,7 @@ async function atTerminal(
   command: string,
   answers: readonly (readonly [asked: string, typed: string])[],
 ): Promise<string> {
-  const child = sandbox.start('script', '-qec', `exec ${command}`, '/dev/null');
+  const child = sandbox.start('script', '-qec', `stty cols 120; exec ${command}`, '/dev/null');
   let output = '';
   child.stdout?.on('data', (chunk: Uint8Array) => (output += Buffer.from(chunk).toString()));
   const end = ended(child);
@@ -138,5 +139,137 @@ describe('a sign-in without a terminal', () => {
     const login = `strongroom login ${address} --name eve --profile eve3`;
     const { code, stderr } = sandbox.run(`${login} --password-file password`);
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('hint: ') });
+  });
+});
+
+describe('a machine without a browser', () => {
+  /** A machine of its own, with nothing on it. */
+  let other: Sandbox;
+  beforeAll(() => {
+    other = new Sandbox();
+    sandbox.write('password', `${PASSWORD}\n`);
+    const login = `strongroom login ${address} --name bob --password-file password --profile desk`;
+    expect(sandbox.run(login)).toMatchObject({ code: 0 });
+  });
+  afterAll(() => other[Symbol.dispose]());
+
+  /** Begins to sign the other machine in; gives its code, and what comes of it. */
+  async function begin(profile = 'default'): Promise<{
+    readonly code: string;
+    readonly end: Promise<{ readonly code: number | string; readonly stderr: string }>;
+  }> {
+    const child = other.start('strongroom', 'login', address, '--device', '--profile', profile);
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Uint8Array) => (stderr += Buffer.from(chunk).toString()));
+    const end = ended(child).then((code) => ({ code, stderr }));
+    for (;;) {
+      const code = /--confirm ([A-Z]{4}-[A-Z]{4})\n/.exec(stderr)?.[1];
+      if (code !== undefined) return { code, end };
+      await once(child.stderr as NonNullable<typeof child.stderr>, 'data');
+    }
+  }
+
+  it('signs in with a code that somebody looks at and confirms on another one', async () => {
+    const { code, end } = await begin();
+    const out = await atTerminal(`strongroom login --profile desk --confirm ${code}`, [
+      ['is it to be let in?', 'y'],
+    ]);
+    expect(out).toMatch(/^0 [^]*begun 20\S+ at 127\.0\.0\.1 with strongroom-cli/);
+    expect(out).toMatch(/it could do as user:bob: whatever you may[^]*signed in as user:bob/);
+    const { code: exit, stderr } = await end;
+    expect([exit, stderr]).toEqual([0, expect.stringContaining('as user:bob')]);
+    expect(stderr).not.toContain('sr_');
+    expect(other.run('strongroom whoami').stdout).toMatch(/^user:bob\non http:/);
+    const kept = filesBelow(join(other.home, '.config', 'strongroom', 'client'));
+    expect(kept).not.toMatch(/sr_(?:session|known|device)_/);
+    // What was confirmed elsewhere is no proof of who is there.
+    const { stderr: refused } = other.run('strongroom token create');
+    expect(refused).toContain('sign in again with `strongroom login`');
+    // Confirming another one asks for that proof, and goes on with what it gives.
+    other.write('password', `${PASSWORD}\n`);
+    const next = await begin('next');
+    const confirm = `strongroom login --profile default --confirm ${next.code} --yes`;
+    expect(other.run(confirm)).toMatchObject({ code: 2 });
+    expect(other.run(`${confirm} --password-file password`)).toMatchObject({ code: 0 });
+    expect(await next.end).toMatchObject({ code: 0 });
+    expect(other.run('strongroom token create --profile default')).toMatchObject({ code: 0 });
+  }, 60_000);
+
+  it('is turned away by a no, and not let in without somebody who is asked', async () => {
+    const { code, end } = await begin();
+    const unasked = sandbox.run(`strongroom login --profile desk --confirm ${code}`);
+    expect(unasked).toMatchObject({ code: 2, stderr: expect.stringContaining('no terminal') });
+    const out = await atTerminal(`strongroom login --profile desk --confirm ${code}`, [
+      ['is it to be let in?', 'n'],
+    ]);
+    expect(out).toMatch(/^0 [^]*turned away/);
+    expect(await end).toMatchObject({ code: 4, stderr: expect.stringContaining('turned away') });
+    const again = sandbox.run(`strongroom login --profile desk --confirm ${code} --yes`);
+    expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining('no sign-in waits') });
+  }, 60_000);
+});
+
+describe('a machine', () => {
+  it('signs in with a role id and a secret id in a file', () => {
+    const role = sandbox.run(
+      'strongroom machine create ci --profile file > ci.log && strongroom approle create ci --profile file',
+    );
+    expect(role).toMatchObject({ code: 0 });
+    const secretId = 'strongroom approle secret-id ci --profile file > ci.secret-id';
+    expect(sandbox.run(secretId)).toMatchObject({ code: 0 });
+    const login = `strongroom login ${address} --role-id ${role.stdout.trim()} --profile ci`;
+    expect(sandbox.run(`${login} --secret-id-file ci.secret-id`)).toMatchObject({ code: 0 });
+    expect(sandbox.run('strongroom whoami --profile ci').stdout).toMatch(/^machine:ci\n/);
+    expect(sandbox.run(`${login} --secret-id-file password`)).toMatchObject({ code: 4 });
+  });
+
+  it('signs in with a token of an issuer that is trusted', () => {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'RS256', use: 'sig' };
+    sandbox.write('jwks.json', JSON.stringify({ keys: [jwk] }));
+    const trust = 'strongroom trust jwt https://idp.example --audience strongroom';
+    const made = sandbox.run(
+      `${trust} --claim sub=job-7 --machine nightly --jwks jwks.json --profile file`,
+    );
+    expect(made).toMatchObject({ code: 0 });
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: 'https://idp.example', aud: 'strongroom', sub: 'job-7' };
+    const signed = [
+      { alg: 'RS256', kid: 'one' },
+      { ...claims, iat: now, exp: now + 600 },
+    ]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    const signature = sign('sha256', Buffer.from(signed), privateKey).toString('base64url');
+    sandbox.write('job.jwt', `${signed}.${signature}\n`);
+    const login = `strongroom login ${address} --profile job --jwt-file job.jwt`;
+    expect(sandbox.run(login)).toMatchObject({ code: 0 });
+    expect(sandbox.run('strongroom whoami --profile job').stdout).toMatch(/^machine:nightly\n/);
+    expect(sandbox.run(`${login} --trust none-such`)).toMatchObject({ code: 4 });
+  });
+});
+
+describe('what is wrong with the options of a sign-in', () => {
+  it.each([
+    ['--device --token-file t', 'more than one way'],
+    ['--confirm BBBB-BBBB --name bob', 'more than one way'],
+    ['--role-id 1', 'go together'],
+    ['--secret-id-file f', 'go together'],
+    ['--trust t', 'goes with --jwt-file'],
+  ])('%s', (options, told) => {
+    const { code, stderr } = sandbox.run(`strongroom login ${address} ${options}`);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(told) });
+  });
+});
+
+describe('a sign-out', () => {
+  it('says that commands go nowhere now, and where they could', () => {
+    expect(sandbox.run('strongroom whoami').stdout).toMatch(/^machine:nightly\n/);
+    const { code, stderr } = sandbox.run('strongroom logout');
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/--profile names one of these: .*file \(http/),
+    ]);
+    expect(stderr).toContain('commands go to no server now');
   });
 });

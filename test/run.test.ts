@@ -1,8 +1,11 @@
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { startServed } from './http/served.ts';
 import { ended, Sandbox, written } from './sandbox.ts';
 
 const KEY = 'not-a-real-key-0123456789';
@@ -191,6 +194,107 @@ describe('--mask', () => {
     expect(stdout).toBe('y\n');
   });
 });
+
+describe('--watch', () => {
+  /** Says what it was given, and stays. */
+  const SAY = `echo "[$WATCHED]"; trap 'echo hup' HUP; while :; do sleep 0.05; done`;
+  const set = (name: string, value: string): void => {
+    expect(sandbox.run(`printf '${value}' | strongroom set ${name} -e testing`).code).toBe(0);
+  };
+  const start = (...options: readonly string[]): ChildProcess => {
+    set('WATCHED', 'one');
+    return sandbox.start('strongroom', 'run', '-e', 'testing', '--watch', ...options);
+  };
+
+  test('starts the program again when a secret that it was given changes, and not for others', async () => {
+    const child = start('--only', 'WATCHED', '--', 'sh', '-c', SAY);
+    const all = written(child, '[three]');
+    await written(child, '[one]');
+    set('OTHER_ONE', 'x');
+    set('WATCHED', 'two');
+    await written(child, '[two]');
+    set('WATCHED', 'three');
+    expect(await all).toBe('[one]\n[two]\n[three]\n');
+    child.kill('SIGTERM');
+    expect(await ended(child)).toBe('SIGTERM');
+  });
+
+  test('hides the values of now in the output, with --mask', async () => {
+    const program = `echo "as $WATCHED"; while :; do sleep 0.05; done`;
+    set('WATCHED', 'first-value-0123456789');
+    const options = ['-e', 'testing', '--watch', '--mask', '--only', 'WATCHED'];
+    const child = sandbox.start('strongroom', 'run', ...options, '--', 'sh', '-c', program);
+    const all = written(child, 'as [secret]\nas [secret]\n');
+    await written(child, 'as [secret]');
+    set('WATCHED', 'second-value-0123456789');
+    expect(await all).toBe('as [secret]\nas [secret]\n');
+    child.kill('SIGTERM');
+    await ended(child);
+  });
+
+  test('sends a signal instead, where that is asked for', async () => {
+    const child = start('--on-change', 'signal', '--', 'sh', '-c', SAY);
+    const all = written(child, 'hup');
+    await written(child, '[one]');
+    set('WATCHED', 'two');
+    expect(await all).toBe('[one]\nhup\n');
+    child.kill('SIGTERM');
+    await ended(child);
+  });
+
+  test('lets the program run on where the new values cannot be read, and says so once', async () => {
+    const child = start('--', 'sh', '-c', SAY);
+    let said = '';
+    child.stderr?.on('data', (chunk: Uint8Array) => (said += Buffer.from(chunk).toString()));
+    await written(child, '[one]');
+    const next = written(child, '[three]');
+    set('NODE_OPTIONS', 'no-such-option');
+    await until(() => said.includes('runs on'));
+    set('WATCHED', 'two');
+    await sleep(2000);
+    expect(child.exitCode).toBeNull();
+    expect(sandbox.run('strongroom delete NODE_OPTIONS -e testing --yes').code).toBe(0);
+    set('WATCHED', 'three');
+    expect(await next).toMatch(/\[three\]\n$/);
+    expect(said.match(/runs on/g)).toHaveLength(1);
+    child.kill('SIGTERM');
+    await ended(child);
+  });
+
+  test('ends when the program ends by itself, as it does', async () => {
+    expect(await ended(start('--', 'sh', '-c', 'exit 7'))).toBe(7);
+  });
+
+  test('follows a server', async () => {
+    const served = await startServed();
+    const write = (value: string): Promise<unknown> =>
+      served.owner().secrets.write({ environment: 'testing', path: 'WATCHED', value });
+    await write('one');
+    const env = `STRONGROOM_ADDR=http://127.0.0.1:${served.server.port} STRONGROOM_TOKEN=${served.token}`;
+    const line = `${env} exec strongroom run -e testing --watch -- sh -c '${SAY.replaceAll("'", `'\\''`)}'`;
+    const child = sandbox.start('sh', '-c', line);
+    const all = written(child, '[two]');
+    await written(child, '[one]');
+    await write('two');
+    expect(await all).toBe('[one]\n[two]\n');
+    child.kill('SIGTERM');
+    expect(await ended(child)).toBe('SIGTERM');
+    await served.close();
+  });
+
+  test('what goes with it alone is refused without it', () => {
+    expect(sandbox.run('strongroom run --signal HUP -- true').code).toBe(125);
+    expect(sandbox.run('strongroom run --watch --signal HUP -- true').code).toBe(125);
+    expect(
+      sandbox.run('strongroom run --watch --on-change signal --signal NONE -- true').code,
+    ).toBe(125);
+  });
+});
+
+async function until(is: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 200 && !is(); tries += 1) await sleep(50);
+  expect(is()).toBe(true);
+}
 
 describe('what a program cannot be given', () => {
   test('a variable above 128 KiB is refused by name, and the program is not started', () => {

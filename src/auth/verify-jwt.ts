@@ -53,6 +53,11 @@ export function lookAtJwt(token: string): JwtLook | undefined {
   }
 }
 
+/** The algorithm that a token which was verified says it is signed by. */
+export function algorithmOf(token: string): string | undefined {
+  return decodeProtectedHeader(token).alg;
+}
+
 /**
  * Verifies a token (RFC 7519 §7.2) that was looked at: its signature, by an
  * algorithm of the issuer's list, then issuer and times. Audience and claims are

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 
@@ -24,37 +25,62 @@ interface Given {
   readonly plain: ReadonlySet<string>;
 }
 
+/** How a program ended. */
+type End = readonly [code: number | null, signal: NodeJS.Signals | null];
+
 /**
  * Runs a program with the values hidden in what it writes, and ends as it does.
  *
  * @throws {@link StrongroomError} `program_not_executable`, `value_too_large`.
  */
 export async function runMasked(start: Start, given: Given, terminal: Terminal): Promise<void> {
+  const { ended } = await startMasked(start, given, terminal);
+  endLike(...(await ended));
+}
+
+/**
+ * As {@link runMasked}, and leaves it to the caller what is done at its end.
+ *
+ * @returns The program, and how it ended, once all that it wrote was passed on.
+ */
+export async function startMasked(
+  start: Start,
+  given: Given,
+  terminal: Terminal,
+): Promise<{ readonly child: ChildProcess; readonly ended: Promise<End> }> {
   const mask = new Mask(maskable(given, terminal).map(({ value }) => value));
   const child = await startChild(start, ['inherit', 'pipe', 'pipe']);
   forwardSignals(child, terminal.isPresent);
-  const ended = new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) => {
+  const exited = new Promise<End>((resolve) => {
     child.once('exit', (code, signal) => resolve([code, signal]));
   });
   const { stdout, stderr } = child;
-  await Promise.all([
+  const passed = Promise.all([
     stdout === null ? undefined : pass(stdout, mask, process.stdout),
     stderr === null ? undefined : pass(stderr, mask, process.stderr),
   ]);
-  endLike(...(await ended));
+  return { child, ended: passed.then(() => exited) };
 }
 
 /** Passes output on until it ends. If nobody reads ours any more, the program is told by closing its. */
 async function pass(from: Readable, mask: Mask, to: Writable): Promise<void> {
   const masked = createMaskStream(mask);
-  to.on('error', () => {
+  const letGo = (): void => {
     from.destroy();
     masked.unpipe(to);
     masked.resume();
-  });
+  };
+  to.on('error', letGo);
   from.once('close', () => masked.end());
   from.pipe(masked).pipe(to, { end: false });
   await finished(masked).catch(() => undefined);
+  // What is said of it later is not said to a program that has ended; somebody has to listen, though.
+  to.on('error', ignore);
+  to.off('error', letGo);
+}
+
+function ignore(): void {
+  // Nobody reads on.
 }
 
 /** The values that are hidden: the smallest first, as far as memory allows. Says which are not. */

@@ -26,6 +26,20 @@ export async function signInPerson(
   { name, password, known }: SignInGiven,
 ): Promise<SignedIn> {
   const first = await client.auth.signIn({ name, password, known });
+  return secondFactor(client, terminal, first, known);
+}
+
+/**
+ * Asks for the second factor after a first, where one is due.
+ *
+ * @throws {@link StrongroomError} as {@link signInPerson}.
+ */
+export async function secondFactor(
+  client: Client,
+  terminal: Terminal,
+  first: SignedIn,
+  known: string | undefined,
+): Promise<SignedIn> {
   const { challenge, factors } = first;
   if (challenge === null) return first;
   const ways = factors.filter((factor) => factor === 'totp' || factor === 'recovery');

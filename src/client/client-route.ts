@@ -11,6 +11,8 @@ export interface ClientRoute {
   readonly fixed?: Readonly<Record<string, unknown>>;
   readonly input: WireShape;
   readonly output: WireShape;
+  /** What each event of its stream is, if it answers with one. */
+  readonly events?: WireShape;
   /** Whether it may be sent again under an idempotency key. */
   readonly isRepeatable?: true;
 }

@@ -1,9 +1,11 @@
 import { VaultEnvironment, type EnvironmentPlace } from '../core/environment.ts';
 import type { Methods } from '../core/operations/operations.ts';
-import { StrongroomError, type ErrorCode, type ErrorDetails } from '../errors.ts';
+import { StrongroomError } from '../errors.ts';
 import { buildRequest, routeOf, type BuiltRequest } from './build-request.ts';
 import type { ClientCallOptions, ConnectOptions } from './client-options.ts';
 import { Credentials } from './credentials.ts';
+import { openEventStream } from './events.ts';
+import { baseOf, failureOf, parsed, sleep, unreachable } from './server-errors.ts';
 
 /** A server, as the operations that it can do: `client.secrets.read(…)`. */
 export interface Client extends Methods<ClientCallOptions> {
@@ -37,7 +39,12 @@ const WAIT_MS_MAX = 10_000;
  * const { value } = await client.secrets.read({ environment: 'production', path: 'db/password' });
  */
 export function connect(options: ConnectOptions): Client {
-  const call = caller(options);
+  const credentials = new Credentials(options);
+  const call = caller(options, credentials);
+  const events = {
+    open: (input?: unknown, given?: ClientCallOptions) =>
+      openEventStream({ options, credentials }, input, given),
+  };
   const group = (name: string): object =>
     new Proxy(
       {},
@@ -52,6 +59,7 @@ export function connect(options: ConnectOptions): Client {
   const client: Client = new Proxy({} as Client, {
     get: (_target, name) => {
       if (name === 'environment') return environment;
+      if (name === 'events') return events;
       // A client that is awaited by mistake is no promise.
       return typeof name === 'string' && name !== 'then' ? group(name) : undefined;
     },
@@ -62,10 +70,12 @@ export function connect(options: ConnectOptions): Client {
 }
 
 /** As {@link connect}, for whoever has the names of operations. */
-export function caller(options: ConnectOptions): CallOperation {
+export function caller(
+  options: ConnectOptions,
+  credentials: Credentials = new Credentials(options),
+): CallOperation {
   const { retries = RETRIES, wait = sleep } = options;
   const base = baseOf(options);
-  const credentials = new Credentials(options);
   return async (operation, input, given = {}) => {
     const known = routeOf(operation, input);
     const request = buildRequest(known, input);
@@ -167,29 +177,6 @@ async function answerOf(response: Response): Promise<Received> {
   throw failureOf(response, json);
 }
 
-function failureOf(response: Response, json: unknown): StrongroomError {
-  const problem = (json ?? {}) as {
-    readonly code?: ErrorCode;
-    readonly detail?: string;
-    readonly hint?: string;
-    readonly details?: ErrorDetails;
-  };
-  if (typeof problem.code !== 'string' || typeof problem.detail !== 'string') {
-    return new StrongroomError(
-      'unreachable',
-      `the server answered with status ${response.status}`,
-      {
-        hint: 'what answers there is no Strongroom, or something stands in between',
-      },
-    );
-  }
-  const after = Number(response.headers.get('retry-after') ?? Number.NaN);
-  return new StrongroomError(problem.code, problem.detail, {
-    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
-    details: { ...problem.details, ...(Number.isFinite(after) ? { retryAfter: after } : {}) },
-  });
-}
-
 /** How long to wait before a further try, in milliseconds; `undefined`: it would be no use. */
 function pauseAfter(error: unknown, tried: number): number | undefined {
   if (!(error instanceof StrongroomError)) return undefined;
@@ -200,45 +187,4 @@ function pauseAfter(error: unknown, tried: number): number | undefined {
   const asked = error.details['retryAfter'];
   if (typeof asked === 'number') return Math.min(asked * 1000, WAIT_MS_MAX);
   return BACK_OFF_MS * 2 ** tried * (0.5 + Math.random());
-}
-
-function baseOf({ address, dangerouslyAllowHttp = false }: ConnectOptions): string {
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username !== '') {
-    throw new StrongroomError('invalid_input', 'the address of the server is none', {
-      hint: 'such as https://secrets.example or http://127.0.0.1:8200',
-    });
-  }
-  const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
-  if (url.protocol === 'http:' && !isLocal && !dangerouslyAllowHttp) {
-    throw new StrongroomError('invalid_input', 'over plain HTTP everyone on the way reads along', {
-      hint: 'use https; a program can say dangerouslyAllowHttp',
-    });
-  }
-  return url.origin + url.pathname.replace(/\/$/, '');
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Without what failed: that names the headers, which have the token. */
-function unreachable(url: string, cause: unknown): StrongroomError {
-  const { host } = new URL(url);
-  const isLate = cause instanceof Error && cause.name === 'TimeoutError';
-  const reason = isLate ? 'did not answer in time' : 'cannot be reached';
-  return new StrongroomError('unreachable', `the server at ${host} ${reason}`, {
-    details: { host },
-    hint: 'look whether it runs, and whether the address is right',
-  });
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

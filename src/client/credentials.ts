@@ -4,11 +4,15 @@ import type { ConnectOptions, SignedIn } from './client-options.ts';
 /** A credential is renewed when this part of its life is over. */
 const RENEW_AT = 0.8;
 
+/** How soon a renewal that failed is tried again, at the earliest, in milliseconds. */
+const RETRY_MS_MIN = 1000;
+
 /** What a client proves who it is with, renewed in time. */
 export class Credentials {
   readonly #options: Pick<ConnectOptions, 'token' | 'signIn' | 'now'>;
   #current: Promise<SignedIn> | undefined;
-  #text: string | undefined;
+  /** The last that was got, unless it was refused. */
+  #held: SignedIn | undefined;
   #renewAt = Number.POSITIVE_INFINITY;
 
   constructor(options: Pick<ConnectOptions, 'token' | 'signIn' | 'now'>) {
@@ -20,18 +24,8 @@ export class Credentials {
     const { token, signIn, now = Date.now } = this.#options;
     if (signIn === undefined) return textOf(token);
     if (this.#current === undefined || now() >= this.#renewAt) {
-      const asked = now();
-      const begun = signIn();
-      this.#current = begun;
       this.#renewAt = Number.POSITIVE_INFINITY;
-      try {
-        const signedIn = await begun;
-        this.#text = textOf(signedIn.token);
-        this.#renewAt = renewalOf(signedIn, asked);
-      } catch (error) {
-        this.#current = undefined;
-        throw error;
-      }
+      this.#current = this.#renewed(signIn, now);
     }
     return textOf((await this.#current).token);
   }
@@ -43,17 +37,40 @@ export class Credentials {
    */
   renew(refused: string | undefined): boolean {
     if (this.#options.signIn === undefined) return false;
-    if (this.#text === refused) {
+    if (textOf(this.#held?.token) === refused) {
       this.#current = undefined;
-      this.#text = undefined;
+      this.#held = undefined;
     }
     return true;
   }
+
+  /** Signs in once more. While the one before is still good, a failure only puts that off. */
+  async #renewed(
+    signIn: NonNullable<ConnectOptions['signIn']>,
+    now: () => number,
+  ): Promise<SignedIn> {
+    const asked = now();
+    try {
+      // Not at once: what fails then has to find its own promise in place.
+      const signedIn = await Promise.resolve().then(signIn);
+      this.#held = signedIn;
+      this.#renewAt = asked + (endOf(signedIn) - asked) * RENEW_AT;
+      return signedIn;
+    } catch (error) {
+      const held = this.#held;
+      const left = held === undefined ? 0 : endOf(held) - now();
+      if (held === undefined || left <= 0) {
+        this.#current = undefined;
+        throw error;
+      }
+      this.#renewAt = now() + Math.max(RETRY_MS_MIN, left / 2);
+      return held;
+    }
+  }
 }
 
-function renewalOf({ expiresAt }: SignedIn, asked: number): number {
-  if (expiresAt === null) return Number.POSITIVE_INFINITY;
-  return asked + (Date.parse(expiresAt) - asked) * RENEW_AT;
+function endOf({ expiresAt }: SignedIn): number {
+  return expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
 }
 
 function textOf(token: string | SecretValue | undefined): string | undefined {

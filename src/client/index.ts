@@ -13,6 +13,12 @@ export type {
   InjectOptions,
   VaultEnvironment,
 } from '../core/environment.ts';
+export type {
+  ChangeEvent,
+  ChangeStream,
+  ResetEvent,
+  SecretEvent,
+} from '../core/events/change-event.ts';
 export type { ClientCallOptions, ConnectOptions, SignedIn } from './client-options.ts';
 export { StrongroomError, type ErrorCode, type ErrorDetails } from '../errors.ts';
 export { SecretValue } from '../secret-value.ts';

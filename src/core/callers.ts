@@ -11,6 +11,7 @@ import { keyDigestOf } from '../auth/client-certificate.ts';
 import { fingerprintOf } from '../crypto/hash.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { equalBytes } from '../lib/compare.ts';
+import { steadyTime } from '../lib/steady-time.ts';
 import { TOKENS } from '../store/protected-tables.ts';
 import type { RowMac } from '../store/row-mac.ts';
 import { updateRow } from '../store/rows.ts';
@@ -18,6 +19,7 @@ import type { Transaction } from '../store/store.ts';
 import type { TokenRow } from '../store/tables.ts';
 import { principalUnknown, unauthenticated } from './denials.ts';
 import type { Caller } from './item.ts';
+import { isFactorDue } from './mfa-due.ts';
 import type { Calling, Rights } from './rights.ts';
 
 /** Who calls, and what is known of it. */
@@ -26,6 +28,8 @@ export interface Identified {
   readonly calling: Calling;
   /** The credential that the call was made with, if it was made with one. */
   readonly credential?: TokenRow | undefined;
+  /** Nothing can be done with it but to set up a second factor. */
+  readonly isEnrolling?: boolean | undefined;
 }
 
 /** What is made of a credential's row once. */
@@ -54,10 +58,13 @@ export class Callers {
   readonly #mac: RowMac;
   readonly #keyring: Keyring;
   readonly #known: Map<string, Known> = new Map();
+  readonly #steady: (now: number) => number;
 
-  constructor(mac: RowMac, keyring: Keyring) {
+  /** @param elapsed - A clock in milliseconds that is never set back. Default `performance.now`. */
+  constructor(mac: RowMac, keyring: Keyring, elapsed?: () => number) {
     this.#mac = mac;
     this.#keyring = keyring;
+    this.#steady = steadyTime(elapsed);
   }
 
   /**
@@ -67,17 +74,19 @@ export class Callers {
    */
   async identify(transaction: Transaction, rights: Rights, asked: Asked): Promise<Identified> {
     const found = await this.look(transaction, rights, asked);
-    if (found.credential === undefined) return found;
+    if (found.credential === undefined || found === asked.caller.opened) return found;
     return { ...found, credential: await this.#note(transaction, found.credential, asked.now) };
   }
 
   /** As {@link Callers.identify}, without noting a use: for what is decided beside the cohorts. */
   async look(transaction: Transaction, rights: Rights, asked: Asked): Promise<Identified> {
+    const { opened } = asked.caller;
+    if (opened !== undefined) return opened;
     const text = credentialOf(asked);
     if (text === undefined) return withoutCredential(rights, asked);
     const known = await this.#find(transaction, text);
     if (known === undefined) throw unauthenticated('unknown');
-    return judge(known, rights, asked);
+    return judge(known, rights, { ...asked, age: this.#steady(asked.now) });
   }
 
   /**
@@ -86,10 +95,27 @@ export class Callers {
    * @returns `undefined` if the database has to be asked.
    */
   recall(rights: Rights, asked: Asked): Identified | undefined {
+    const { opened } = asked.caller;
+    if (opened !== undefined) return opened;
     const text = credentialOf(asked);
     if (text === undefined) return withoutCredential(rights, asked);
     const known = this.#known.get(fingerprintOf(text));
-    return known && judge(known, rights, asked);
+    return known && judge(known, rights, { ...asked, age: this.#steady(asked.now) });
+  }
+
+  /**
+   * Holds who was found, for what goes on after the call: tells who that is at a later moment, from
+   * what is known in memory. It is no use of the credential: neither how often nor when that is used counts.
+   *
+   * @returns What throws {@link StrongroomError} `principal_unknown` or `unauthenticated` once it is over.
+   */
+  hold({ credential }: Identified, caller: Caller): (rights: Rights, now: number) => Identified {
+    if (credential === undefined) {
+      return (rights, now) => withoutCredential(rights, { caller, now, anyone: false });
+    }
+    const known = knownOf({ ...credential, uses_left: null, idle_ms: null });
+    return (rights, now) =>
+      judge(known, rights, { caller, now, anyone: false, age: this.#steady(now) });
   }
 
   /** Drops everything, after a failure that left in doubt what was kept. */
@@ -104,12 +130,7 @@ export class Callers {
     const work = { transaction, mac: this.#mac, keyring: this.#keyring };
     const row = await findToken(work, ACTING_KINDS, text);
     if (row === undefined) return undefined;
-    const { can, conditions } = decodeLimits(row.limits);
-    const known = {
-      row,
-      can: can?.filter(isCapability),
-      condition: conditions === undefined ? undefined : compileConditions(conditions),
-    };
+    const known = knownOf(row);
     if (row.uses_left === null && row.idle_ms === null) {
       if (this.#known.size >= KNOWN_MAX) this.#known.clear();
       this.#known.set(name, known);
@@ -125,6 +146,15 @@ export class Callers {
     if (Object.keys(set).length === 0) return row;
     return updateRow(transaction, this.#mac, TOKENS, { from: row, set });
   }
+}
+
+function knownOf(row: TokenRow): Known {
+  const { can, conditions } = decodeLimits(row.limits);
+  return {
+    row,
+    can: can?.filter(isCapability),
+    condition: conditions === undefined ? undefined : compileConditions(conditions),
+  };
 }
 
 /** When the holder of a session last gave a proof; a token is given without one. */
@@ -161,22 +191,24 @@ function withoutCredential(rights: Rights, { caller, now, anyone }: Asked): Iden
 function judge(
   { row, can, condition }: Known,
   rights: Rights,
-  { caller: { context, carrier = 'bearer' }, now }: Asked,
+  { caller: { context, carrier = 'bearer' }, now, age }: Asked & { readonly age: number },
 ): Identified {
   const calling = { ...context, now };
   const reason: Invalidity | undefined =
-    invalidity(row, rights, { now, carrier }) ??
+    invalidity(row, rights, { now: age, carrier }) ??
     (isBoundElsewhere(row, calling) ? 'not_bound' : undefined) ??
     (condition === undefined || condition(calling) === 'met' ? undefined : 'limits');
   const view = row.principal_id === null ? undefined : rights.view(row.principal_id);
   if (reason !== undefined || view === undefined) throw unauthenticated(reason ?? 'void');
+  const isEnrolling = isFactorDue(row, view.principal, rights);
   return {
     view,
     credential: row,
+    isEnrolling,
     calling: {
       ...calling,
       principal: view.principal.id,
-      can,
+      can: isEnrolling ? [] : can,
       mfa: row.mfa_at !== null,
       signedInAt: signedInAt(row),
     },

@@ -1,11 +1,13 @@
 import type { Decision } from '../domain/access/decide.ts';
 import type { PrincipalView } from '../domain/access/policy.ts';
 import type { StagedEntries } from '../domain/audit/audit-log.ts';
-import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
+import type { EntryFields } from '../domain/audit/entry.ts';
 import type { KeyUses } from '../domain/keys/key-uses.ts';
 import type { StrongroomError } from '../errors.ts';
 import type { SecretValue } from '../secret-value.ts';
 import type { Transaction } from '../store/store.ts';
+import type { NotedSubject } from './change-note.ts';
+import type { Identified } from './callers.ts';
 import type { Face, SecurityContext } from './context.ts';
 import type { Address, Place } from './deferred-input.ts';
 import type { InnerOperation } from './operation.ts';
@@ -26,6 +28,11 @@ export interface Caller {
   isAdmitted?: boolean;
   /** Calls as part of another call, which was counted. */
   readonly isInside?: true;
+  /**
+   * Who it was found to be when something began that ends now. The end is on record as theirs, also
+   * if they may not call any more: the vault alone makes such a caller, for that one step.
+   */
+  readonly opened?: Identified;
 }
 
 /** Why a call is one too many. */
@@ -83,10 +90,10 @@ export interface Progress {
   changesRights?: boolean;
   /** What the caller is told instead of an error that would say what there is. */
   shown?: StrongroomError;
-  subject: EntrySubject;
+  subject: NotedSubject;
   readonly extra: {
     readonly action: string;
-    readonly subject: EntrySubject;
+    readonly subject: NotedSubject;
     /** How it ended, if not like the call. */
     readonly end?: Pick<EntryFields, 'outcome' | 'reason'> | undefined;
   }[];

@@ -35,6 +35,14 @@ export function noSuchSecret(): StrongroomError {
   return new StrongroomError('secret_not_found', 'there is no secret with this id');
 }
 
+/** What is said of a workspace by its id to whoever may know nothing in it: as of one that there is not. */
+export function noSuchWorkspace(id: string): StrongroomError {
+  return new StrongroomError('workspace_not_found', `there is no workspace ${id}`, {
+    details: { workspace: id },
+    hint: 'see `strongroom workspace list`',
+  });
+}
+
 function findWorkspace(directory: Directory, named: string): Workspace {
   return (isUuid(named) ? directory.workspaceById(named) : undefined) ?? directory.workspace(named);
 }

@@ -13,6 +13,9 @@ import type { Work } from '../domain/work.ts';
 import type { Directory } from '../domain/workspaces/directory.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { Clock } from '../lib/ids.ts';
+import type { NotedSubject } from './change-note.ts';
+import type { ChangeStream } from './events/change-event.ts';
+import type { ChangeFilter } from './events/change-scope.ts';
 import type { RestBinding } from './rest-binding.ts';
 import type { RowMac } from '../store/row-mac.ts';
 import type { Store } from '../store/store.ts';
@@ -59,6 +62,8 @@ export interface Call extends Work {
   };
   /** The credential that it was made with, if it was made with one. */
   readonly credential: TokenRow | undefined;
+  /** Whether that is a session with which nothing can be done but to set up a second factor. */
+  readonly isEnrolling: boolean;
   /** What credentials are held against, and what is set. */
   readonly standing: Standing & SettingRows;
   /**
@@ -78,11 +83,19 @@ export interface Call extends Work {
   /**
    * Says who calls, of a call that anyone may make, once that was proven: it is on record as theirs.
    *
+   * @param made - Of somebody that the call itself makes: who they are.
    * @throws {@link StrongroomError} `unauthenticated` if nobody of that id may act.
    */
-  identified(principalId: string): void;
+  identified(principalId: string, made?: Principal): void;
+  /**
+   * Follows changes from the moment on at which this call is durable.
+   *
+   * @param lastEventId - Id of the event after which it goes on.
+   * @throws {@link StrongroomError} `rate_limited` if there are too many who do; `vault_closed`.
+   */
+  follow(filter: ChangeFilter, lastEventId: string | undefined): ChangeStream;
   /** Adds to what this call's audit entry says it was about. */
-  about(subject: EntrySubject): void;
+  about(subject: NotedSubject): void;
   /** Asks that what this call overwrites is in none of the database's files once it is durable. */
   scrub(): void;
   /**
@@ -92,7 +105,7 @@ export interface Call extends Work {
    */
   record(
     action: string,
-    subject: EntrySubject,
+    subject: NotedSubject,
     end?: Pick<EntryFields, 'outcome' | 'reason'>,
   ): void;
 }
@@ -141,6 +154,8 @@ export interface InnerOperation<I, O, P = unknown> {
 export interface Operation<I, O, P = unknown> extends InnerOperation<I, O, P> {
   /** What it answers, for documentation, clients and tests. */
   readonly output: ZodType<O>;
+  /** What it answers is a stream of these instead, over HTTP as events. */
+  readonly streams?: ZodType;
   /** Every way to it over REST; none: it is not reachable over the network. */
   readonly rest: readonly RestBinding[];
 }

@@ -1,16 +1,12 @@
-import type { AuditLog } from '../domain/audit/audit-log.ts';
 import { RecentSecrets } from '../domain/secrets/recent-secrets.ts';
 import { NOBODY } from '../domain/access/nobody.ts';
 import { KeyUses } from '../domain/keys/key-uses.ts';
-import { isEnrolling } from '../domain/identities/sessions.ts';
 import { loadKeys } from '../domain/keys/load-keys.ts';
 import { FIRST_WORKSPACE } from '../domain/workspaces/names.ts';
 import { StrongroomError } from '../errors.ts';
-import { uuidv7, type Clock } from '../lib/ids.ts';
-import type { Keyring } from '../keys/keyring.ts';
-import type { RowMac } from '../store/row-mac.ts';
+import { uuidv7 } from '../lib/ids.ts';
 import { isStoreError, storageFailure } from '../store/sqlite-errors.ts';
-import type { Store, Transaction } from '../store/store.ts';
+import type { Transaction } from '../store/store.ts';
 import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
 import type { FaceCallOptions } from './context.ts';
 import { Admission, refusedRequest } from './admission.ts';
@@ -18,14 +14,17 @@ import { callOf, type CallParts } from './call-of.ts';
 import { Callers, type Identified } from './callers.ts';
 import { DeferredInput } from './deferred-input.ts';
 import { denied, enrollmentDue } from './denials.ts';
+import { ChangeFeed } from './events/change-feed.ts';
+import { closeEvents } from './events/close-events.ts';
+import type { Ended, FollowedChanges } from './events/followed-changes.ts';
 import { runOnce } from './idempotency.ts';
 import type { Caller, Cohort, Item, Progress } from './item.ts';
 import { locate, noSuchSecret } from './locate.ts';
 import type { Call, InnerOperation } from './operation.ts';
 import { requireIdempotencyKey } from './invalid-input.ts';
 import { readInput } from './read-input.ts';
-import { isLimited, RateLimits, type RateLimitOptions } from './rate-limits.ts';
-import type { CohortFacts, VaultObserver } from './observer.ts';
+import type { PipelineOptions } from './pipeline-options.ts';
+import { isLimited, RateLimits } from './rate-limits.ts';
 import { Recorder } from './recorder.ts';
 import { Refusals, type StagedRefusals } from './refusals.ts';
 import { ownerOf, requireRights } from './require-rights.ts';
@@ -33,28 +32,6 @@ import { Rights } from './rights.ts';
 import { requireFresh } from './require-fresh.ts';
 import { asStrongroomError } from './unforeseen.ts';
 import { isRepair } from './workspace-policies.ts';
-
-/** Everything that the pipeline works with. */
-export interface PipelineOptions {
-  readonly store: Store;
-  readonly keyring: Keyring;
-  readonly mac: RowMac;
-  readonly log: AuditLog;
-  readonly now: Clock;
-  /** The vault's directory. */
-  readonly directory: string;
-  /** Where the newest checkpoint is kept outside the vault; verifier keys lie beside it. */
-  readonly checkpointPath: string;
-  /** How often callers over the network may call. */
-  readonly rateLimits?: RateLimitOptions | undefined;
-  /** The rights that an operation needs for what an entry of the log says. */
-  readonly requirementsOf: Call['requirementsOf'];
-  /** Called after each durable cohort. */
-  readonly committed: (cohort: CohortFacts) => void;
-  readonly observer?: VaultObserver | undefined;
-  /** Called after a durable cohort in which something was overwritten that must not be found any more. */
-  readonly scrub: () => void;
-}
 
 /** Codes of those who were turned away, rather than failed. */
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -80,6 +57,7 @@ export class Pipeline {
   readonly #callers: Callers;
   readonly #recorder: Recorder;
   readonly #parts: CallParts;
+  readonly #feed: ChangeFeed;
   readonly #committer: Committer<Item>;
 
   constructor(options: PipelineOptions) {
@@ -88,10 +66,20 @@ export class Pipeline {
     this.#rightsBefore = new Rights(options.mac);
     const limits = new RateLimits(options.rateLimits);
     this.#admission = new Admission(limits, this.#refusals, options.now);
-    this.#callers = new Callers(options.mac, options.keyring);
-    this.#recorder = new Recorder(this.#rights, options);
+    this.#callers = new Callers(options.mac, options.keyring, options.rateLimits?.clock);
+    const feed = new ChangeFeed({
+      rights: this.#rights,
+      callers: this.#callers,
+      now: options.now,
+      limits: options.streamLimits,
+      changed: options.changed,
+      recordEnd: (stream, reason) => this.#recordEnd(stream, reason),
+      requireUsed: (caller) => this.#beside(caller, closeEvents as never, () => undefined),
+    });
+    this.#feed = feed;
+    this.#recorder = new Recorder(this.#rights, { ...options, feed });
     const recent = new RecentSecrets();
-    this.#parts = { ...options, rights: this.#rights, recorder: this.#recorder, recent };
+    this.#parts = { ...options, rights: this.#rights, recorder: this.#recorder, recent, feed };
     this.#committer = new Committer({
       store: options.store,
       process: (transaction, items, lostTo) => this.#cohort(transaction, items, lostTo),
@@ -147,6 +135,11 @@ export class Pipeline {
     throw refused.error;
   }
 
+  /** Ends all who follow changes, and lets nobody begin. Resolves when that is on record. */
+  endStreams(): Promise<void> {
+    return this.#feed.end();
+  }
+
   /** Resolves when nothing is under way. */
   idle(): Promise<void> {
     return this.#committer.idle();
@@ -166,6 +159,15 @@ export class Pipeline {
   async state(transaction: Transaction): Promise<string | undefined> {
     await this.#refresh(transaction);
     return this.#rights.state;
+  }
+
+  /** Puts the end of a stream on record, in the name of who opened it, whatever they may do now. */
+  async #recordEnd(
+    { caller, following: { found, filter, request }, told }: FollowedChanges,
+    reason: Ended,
+  ): Promise<void> {
+    const closing: Caller = { ...caller, opened: found, isInside: true };
+    await this.call(closeEvents, closing, { ...filter, reason, told }, { request });
   }
 
   async #prepare<I, O, P>(
@@ -259,10 +261,10 @@ export class Pipeline {
     input: unknown,
   ): Promise<void> {
     await this.#beside(caller, operation, async (who, rights, transaction) => {
-      const { view, calling, credential } = who;
+      const { view, calling, credential, isEnrolling } = who;
       for (const requirement of operation.requires(input)) {
         const { allowed } = rights.decide(view, calling, requirement);
-        if (!allowed && credential !== undefined && isEnrolling(credential)) throw enrollmentDue();
+        if (!allowed && isEnrolling === true) throw enrollmentDue();
         if (!allowed) throw denied(requirement, request, ownerOf(rights, { view, calling }));
       }
       if (operation.fresh !== true) return;
@@ -439,6 +441,7 @@ export class Pipeline {
     const { store, log, mac, keyring } = this.#options;
     this.#rights.forget();
     this.#callers.forget();
+    this.#feed.doubt();
     await store.reopen();
     await store.read(async (transaction) => {
       await log.reload(transaction);

@@ -1,10 +1,12 @@
 import { hmacSha256 } from '../crypto/mac.ts';
 import { STATE_INTERVAL, type StagedEntries } from '../domain/audit/audit-log.ts';
-import type { EntryFields, EntrySubject } from '../domain/audit/entry.ts';
+import type { EntryFields } from '../domain/audit/entry.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { toBase64Url } from '../lib/base64.ts';
 import { tuple } from '../lib/bytes.ts';
 import type { Clock } from '../lib/ids.ts';
+import type { NotedEntry, NotedSubject } from './change-note.ts';
+import type { ChangeFeed } from './events/change-feed.ts';
 import type { Cohort, Item, Progress } from './item.ts';
 import type { VaultObserver } from './observer.ts';
 import type { Rights } from './rights.ts';
@@ -14,6 +16,7 @@ interface RecorderOptions {
   readonly keyring: Keyring;
   readonly now: Clock;
   readonly observer?: VaultObserver | undefined;
+  readonly feed: Pick<ChangeFeed, 'begin' | 'note' | 'publish'>;
 }
 
 /** Writes down who did what and how it ended, in the transaction in which it was done. */
@@ -31,10 +34,12 @@ export class Recorder {
   /** Forgets the entries of a transaction that may not have become durable. */
   begin(): void {
     this.#news = [];
+    this.#options.feed.begin();
   }
 
   /** Tells whoever watches of the entries since {@link Recorder.begin}, now that they are durable. */
   tell(): void {
+    this.#options.feed.publish();
     const { recorded } = this.#options.observer ?? {};
     if (recorded === undefined) return;
     for (const entry of this.#news) {
@@ -48,7 +53,7 @@ export class Recorder {
   }
 
   /** Adds the ids that belong to the names in a subject. */
-  resolve(subject: EntrySubject): EntrySubject {
+  resolve(subject: NotedSubject): NotedSubject {
     if (subject.workspace === undefined) return subject;
     const workspace = this.#rights.directory.findWorkspace(subject.workspace);
     if (workspace === undefined) return subject;
@@ -79,7 +84,7 @@ export class Recorder {
       face,
       ...end,
     };
-    const fields: EntryFields = {
+    const fields: NotedEntry = {
       ...progress.subject,
       ...common,
       // An entry says it of one credential only: of the one that the call was made with, if any.
@@ -102,9 +107,10 @@ export class Recorder {
   }
 
   /** Adds one entry; every so many of them vouch for the tables. */
-  append(staged: StagedEntries, fields: EntryFields, now: number = this.#options.now()): void {
+  append(staged: StagedEntries, fields: NotedEntry, now: number = this.#options.now()): void {
     const isAnchor = staged.size % STATE_INTERVAL === 0;
     staged.append(isAnchor ? { ...fields, state: this.#rights.state } : fields, now);
+    this.#options.feed.note(fields, now);
     if (this.#options.observer !== undefined) this.#news.push(fields);
   }
 

@@ -73,6 +73,18 @@ describe('refusals of unknown callers', () => {
     }
   });
 
+  it('are counted apart by whom they were meant for', () => {
+    const refusals = new Durable();
+    const at = (target: string): EntryFields => ({ ...refusal('a', 'unauthenticated'), target });
+    expect(counts(refusals.take(at('ada'), 0))).toEqual([1]);
+    expect(counts(refusals.take(at('eve'), 1))).toEqual([1]);
+    for (const target of ['ada', 'eve', 'eve']) expect(refusals.take(at(target), 2)).toEqual([]);
+    expect(refusals.drain(MINUTE).map(({ target, count }) => [target, count])).toEqual([
+      ['ada', 1],
+      ['eve', 2],
+    ]);
+  });
+
   it('of more addresses than are kept are counted together, and none is lost', () => {
     const refusals = new Durable();
     let told = 0;

@@ -94,11 +94,12 @@ export class Refusals {
 }
 
 /** What tells the source and the reason of a refusal from others. */
-export type Source = Pick<EntryFields, 'ip' | 'reason' | 'actor'>;
+export type Source = Pick<EntryFields, 'ip' | 'reason' | 'actor' | 'target'>;
 
-function keyOf(tallies: ReadonlyMap<string, Tally>, { ip, reason, actor }: Source): string {
+function keyOf(tallies: ReadonlyMap<string, Tally>, { ip, reason, actor, target }: Source): string {
   const client = (ip === undefined ? undefined : networkOfClient(ip)) ?? ip;
-  const source = `${actor ?? client ?? ''} ${reason ?? ''}`;
+  // Attempts at several people from one address are not one thing: only who exists is a target.
+  const source = `${actor ?? client ?? ''} ${reason ?? ''} ${target ?? ''}`;
   return tallies.size >= SOURCES_MAX && !tallies.has(source) ? OTHERS : source;
 }
 

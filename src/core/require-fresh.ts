@@ -43,7 +43,7 @@ export async function requireFreshPerson(call: FreshCall): Promise<void> {
 export function reauthRequired(): StrongroomError {
   return new StrongroomError('reauth_required', 'this takes a sign-in of the last five minutes', {
     details: { minutes: FRESH_MS / 60_000 },
-    hint: 'give your password, and your second factor, again; a token cannot do this',
+    hint: 'sign in again with `strongroom login`, or reauthenticate; a token cannot do this',
   });
 }
 

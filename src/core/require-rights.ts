@@ -1,9 +1,9 @@
-import { isEnrolling } from '../domain/identities/sessions.ts';
 import type { StrongroomError } from '../errors.ts';
+import { isUuid } from '../lib/ids.ts';
 import type { Identified } from './callers.ts';
 import { denied, enrollmentDue } from './denials.ts';
 import type { Item, Progress } from './item.ts';
-import { noSuchSecret } from './locate.ts';
+import { noSuchSecret, noSuchWorkspace } from './locate.ts';
 import type { Requirement } from './operation.ts';
 import type { Rights } from './rights.ts';
 import { policyUnmet, type UnmetPolicy } from './workspace-policies.ts';
@@ -50,11 +50,16 @@ function denial(
   progress: Progress,
   { who, requirement }: { readonly who: Identified; readonly requirement: Requirement },
 ): StrongroomError {
-  if (who.credential !== undefined && isEnrolling(who.credential)) return enrollmentDue();
+  if (who.isEnrolling === true) return enrollmentDue();
   const { resource } = requirement;
-  const mayKnow = (): boolean =>
-    rights.decide(who.view, who.calling, { capability: 'list', resource }).allowed;
-  if (item.address?.secretId !== undefined && !mayKnow()) progress.shown = noSuchSecret();
+  const mayList = (place: readonly string[], reach: 'exact' | 'under'): boolean =>
+    rights.decide(who.view, who.calling, { capability: 'list', resource: place, reach }).allowed;
+  const { secretId, workspace = '' } = item.address ?? {};
+  const named = isUuid(workspace) ? rights.directory.workspaceById(workspace) : undefined;
+  if (secretId !== undefined && !mayList(resource, 'exact')) progress.shown = noSuchSecret();
+  else if (named !== undefined && !mayList([named.name], 'under')) {
+    progress.shown = noSuchWorkspace(workspace);
+  }
   return denied(requirement, item.request, ownerOf(rights, who));
 }
 

@@ -34,6 +34,9 @@ export const IN_WORKSPACE = '/api/secrets/workspaces/{workspace_id}';
 /** Where the vault as a whole is looked after. */
 export const ADMIN = '/api/secrets/admin';
 
+/** Where changes are followed. */
+export const EVENTS = '/api/events';
+
 /** Where people and machines sign in, and look after what they sign in with. */
 export const AUTH = '/api/auth';
 

@@ -13,6 +13,7 @@ import type { Store, Transaction } from '../store/store.ts';
 import type { VaultLock } from '../store/vault-lock.ts';
 import type { Face, FaceCallOptions, SecurityContext } from './context.ts';
 import type { DeferredInput } from './deferred-input.ts';
+import type { StreamLimits } from './events/change-feed.ts';
 import type { InnerOperation } from './operation.ts';
 import type { VaultObserver } from './observer.ts';
 import { writeOutsideCheckpoint } from './outside-checkpoint.ts';
@@ -40,6 +41,8 @@ export interface VaultParts {
   readonly seal?: (() => void) | undefined;
   /** How often callers over the network may call. */
   readonly rateLimits?: RateLimitOptions | undefined;
+  /** How many may follow changes at a time. */
+  readonly streamLimits?: StreamLimits | undefined;
 }
 
 /** How long new entries may go without a signed checkpoint, in milliseconds. */
@@ -71,6 +74,7 @@ export class UnsealedVault {
     this.#pipeline = new Pipeline({
       ...parts,
       requirementsOf,
+      changed: () => parts.lock.mark(),
       committed: (cohort) => {
         this.#scheduleCheckpoint();
         parts.observer?.committed?.(cohort);
@@ -178,6 +182,11 @@ export class UnsealedVault {
     }
   }
 
+  /** Ends all who follow changes, and lets nobody begin: for a server that is about to stop. */
+  endStreams(): Promise<void> {
+    return this.#pipeline.endStreams();
+  }
+
   #seal(): void {
     this.#isToSeal = false;
     const { seal = () => void this.close().catch(() => undefined) } = this.#parts;
@@ -221,7 +230,10 @@ export class UnsealedVault {
   async #finish(): Promise<void> {
     clearTimeout(this.#checkpointTimer);
     try {
+      await this.#pipeline.endStreams();
       await this.#quiet();
+      // Those whose opening was under way.
+      await this.#pipeline.endStreams();
       await this.#checkpointing;
       await this.#scrubbing;
       clearTimeout(this.#checkpointTimer);

@@ -23,6 +23,11 @@ export function fingerprintOf(text: string): string {
   return hash('sha256', text, 'base64');
 }
 
+/** SHA-2 (FIPS 180-4) of a text, with as many bits as another's format asks for. */
+export function sha2(bits: 256 | 384 | 512, text: string): Uint8Array {
+  return new Uint8Array(hash(`sha${bits}`, text, 'buffer'));
+}
+
 /** SHA-256 (FIPS 180-4) of bytes that come piece by piece. */
 export class Sha256 {
   readonly #hash: Hash;

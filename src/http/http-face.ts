@@ -7,15 +7,22 @@ import { StrongroomError } from '../errors.ts';
 import { uuidv7 } from '../lib/ids.ts';
 import { failureAnswer, send, type Answer } from './answer.ts';
 import type { Page, PageRequest, Pages } from './page.ts';
-import { readHead } from './request-head.ts';
+import { readHead, type RequestHead } from './request-head.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
 import { callerOf, RestFace, type RestFaceOptions } from './rest/rest-face.ts';
+import type { RestRoute } from './rest/rest-route.ts';
+import { wireError } from './rest/wire-error.ts';
+import { crossSite, isOwnPage, readCookies } from './session-cookie.ts';
 
 /** What became of a request, for numbers. Nothing in it is the client's own. */
 export interface Answered {
   readonly method: string;
   /** An operation's name, a page's address, or `none`. */
   readonly route: string;
+  /** The address as it is declared, such as `/api/tokens/{id}`; `undefined` where there is none. */
+  readonly template: string | undefined;
+  /** The id that the request is on record under. */
+  readonly request: string;
   readonly status: number;
   readonly ms: number;
 }
@@ -29,7 +36,7 @@ export interface HttpFaceOptions extends RestFaceOptions {
   /** Who a request is from, where proxies are listed. Default: the other end of the connection. */
   readonly clientAddress?: ((message: IncomingMessage) => string | undefined) | undefined;
   /** Told of each answer. */
-  readonly answered?: ((about: Answered) => void) | undefined;
+  readonly answered?: ((about: Answered, message: IncomingMessage) => void) | undefined;
   /** Told of each error that nobody foresaw. */
   readonly failed?: ((error: StrongroomError, request: string) => void) | undefined;
 }
@@ -48,6 +55,10 @@ const CREDENTIAL_PARAMETERS: ReadonlySet<string> = new Set([
 interface About {
   readonly request: string;
   route: string;
+  template: string | undefined;
+  /** Whether the limit of the address was asked, or somebody else asks it. */
+  isCounted: boolean;
+  match: RestRoute | undefined;
 }
 
 /**
@@ -67,17 +78,25 @@ export class HttpFace {
   /** From now on each answer is the last one of its connection. */
   end(): void {
     this.#isEnding = true;
+    // What has no end of its own would keep its connection.
+    void this.#options.vault()?.endStreams();
   }
 
   /** Answers one request. It never rejects. */
   async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const begun = performance.now();
-    const about: About = { request: uuidv7(), route: 'none' };
+    const about: About = {
+      request: uuidv7(),
+      route: 'none',
+      template: undefined,
+      isCounted: false,
+      match: undefined,
+    };
     let answer: Answer;
     try {
       answer = await this.#answer(message, about);
     } catch (error) {
-      answer = this.#failure(error, about.request);
+      answer = this.#failure(await this.#counted(error, message, about), about);
     }
     // What was not read of the body would be taken for the next request.
     const isRead = message.complete || answer.status < 400;
@@ -87,12 +106,17 @@ export class HttpFace {
         ? answer
         : { ...answer, headers: { ...answer.headers, Connection: 'close' } },
     );
-    this.#options.answered?.({
-      method: message.method ?? '',
-      route: about.route,
-      status: answer.status,
-      ms: performance.now() - begun,
-    });
+    this.#options.answered?.(
+      {
+        method: message.method ?? '',
+        route: about.route,
+        template: about.template,
+        request: about.request,
+        status: answer.status,
+        ms: performance.now() - begun,
+      },
+      message,
+    );
   }
 
   async #answer(message: IncomingMessage, about: About): Promise<Answer> {
@@ -102,13 +126,20 @@ export class HttpFace {
     const head = readHead(message);
     const method = message.method ?? '';
     const ip = this.#address(message) ?? '';
-    const page = this.#page(url);
+    const name = pageName(url);
+    const page = this.#page(name);
+    const isOfPage = page !== undefined && (method === 'GET' || method === 'HEAD');
+    const cookies = head.cookie === undefined ? undefined : readCookies(head.cookie);
+    if (cookies?.session !== undefined && !isOfPage) requireOwnPage(message, head);
+    about.isCounted = true;
     if (page !== undefined) {
-      about.route = url;
+      about.route = name;
+      about.template = name;
       return answerPage(page, method, { message, head, ip, request: about.request });
     }
     const vault = this.#options.vault();
-    const caller = callerOf(head, { ip, certificate: peerCertificate(message) });
+    const client = { ip, certificate: peerCertificate(message), session: cookies?.session };
+    const caller = callerOf(head, client);
     const { match, allowed } = this.#rest.find(method, target.segments);
     if (match === undefined) {
       // What is no call has to be counted all the same.
@@ -116,17 +147,19 @@ export class HttpFace {
       return notFound(allowed, about.request);
     }
     about.route = match.route.operation.name;
+    about.template = match.route.binding.path;
+    about.match = match.route;
     if (vault === undefined) throw sealed();
     return this.#rest.answer(
       match,
-      { message, head, target, request: about.request },
+      { message, head, target, cookies, request: about.request },
       (operation, input, options) => vault.call(operation, caller, input, options),
     );
   }
 
-  #page(url: string): Pages[string] | undefined {
+  #page(name: string): Pages[string] | undefined {
     const { pages } = this.#options;
-    return pages !== undefined && Object.hasOwn(pages, url) ? pages[url] : undefined;
+    return pages !== undefined && Object.hasOwn(pages, name) ? pages[name] : undefined;
   }
 
   #address(message: IncomingMessage): string | undefined {
@@ -134,11 +167,29 @@ export class HttpFace {
     return clientAddress(message);
   }
 
-  #failure(error: unknown, request: string): Answer {
+  /** What is refused for its head alone counts for its address as well, and is one too many at some time. */
+  async #counted(error: unknown, message: IncomingMessage, about: About): Promise<unknown> {
+    if (about.isCounted) return error;
+    try {
+      const context = { principal: '', ip: this.#address(message) ?? '' };
+      await this.#options.vault()?.admit({ context, face: 'rest' });
+      return error;
+    } catch (refusal) {
+      return refusal;
+    }
+  }
+
+  #failure(error: unknown, { request, match }: About): Answer {
     const known = asStrongroomError(error);
     if (known.code === 'internal') this.#options.failed?.(known, request);
-    return failureAnswer(known, { request });
+    return failureAnswer(match === undefined ? known : wireError(known, match), { request });
   }
+}
+
+/** An address as pages are named: what follows its question mark is not part of it. */
+function pageName(url: string): string {
+  const at = url.indexOf('?');
+  return at === -1 ? url : url.slice(0, at + 1);
 }
 
 function answerPage(
@@ -158,6 +209,15 @@ function refuseCredentials({ query }: RequestTarget): void {
   if (!isThere) return;
   throw new StrongroomError('invalid_request', 'the address has a credential in it', {
     hint: 'send it as Authorization: Bearer sr_…, and take that one out of use: it may be in a log',
+  });
+}
+
+/** @throws {@link StrongroomError} `cross_site`, `invalid_request`. */
+function requireOwnPage(message: IncomingMessage, { credential }: RequestHead): void {
+  if (!isOwnPage(message)) throw crossSite();
+  if (credential === undefined) return;
+  throw new StrongroomError('invalid_request', 'the request has two credentials', {
+    hint: 'send the cookie of a session or an Authorization header, and not both',
   });
 }
 

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -49,6 +50,9 @@ const CONNECTIONS_MAX = 12_000;
  */
 export async function listen(options: ListenOptions): Promise<Listening> {
   const { host, port, tls, tlsMin: minVersion = 'TLSv1.3', handle } = options;
+  // A session that is resumed brings the certificate of the first connection along, and no proof of its key.
+  const secureOptions = options.clientCertificates === true ? constants.SSL_OP_NO_TICKET : 0;
+  const always = { minVersion, secureOptions };
   const limits = {
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
@@ -65,7 +69,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       : createTlsServer({
           ...limits,
           ...tls,
-          minVersion,
+          ...always,
           ALPNProtocols: ['http/1.1'],
           requestCert: options.clientCertificates === true,
           rejectUnauthorized: false,
@@ -94,7 +98,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     get connections() {
       return connections;
     },
-    renew: (next) => tlsServer?.setSecureContext({ ...next, minVersion }),
+    renew: (next) => tlsServer?.setSecureContext({ ...next, ...always }),
     close: (waitMs) => end(server, waitMs),
   };
 }

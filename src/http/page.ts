@@ -17,8 +17,8 @@ export interface PageRequest {
 export type Page = (request: PageRequest) => Answer | Promise<Answer>;
 
 /**
- * Pages, by their exact address and then by method. An address with a query,
- * or written in any other way, is not theirs.
+ * Pages, by their exact address and then by method. An address written in any
+ * other way is not theirs; one with a query is if their name ends in `?`.
  */
 export type Pages = Readonly<Record<string, Readonly<Partial<Record<'GET' | 'POST', Page>>>>>;
 

@@ -6,11 +6,15 @@ import { StrongroomError } from '../errors.ts';
 export interface RequestHead {
   /** A bearer credential. */
   readonly credential: string | undefined;
+  /** All cookies, ours and others. */
+  readonly cookie: string | undefined;
   readonly contentType: string | undefined;
   readonly accept: string | undefined;
   readonly idempotencyKey: string | undefined;
   readonly ifMatch: string | undefined;
   readonly ifNoneMatch: string | undefined;
+  /** Id of the event after which a stream goes on. */
+  readonly lastEventId: string | undefined;
   readonly userAgent: string | undefined;
   /** Whether there is a body, or may be. */
   readonly hasBody: boolean;
@@ -30,7 +34,10 @@ const SINGLE: ReadonlySet<string> = new Set([
   'idempotency-key',
   'if-match',
   'if-none-match',
+  'last-event-id',
   'origin',
+  'sec-fetch-site',
+  'x-strongroom',
   'user-agent',
   'x-forwarded-for',
   'forwarded',
@@ -45,6 +52,10 @@ const OVERRIDES: ReadonlySet<string> = new Set([
   'x-original-url',
   'x-rewrite-url',
 ]);
+
+const KINDS_MAX = 256;
+/** Headers by how they were written. */
+const kinds: Map<string, string> = new Map();
 
 const BEARER = /^Bearer (sr_[a-z]+_[A-Za-z0-9_-]{40,60})$/;
 
@@ -65,11 +76,13 @@ export function readHead(request: IncomingMessage): RequestHead {
   const length = headers['content-length'];
   return {
     credential: credentialOf(headers.authorization),
+    cookie: headers.cookie,
     contentType: headers['content-type'],
     accept: headers.accept,
     idempotencyKey: single(headers['idempotency-key']),
     ifMatch: headers['if-match'],
     ifNoneMatch: headers['if-none-match'],
+    lastEventId: single(headers['last-event-id']),
     userAgent: headers['user-agent'],
     hasBody: headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0'),
     contentLength: length === undefined ? undefined : Number(length),
@@ -77,15 +90,30 @@ export function readHead(request: IncomingMessage): RequestHead {
 }
 
 function requireSingle(raw: readonly string[]): void {
-  const seen = new Set<string>();
+  const seen: string[] = [];
   for (let at = 0; at < raw.length; at += 2) {
-    const name = (raw[at] ?? '').toLowerCase();
-    if (name.includes('_')) throw refused('a header has a name that others read in another way');
-    if (OVERRIDES.has(name)) throw refused('a header would change what the request line says');
-    if (!SINGLE.has(name)) continue;
-    if (seen.has(name)) throw refused(`the request has two headers ${name}`);
-    seen.add(name);
+    const name = kindOf(raw[at] ?? '');
+    if (name === undefined) continue;
+    if (seen.includes(name)) throw refused(`the request has two headers ${name}`);
+    seen.push(name);
   }
+}
+
+/**
+ * What a header is that may be there once; `undefined` for others.
+ *
+ * @throws {@link StrongroomError} `invalid_request`.
+ */
+function kindOf(raw: string): string | undefined {
+  const known = kinds.get(raw);
+  if (known !== undefined) return known;
+  const name = raw.toLowerCase();
+  if (name.includes('_')) throw refused('a header has a name that others read in another way');
+  if (OVERRIDES.has(name)) throw refused('a header would change what the request line says');
+  if (!SINGLE.has(name)) return undefined;
+  // Clients write the same few in the same way.
+  if (kinds.size < KINDS_MAX) kinds.set(raw, name);
+  return name;
 }
 
 function credentialOf(authorization: string | undefined): string | undefined {

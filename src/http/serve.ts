@@ -5,6 +5,7 @@ import { clientAddress, trustedProxies } from '../core/client-address.ts';
 import type { OpenVaultOptions } from '../core/open-vault.ts';
 import type { RateLimitOptions } from '../core/rate-limits.ts';
 import { readMetrics, type VaultMetrics } from '../core/operations/read-metrics.ts';
+import { asStrongroomError } from '../core/unforeseen.ts';
 import type { UnsealedVault } from '../core/vault.ts';
 import { StrongroomError } from '../errors.ts';
 import { toNetworks } from '../lib/ip-networks.ts';
@@ -18,9 +19,11 @@ import { connectionsMax } from './open-files.ts';
 import { openApiPage } from './openapi-page.ts';
 import type { Pages } from './page.ts';
 import { sealPages } from './seal-pages.ts';
+import { ssoPages } from './sso-pages.ts';
 import { SecurityEvents, securityEvent } from './security-events.ts';
 import type { ServerLog } from './server-log.ts';
 import { readTlsFiles, watchTlsFiles, type TlsFiles } from './tls-files.ts';
+import { loadTraces, type Traces } from './traces.ts';
 import { VaultHolder } from './vault-holder.ts';
 
 /** Options of {@link serve}. */
@@ -91,7 +94,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const { host = HOST, port = PORT, tls: files } = options;
   requireSafe(host, options);
   const tls = files === undefined ? undefined : readTlsFiles(files);
-  const running = new RunningServer(options);
+  const running = new RunningServer(options, await tracesOf(options));
   try {
     const server = await running.listen({ host, port, tls });
     await options.prepare?.();
@@ -116,7 +119,7 @@ class RunningServer {
   #closing: Promise<void> | undefined;
   #numbers: VaultMetrics | undefined;
 
-  constructor(options: ServeOptions) {
+  constructor(options: ServeOptions, traces: Traces | undefined) {
     this.#options = options;
     const { log, securityEvents = [] } = options;
     this.#events = securityEvents.map((target) => new SecurityEvents(target));
@@ -128,7 +131,10 @@ class RunningServer {
       vault: () => this.#holder.vault,
       pages: { ...this.#pages(), ...options.pages },
       clientAddress: (message) => clientAddress(originOf(message), proxies),
-      answered: (about) => this.#metrics.answered(about),
+      answered: (about, message) => {
+        this.#metrics.answered(about);
+        traces?.answered(about, message);
+      },
       failed: (error, request) => log.fail('unforeseen', error, { request }),
     });
   }
@@ -242,6 +248,7 @@ class RunningServer {
     return {
       ...healthPages({ vault, isEnding: () => this.#closing !== undefined }),
       ...sealPages(this.#holder),
+      ...ssoPages({ vault }),
       '/metrics': { GET: metricsPage({ vault, text, isOpen: this.#options.metricsOpen }) },
       '/api/openapi.json': { GET: openApiPage(this.#options.version ?? '0.0.0', vault) },
     };
@@ -253,6 +260,14 @@ class RunningServer {
     if (vault?.isBlocked !== true) return;
     vault.call(readMetrics, vault.systemCaller(), {}).catch(() => undefined);
   }
+}
+
+/** Without them the server serves all the same. */
+function tracesOf({ version, log }: ServeOptions): Promise<Traces | undefined> {
+  return loadTraces({ version }).catch((error: unknown) => {
+    log.fail('traces_unavailable', asStrongroomError(error));
+    return undefined;
+  });
 }
 
 /** @throws {@link StrongroomError} `usage` for what everybody on the way could read. */

@@ -8,7 +8,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { isPublicAddress } from './addresses.ts';
-import { fetchOutside, parseOutside, type Resolve } from './outbound.ts';
+import { fetchOutside, parseOutside, postOutside, type Resolve } from './outbound.ts';
 
 let server: Server;
 let host = '';
@@ -316,5 +316,34 @@ describe('A52 an outside document', () => {
         resolve();
       });
     });
+  });
+});
+
+describe('A52 a form that is sent outside', () => {
+  const form = { body: 'code=a+secret', authorization: 'Basic c2VjcmV0' };
+
+  it('is sent to no form of an address in a network of our own', async () => {
+    answer = () => ({ body: Buffer.from('{}') });
+    const before = connections;
+    for (const each of [...FORMS().map((text) => `https://${text}:${port}/`), ...NEVER()]) {
+      const resolve: Resolve = async () => [{ address: '127.0.0.1', family: 4 }];
+      const code = await codeOf(postOutside(each, form, { resolve }));
+      expect(['unreachable', 'invalid_input'], each).toContain(code);
+    }
+    expect(connections).toBe(before);
+  });
+
+  it('is sent once, and nowhere that the answer leads to', async () => {
+    const asked: string[] = [];
+    answer = (path) => {
+      asked.push(path);
+      return { status: 307, headers: { location: `http://${host}/other` } };
+    };
+    const given = { allowedHosts: [host] };
+    const { status } = await postOutside(`http://${host}/token`, form, given);
+    expect({ status, asked }).toEqual({ status: 307, asked: ['/token'] });
+    answer = () => ({ status: 400, body: Buffer.from('{"error":"a"}') });
+    const refused = await postOutside(`http://${host}/token`, form, given);
+    expect(Buffer.from(refused.body).toString()).toBe('{"error":"a"}');
   });
 });

@@ -9,6 +9,20 @@ import { concat } from './bytes.ts';
 /** How names become addresses; as `dns.lookup` does it with `all`. */
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
 
+/** What is sent, where something is asked for with a form. */
+export interface OutsideForm {
+  /** `application/x-www-form-urlencoded`. */
+  readonly body: string;
+  /** The value of `Authorization`. Default: none. */
+  readonly authorization?: string | undefined;
+}
+
+/** What came back, whatever its status. */
+export interface OutsideAnswer {
+  readonly status: number;
+  readonly body: Uint8Array;
+}
+
 /** Options of {@link fetchOutside}. */
 export interface OutsideOptions {
   /**
@@ -46,8 +60,32 @@ export async function fetchOutside(
   options: OutsideOptions = {},
 ): Promise<Uint8Array> {
   const url = parseOutside(address, options.allowedHosts);
+  return reached(url, async () => {
+    const { status, body } = await exchange(url, options, undefined);
+    if (status !== OK) throw new Error(`the status is ${status}`);
+    return body;
+  });
+}
+
+/**
+ * Sends a form to an address that somebody gave, as {@link fetchOutside} gets a
+ * document from one.
+ *
+ * @returns The answer, also one that refuses; of an address that sends elsewhere, nothing is followed.
+ * @throws {@link StrongroomError} as {@link fetchOutside}.
+ */
+export async function postOutside(
+  address: string,
+  form: OutsideForm,
+  options: OutsideOptions = {},
+): Promise<OutsideAnswer> {
+  const url = parseOutside(address, options.allowedHosts);
+  return reached(url, () => exchange(url, options, form));
+}
+
+async function reached<T>(url: URL, ask: () => Promise<T>): Promise<T> {
   try {
-    return await exchange(url, options);
+    return await ask();
   } catch (cause) {
     throw new StrongroomError('unreachable', `no answer could be got from ${url.host}`, {
       details: { host: url.host },
@@ -89,7 +127,11 @@ function isOfMachine({ hostname }: URL): boolean {
   return hostname === '[::1]' || hostname === 'localhost' || /^127(?:\.\d+){3}$/.test(hostname);
 }
 
-async function exchange(url: URL, options: OutsideOptions): Promise<Uint8Array> {
+async function exchange(
+  url: URL,
+  options: OutsideOptions,
+  form: OutsideForm | undefined,
+): Promise<OutsideAnswer> {
   const { timeoutMs = TIMEOUT_MS, bytesMax = BYTES_MAX, accept = 'application/json' } = options;
   const mayBeAnywhere = isAllowed(url, options.allowedHosts ?? []);
   const judge = (address: string): void => {
@@ -104,17 +146,27 @@ async function exchange(url: URL, options: OutsideOptions): Promise<Uint8Array> 
     : import('node:http'));
   return new Promise((settle, refuse) => {
     const wanted: RequestOptions = {
-      method: 'GET',
+      method: form === undefined ? 'GET' : 'POST',
       agent: false,
       lookup: guardedLookup(options.resolve ?? systemResolve, judge),
       signal: AbortSignal.timeout(timeoutMs),
-      headers: { accept, 'accept-encoding': 'identity', 'user-agent': 'strongroom' },
+      headers: {
+        accept,
+        'accept-encoding': 'identity',
+        'user-agent': 'strongroom',
+        ...(form === undefined ? {} : headersOf(form)),
+      },
     };
     const request = send(url, wanted, (answer) => {
-      readBody(answer, bytesMax).then(settle, (error: unknown) => {
-        request.destroy();
-        refuse(error);
-      });
+      readBody(answer, bytesMax).then(
+        (body) => {
+          settle({ status: answer.statusCode ?? 0, body });
+        },
+        (error: unknown) => {
+          request.destroy();
+          refuse(error);
+        },
+      );
     });
     request.on('socket', (socket) => {
       socket.on('connect', () => {
@@ -126,8 +178,16 @@ async function exchange(url: URL, options: OutsideOptions): Promise<Uint8Array> 
       });
     });
     request.on('error', refuse);
-    request.end();
+    request.end(form?.body);
   });
+}
+
+function headersOf({ body, authorization }: OutsideForm): Readonly<Record<string, string>> {
+  return {
+    'content-type': 'application/x-www-form-urlencoded',
+    'content-length': String(Buffer.byteLength(body)),
+    ...(authorization === undefined ? {} : { authorization }),
+  };
 }
 
 /** All addresses of a name have to pass: one that is there for us and one for others is an attack. */
@@ -162,7 +222,6 @@ function systemResolve(name: string): Promise<readonly LookupAddress[]> {
 }
 
 async function readBody(answer: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
-  if (answer.statusCode !== OK) throw new Error(`the status is ${answer.statusCode ?? 0}`);
   const encoding = answer.headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity') throw new Error('the body is encoded');
   const parts: Uint8Array[] = [];

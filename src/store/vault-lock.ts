@@ -1,4 +1,4 @@
-import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +25,8 @@ const FILES: readonly string[] = [
 
 /** Keeps other processes out of a vault for as long as it is held. */
 export interface VaultLock {
+  /** Lets others who wait for one know that there was a change: see {@link lastMark}. */
+  mark(): void;
   release(): void;
 }
 
@@ -77,7 +79,31 @@ export async function acquireVaultLock(
     }
   }
   writeNotice(noticePath, holder);
-  return { release: () => db.close() };
+  return { mark: () => mark(path), release: () => db.close() };
+}
+
+/**
+ * When something was changed in a vault last, as far as it was marked: the
+ * time of modification of `lock.db`, in which nothing is ever written. It only
+ * says when it is worth to look, and decides nothing.
+ *
+ * @returns Milliseconds since 1970, or `undefined` if it cannot be told.
+ */
+export function lastMark(directory: string): number | undefined {
+  try {
+    return lstatSync(join(directory, 'lock.db')).mtimeMs;
+  } catch {
+    return undefined;
+  }
+}
+
+function mark(path: string): void {
+  try {
+    const now = new Date();
+    utimesSync(path, now, now);
+  } catch {
+    // Nobody is told then.
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { encodeCursor, encodePosition } from '../core/operations/cursor.ts';
+import { NEW_PASSKEY, USED_PASSKEY } from './passkey-samples.ts';
 
 /** Who calls: somebody who may do everything in the workspace `ours`, and nothing anywhere else. */
 export const CALLER = 'eve';
@@ -111,9 +112,25 @@ export const OURS: Readonly<Record<string, (own: Own) => object>> = {
   'auth.confirmTotp': () => ({ factor: NO_ID, code: '000000' }),
   'auth.removeFactor': () => ({ factor: NO_ID }),
   'auth.renewRecoveryCodes': () => ({}),
+  'auth.enrollPasskey': () => ({}),
+  'auth.confirmPasskey': () => ({ challenge: 'none', credential: NEW_PASSKEY }),
+  'auth.beginPasskey': () => ({ challenge: 'none' }),
+  'auth.verifyPasskey': () => ({ challenge: 'none', credential: USED_PASSKEY }),
+  'auth.beginReauthentication': () => ({}),
+  'auth.reauthenticatePasskey': () => ({ challenge: 'none', credential: USED_PASSKEY }),
   'auth.signInAppRole': () => ({ roleId: NO_ID, secretId: 'none' }),
   'auth.signInJwt': () => ({ token: 'none' }),
   'auth.signInCertificate': () => ({}),
+  'auth.ways': () => ({}),
+  'auth.beginSso': () => ({ name: 'none', port: 45_678 }),
+  'auth.finishSso': () => ({ challenge: 'none', state: 'none', code: 'none' }),
+  'auth.beginSsoLink': () => ({ name: 'none', port: 45_678 }),
+  'auth.finishSsoLink': () => ({ challenge: 'none', state: 'none', code: 'none' }),
+  'auth.beginDevice': () => ({}),
+  'auth.lookAtDevice': () => ({ code: 'none' }),
+  'auth.confirmDevice': () => ({ code: 'none' }),
+  'auth.denyDevice': () => ({ code: 'none' }),
+  'auth.finishDevice': () => ({ device: 'none' }),
   'approle.create': () => ({ machine: 'our-bot' }),
   'approle.update': () => ({ name: 'our-bot' }),
   'approle.newSecretId': () => ({ role: 'our-bot' }),
@@ -125,6 +142,16 @@ export const OURS: Readonly<Record<string, (own: Own) => object>> = {
     machine: 'our-bot',
   }),
   'trusts.renew': () => ({ name: 'our-bot', jwks: '{}' }),
+  'sso.create': () => ({
+    name: 'made-way',
+    issuer: 'https://idp.example',
+    clientId: 'vault',
+    groups: [{ value: 'a', group: 'our-group', workspace: 'ours' }],
+  }),
+  'sso.update': () => ({
+    name: 'our-bot',
+    groups: [{ value: 'a', group: 'our-group', workspace: 'ours' }],
+  }),
   'methods.list': () => ({}),
   'methods.disable': () => ({ kind: 'jwt', name: 'our-bot' }),
   'methods.enable': () => ({ kind: 'jwt', name: 'our-bot' }),
@@ -184,6 +211,7 @@ export const OURS: Readonly<Record<string, (own: Own) => object>> = {
   'health.read': () => ({}),
   'metrics.read': () => ({}),
   'vault.seal': () => ({}),
+  'events.open': () => at,
   'settings.read': () => ({ workspace: 'ours' }),
   'settings.write': () => ({ workspace: 'ours', name: 'trash_retention_days', value: 7 }),
 };
@@ -307,6 +335,9 @@ export const FOREIGN: Readonly<Record<string, (theirs: Theirs) => unknown>> = {
   role: ({ bot }) => bot,
   'approle.update.name': ({ bot }) => bot,
   'trusts.renew.name': ({ bot }) => bot,
+  'sso.update.name': ({ bot }) => bot,
+  'groups[].group': () => NAMES.group,
+  'groups[].workspace': () => NAMES.workspace,
   'methods.disable.name': ({ bot }) => bot,
   'methods.enable.name': ({ bot }) => bot,
   'methods.remove.name': ({ bot }) => bot,
@@ -336,10 +367,19 @@ export const NAMELESS: ReadonlySet<string> = new Set(
     'cases[].circumstances.ip cases[].circumstances.userAgent cases[].circumstances.mfa',
     'cases[].circumstances.at',
     // Who signs in, with what, and what is asked for of a credential.
-    'auth.signIn.name password current challenge invite known carrier code everywhere',
+    'auth.signIn.name password current challenge device invite known carrier code everywhere',
     'label ttl uses cidr[] kind jwks crls sessionTtl secretIdTtl secretIdUses trust',
     'auth.signInAppRole.roleId auth.signInAppRole.secretId auth.signInJwt.method',
     'auth.signInJwt.token auth.signInCertificate.method approle.create.name trusts.create.name',
+    // What browsers say of passkeys, which are of people.
+    'credential.id credential.rawId credential.type credential.response.clientDataJSON',
+    'credential.response.attestationObject credential.response.transports[]',
+    'credential.response.authenticatorData credential.response.signature',
+    'credential.response.userHandle',
+    // Providers are of the whole vault, and named to whoever signs in.
+    'sso.create.name issuer clientId clientSecret scopes[] algorithms[] nameClaim groupClaim',
+    'groups[].value mfaAmr[] mfaAcr[] createsUsers port fresh state iss',
+    'auth.beginSso.name auth.beginSsoLink.name',
     // What does not exist yet, or need not.
     'imports.create.folder imports.create.source.folder',
     'secrets.create.path secrets.write.path secrets.override.path',
@@ -353,6 +393,8 @@ export const NAMELESS: ReadonlySet<string> = new Set(
     'file directory keys[] shares[] openers[] keep[] slot.kind slot.path slot.passphrase slot.kdf',
     'slot.key slot.threshold slot.shares confirm[].shares[] renew[].by',
     'backups.verify.id',
+    // One of somebody else is told from none at all by nobody: test/http/events.test.ts.
+    'events.open.lastEventId',
   ].flatMap((line) => line.split(' ')),
 );
 
@@ -366,6 +408,7 @@ export const ANSWERED: Readonly<Record<string, string>> = {
   'secrets.search.tag': ONLY_NARROWS,
   'secrets.search.owner': ONLY_NARROWS,
   'secrets.list.prefix': ONLY_NARROWS,
+  'events.open.prefix': ONLY_NARROWS,
   'secrets.list.tag': ONLY_NARROWS,
   'secrets.rewind.prefix': ONLY_NARROWS,
   'environments.promote.prefix': ONLY_NARROWS,
@@ -390,11 +433,16 @@ export const ANSWERED: Readonly<Record<string, string>> = {
 /** What is about one's own factors and credentials alone, of which whoever calls without one has none. */
 export const OF_ONESELF: ReadonlySet<string> = new Set([
   'auth.confirmTotp',
+  'auth.beginReauthentication',
   'auth.removeFactor',
   'auth.renewRecoveryCodes',
   'auth.signInAppRole',
   'auth.signInJwt',
   'auth.signInCertificate',
+  'auth.beginSso',
+  'auth.finishSso',
+  'auth.beginSsoLink',
+  'auth.finishSsoLink',
   'tokens.revoke',
 ]);
 

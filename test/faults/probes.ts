@@ -40,6 +40,7 @@ const NOT_COMPARED: readonly string[] = [
   'audit.verify',
   'audit.checkpoint',
   'health.read',
+  'events.open',
   'secrets.statistics',
 ];
 

@@ -79,6 +79,8 @@ describe('a request', () => {
     for (const lines of [
       [auth(), auth()],
       [auth(), 'Host: other'],
+      [auth(), 'Cookie: a=b', 'Cookie: c=d'],
+      [auth(), 'Sec-Fetch-Site: same-origin', 'Sec-Fetch-Site: cross-site'],
       [auth(), 'X_Forwarded_For: 127.0.0.1'],
       [auth(), 'X-HTTP-Method-Override: DELETE'],
       [auth(), 'X-Original-URL: /health/live'],

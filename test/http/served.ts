@@ -110,6 +110,12 @@ export function ask(port: number, target: string, options: AskOptions = {}): Pro
       },
       (answer) => {
         const parts: Uint8Array[] = [];
+        if (answer.headers['content-type'] === 'text/event-stream') {
+          // It has no end of its own: that there is one is the answer.
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: '' });
+          request.destroy();
+          return;
+        }
         answer.on('data', (part: Uint8Array) => parts.push(part));
         answer.on('error', reject);
         answer.on('end', () =>

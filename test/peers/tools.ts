@@ -4,7 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 
 export const PROJECT: string = resolve(import.meta.dirname, '../..');
 
-const CACHE = join(PROJECT, 'node_modules', '.cache', 'strongroom-peers');
+/** Where peers are kept between runs. */
+export const CACHE: string = join(PROJECT, 'node_modules', '.cache', 'strongroom-peers');
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
 
 /** How a program ended. */
@@ -74,7 +75,8 @@ export function hasShell(name: string): boolean {
 
 let isListUpdated = false;
 
-function install(name: string): boolean {
+/** Installs a package of Debian's, where that is possible. */
+export function install(name: string): boolean {
   if (process.getuid?.() !== 0) return false;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = (...args: readonly string[]): boolean => run('apt-get', args, { env }).ok;

@@ -4,6 +4,7 @@ import type { Terminal } from '../terminal.ts';
 import { registerAuditExport } from './audit-export.ts';
 import { registerAuditList } from './audit-list.ts';
 import { registerAuditProof } from './audit-proof.ts';
+import { registerAuditSecret } from './audit-secret.ts';
 import { registerAuditVerify } from './audit-verify.ts';
 import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
@@ -12,6 +13,7 @@ import { withSession, type GlobalOptions } from '../vault-access.ts';
 export function registerAudit(program: Command, terminal: Terminal): void {
   const group = program.command('audit').description('the log of every access');
   registerAuditList(group, terminal);
+  registerAuditSecret(group, terminal);
   registerAuditExport(group, terminal);
   registerKey(group, terminal);
   registerAuditVerify(group, terminal);

@@ -13,6 +13,7 @@ import { registerDiff } from './diff.ts';
 import { registerDue } from './due.ts';
 import { registerDestroy } from './destroy.ts';
 import { registerExport } from './export.ts';
+import { registerFactors } from './factor.ts';
 import { registerGenerate } from './generate.ts';
 import { registerGet } from './get.ts';
 import { registerHealth } from './health.ts';
@@ -23,7 +24,8 @@ import { registerInit } from './init.ts';
 import { registerJobs } from './jobs.ts';
 import { registerKeys } from './keys.ts';
 import { registerList } from './list.ts';
-import { registerLogin, registerLogout, registerWhoAmI } from './login.ts';
+import { registerLogin, registerWhoAmI } from './login.ts';
+import { registerLogout } from './logout.ts';
 import { registerCopy, registerMove, registerRename } from './move.ts';
 import { registerPromote } from './promote.ts';
 import { registerMachines, registerUsers } from './principals.ts';
@@ -36,6 +38,7 @@ import { registerServe } from './serve.ts';
 import { registerSet } from './set.ts';
 import { registerGroups, registerRoles } from './sets.ts';
 import { registerSettings } from './settings.ts';
+import { registerSso } from './sso.ts';
 import { registerStatistics } from './statistics.ts';
 import { registerTokens } from './token.ts';
 import { registerTrash } from './trash.ts';
@@ -111,9 +114,11 @@ export const COMMANDS: readonly {
       machine: registerMachines,
       group: registerGroups,
       role: registerRoles,
+      factor: registerFactors,
       token: registerTokens,
       approle: registerAppRoles,
       trust: registerTrusts,
+      sso: registerSso,
     },
   },
   { heading: 'Record:', commands: { audit: registerAudit } },

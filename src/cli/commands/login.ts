@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 
+import type { Client } from '../../client/client.ts';
+import type { SignedIn } from '../../core/operations/signed-in.ts';
 import { StrongroomError } from '../../errors.ts';
 import { packageVersion } from '../package-version.ts';
 import { isProfileName, readProfiles, writeProfiles } from '../profiles.ts';
@@ -13,9 +15,28 @@ interface LoginOptions extends GlobalOptions {
   readonly name?: string;
   readonly passwordFile?: string;
   readonly tokenFile?: string;
+  readonly device?: boolean;
+  readonly sso?: string;
+  readonly inviteFile?: string;
+  readonly fresh?: boolean;
+  readonly confirm?: string;
+  readonly jwtFile?: string;
+  readonly trust?: string;
+  readonly roleId?: string;
+  readonly secretIdFile?: string;
+}
+
+/** Where somebody signs in, and how. */
+interface Place {
+  readonly address: string;
+  readonly profile: string;
+  readonly options: LoginOptions;
 }
 
 const PROFILE_DEFAULT = 'default';
+
+/** Options each of which is another way to sign in. */
+const WAYS = ['name', 'tokenFile', 'device', 'sso', 'confirm', 'jwtFile', 'roleId'] as const;
 
 /** `strongroom login ADDRESS`: signs in to a server, which commands then use. */
 export function registerLogin(program: Command, terminal: Terminal): void {
@@ -26,49 +47,26 @@ export function registerLogin(program: Command, terminal: Terminal): void {
     .option('--name <user>', 'who signs in, instead of the system user')
     .option('--password-file <file>', 'read the password from a file')
     .option('--token-file <file>', 'use a token instead of a password (- asks for it)')
+    .option('--device', 'show a code, and wait until it is confirmed on another machine')
+    .option('--confirm <code>', 'let the machine in that shows this code, as who you are here')
+    .option('--sso <provider>', 'prove who you are to a provider of the server, in a browser')
+    .option('--invite-file <file>', 'with --sso: an invite, on the first sign-in by this provider')
+    .option('--fresh', 'with --sso: have the provider ask anew who you are')
+    .option('--jwt-file <file>', 'sign a machine in with a token of somebody who is trusted')
+    .option('--trust <name>', 'the trust that this token is for, instead of the one it fits')
+    .option('--role-id <id>', 'sign a machine in with an AppRole')
+    .option('--secret-id-file <file>', 'the secret id of the AppRole (- asks for it)')
     .action(async (address: string | undefined, _: object, command: Command) => {
-      const options = command.optsWithGlobals<LoginOptions>();
-      await signIn(address, options, terminal);
+      const place = placeOf(address, command.optsWithGlobals<LoginOptions>());
+      if (place.options.confirm === undefined) await signIn(place, terminal);
+      else await confirm(place, place.options.confirm, terminal);
     });
   addExamples(
     command,
     'strongroom login https://secrets.example --name ada',
+    'strongroom login https://secrets.example --device',
     'strongroom login http://127.0.0.1:8200 --token-file ci.token --profile ci',
   );
-}
-
-/** `strongroom logout`: ends the session, here and on the server. */
-export function registerLogout(program: Command, terminal: Terminal): void {
-  program
-    .command('logout')
-    .description('end the session with a server')
-    .option('--everywhere', 'end every session and token of yours')
-    .action(async (_: object, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions & { readonly everywhere?: boolean }>();
-      const { everywhere } = options;
-      const server = locateServer(options);
-      if (server === undefined) {
-        throw new StrongroomError('usage', 'there is no server to sign out of', {
-          hint: 'name it with --profile or --address',
-        });
-      }
-      const { dropSession } = await import('../session-store.ts');
-      try {
-        await withSession(options, terminal, async ({ auth }) => {
-          const { credential } = await auth.whoAmI();
-          if (credential?.kind === 'session') await auth.signOut({ everywhere });
-          else terminal.note('the token stays good: `strongroom token revoke` ends it');
-        });
-      } catch (error) {
-        // It has ended already; what lies here has to go all the same.
-        if (!(error instanceof StrongroomError) || error.code !== 'unauthenticated') throw error;
-      } finally {
-        if (server.profile !== undefined) dropSession(server.profile);
-      }
-      forget(server.profile);
-      terminal.result({ address: server.value }, '');
-      if (!terminal.isJson) terminal.note(`signed out of ${server.value}`);
-    });
 }
 
 /** `strongroom whoami`: who commands act as, and where. */
@@ -92,51 +90,40 @@ export function registerWhoAmI(program: Command, terminal: Terminal): void {
     });
 }
 
-async function signIn(
-  given: string | undefined,
-  options: LoginOptions,
-  terminal: Terminal,
-): Promise<void> {
-  const { profile = PROFILE_DEFAULT } = options;
+function placeOf(given: string | undefined, options: LoginOptions): Place {
+  const { profile = PROFILE_DEFAULT, roleId, secretIdFile, trust, jwtFile } = options;
+  const { sso, inviteFile, fresh } = options;
   if (!isProfileName(profile)) {
     throw new StrongroomError(
       'usage',
       'the name of a profile is lower-case letters, digits, - and _',
     );
   }
+  if (WAYS.filter((way) => options[way] !== undefined).length > 1) {
+    throw new StrongroomError('usage', 'there is more than one way to sign in among the options');
+  }
+  if ((roleId === undefined) !== (secretIdFile === undefined)) {
+    throw new StrongroomError('usage', '--role-id and --secret-id-file go together');
+  }
+  if ((inviteFile !== undefined || fresh !== undefined) && sso === undefined) {
+    throw new StrongroomError('usage', '--invite-file and --fresh go with --sso');
+  }
+  if (trust !== undefined && jwtFile === undefined) {
+    throw new StrongroomError('usage', '--trust goes with --jwt-file');
+  }
   const address = given ?? locateServer(options)?.value;
-  if (address === undefined) {
-    throw new StrongroomError('usage', 'which server?', {
-      hint: 'strongroom login https://secrets.example',
-    });
-  }
+  if (address !== undefined) return { address, profile, options };
+  throw new StrongroomError('usage', 'which server?', {
+    hint: 'strongroom login https://secrets.example',
+  });
+}
+
+async function signIn(place: Place, terminal: Terminal): Promise<void> {
+  const { address, profile } = place;
   const { connect } = await import('../../client/client.ts');
-  const { keepSession, readSession } = await import('../session-store.ts');
+  const { keepSession } = await import('../session-store.ts');
   const userAgent = `strongroom-cli/${packageVersion()}`;
-  const knownAt = `${profile}.known`;
-  let token: string;
-  if (options.tokenFile === undefined) {
-    const { signInPerson } = await import('../sign-in.ts');
-    const name = options.name ?? currentUser();
-    using password =
-      options.passwordFile === undefined
-        ? await terminal.askSecret(`Password of ${name}`)
-        : readSecretFile(options.passwordFile);
-    const client = connect({ address, userAgent });
-    const known = readSession(knownAt);
-    const signedIn = await signInPerson(client, terminal, { name, password, known });
-    using session = signedIn.session;
-    if (session === null)
-      throw new StrongroomError('unauthenticated', 'the sign-in gave no session');
-    token = session.reveal();
-    if (signedIn.known !== null) keepSession(knownAt, signedIn.known.reveal());
-  } else {
-    using secret =
-      options.tokenFile === '-'
-        ? await terminal.askSecret('Token')
-        : readSecretFile(options.tokenFile);
-    token = secret.reveal();
-  }
+  const token = await tokenBy(connect({ address, userAgent }), place, terminal);
   const who = await connect({ address, token, userAgent }).auth.whoAmI();
   keepSession(profile, token);
   const { profiles } = readProfiles();
@@ -149,10 +136,99 @@ async function signIn(
   if (who.mustEnroll) terminal.warn('a second factor has to be set up before anything else');
 }
 
-/** The profile is not used any more where none is named. */
-function forget(profile: string | undefined): void {
-  const { current, profiles } = readProfiles();
-  if (profile === undefined) return;
-  const left = Object.fromEntries(Object.entries(profiles).filter(([name]) => name !== profile));
-  writeProfiles({ ...(current === profile ? {} : { current }), profiles: left });
+/** What calls are made with from now on, by the way that the options say. */
+async function tokenBy(client: Client, place: Place, terminal: Terminal): Promise<string> {
+  const { options } = place;
+  if (options.tokenFile !== undefined) {
+    using secret = await secretOf(options.tokenFile, 'Token', terminal);
+    return secret.reveal();
+  }
+  if (options.jwtFile !== undefined) {
+    using jwt = readSecretFile(options.jwtFile);
+    const given = { token: jwt.reveal().trim(), method: options.trust };
+    using token = (await client.auth.signInJwt(given)).token;
+    return token.reveal();
+  }
+  if (options.roleId !== undefined) {
+    using secretId = await secretOf(options.secretIdFile ?? '-', 'Secret id', terminal);
+    using token = (await client.auth.signInAppRole({ roleId: options.roleId, secretId })).token;
+    return token.reveal();
+  }
+  return tokenOfPerson(client, place, terminal);
+}
+
+async function tokenOfPerson(client: Client, place: Place, terminal: Terminal): Promise<string> {
+  const { address, profile, options } = place;
+  const { keepSession, readSession } = await import('../session-store.ts');
+  const knownAt = `${profile}.known`;
+  const { signInDevice } = await import('../device-sign-in.ts');
+  const known = readSession(knownAt);
+  const signedIn =
+    options.device === true
+      ? await signInDevice(client, terminal, address)
+      : options.sso === undefined
+        ? await byPassword(client, terminal, { options, known })
+        : await bySso(client, terminal, { name: options.sso, options, known });
+  using session = signedIn.session;
+  if (session === null) throw new StrongroomError('unauthenticated', 'the sign-in gave no session');
+  if (signedIn.known !== null) keepSession(knownAt, signedIn.known.reveal());
+  return session.reveal();
+}
+
+async function byPassword(
+  client: Client,
+  terminal: Terminal,
+  { options, known }: { readonly options: LoginOptions; readonly known: string | undefined },
+): Promise<SignedIn> {
+  const { signInPerson } = await import('../sign-in.ts');
+  const name = options.name ?? currentUser();
+  using password =
+    options.passwordFile === undefined
+      ? await terminal.askSecret(`Password of ${name}`)
+      : readSecretFile(options.passwordFile);
+  return await signInPerson(client, terminal, { name, password, known });
+}
+
+async function bySso(
+  client: Client,
+  terminal: Terminal,
+  given: {
+    readonly name: string;
+    readonly options: LoginOptions;
+    readonly known: string | undefined;
+  },
+): Promise<SignedIn> {
+  const { signInSso } = await import('../sso-sign-in.ts');
+  const { inviteFile, fresh } = given.options;
+  using invite = inviteFile === undefined ? undefined : readSecretFile(inviteFile);
+  return await signInSso(client, terminal, { ...given, invite, fresh });
+}
+
+/** Decides about a machine that shows a code. */
+async function confirm(
+  { address, options }: Place,
+  code: string,
+  terminal: Terminal,
+): Promise<void> {
+  const server = locateServer({ ...options, ...(options.profile === undefined && { address }) });
+  if (server === undefined) throw new TypeError('the address names a server');
+  const { decideDevice } = await import('../device-sign-in.ts');
+  const { remoteSession } = await import('../remote-session.ts');
+  const { withProof } = await import('../prove-again.ts');
+  const decided = await decideDevice(remoteSession(server), terminal, code, (work) =>
+    withProof(server, terminal, options, work),
+  );
+  terminal.result(decided, '');
+  if (terminal.isJson) return;
+  terminal.note(
+    decided.isConfirmed ? `it is signed in as ${decided.subject}` : 'it was turned away',
+  );
+}
+
+function secretOf(
+  file: string,
+  asked: string,
+  terminal: Terminal,
+): Promise<ReturnType<typeof readSecretFile>> {
+  return file === '-' ? terminal.askSecret(asked) : Promise.resolve(readSecretFile(file));
 }

@@ -14,6 +14,7 @@ import { requireOwnDirectory } from '../new-vault-place.ts';
 import { plainText } from '../plain-value.ts';
 import { packageVersion } from '../package-version.ts';
 import { locateVault, PROJECT_DIRECTORY } from '../project.ts';
+import { smallStart } from '../small-start.ts';
 import { formatFacts } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -96,7 +97,6 @@ interface Standing {
 
 async function run(options: ServeCommandOptions, terminal: Terminal): Promise<void> {
   const begun = performance.now();
-  const { smallStart } = await import('../../http/small-start.ts');
   const started = smallStart();
   const { serve } = await import('../../http/serve.ts');
   const { hardenProcess } = await import('../../http/harden-process.ts');
@@ -132,6 +132,11 @@ function servingOptions(options: ServeCommandOptions): Omit<ServeOptions, 'direc
   if ((certificate === undefined) !== (key === undefined)) {
     throw new StrongroomError('usage', 'TLS needs both a certificate and its key', {
       hint: 'give --tls-cert FILE and --tls-key FILE',
+    });
+  }
+  if (options.clientCertificates === true && certificate === undefined) {
+    throw new StrongroomError('usage', 'client certificates come by TLS alone', {
+      hint: 'give --tls-cert FILE and --tls-key FILE too',
     });
   }
   if (!/^\d{1,5}$/.test(port) || Number(port) > PORT_MAX) {

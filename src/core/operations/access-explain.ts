@@ -24,7 +24,7 @@ import {
 } from './access-scope.ts';
 import { grantMembers, toGrantSummary, type GrantSummary } from './grant-view.ts';
 import * as schema from './schema.ts';
-import { capability } from './secret-access.ts';
+import { capability, SUBJECT } from './secret-access.ts';
 
 /** What a decision would be told, besides who asks. */
 export interface StatedCircumstances {
@@ -126,7 +126,8 @@ const resource: z.ZodType<string> = z
       hint: 'use a resource such as default/production/db/PASSWORD',
     });
     context.addIssue({ code: 'custom', params: { fault: error } });
-  });
+  })
+  .meta({ pattern: '^[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+){0,17}$', maxLength: 512 });
 
 const circumstances: z.ZodType<StatedCircumstances | undefined> = z
   .strictObject({
@@ -138,7 +139,7 @@ const circumstances: z.ZodType<StatedCircumstances | undefined> = z
   .optional();
 
 const question = { capability, resource, circumstances } as const;
-const principal = z.string().min(1).max(PRINCIPAL_MAX);
+const principal = z.string().min(1).max(PRINCIPAL_MAX).meta({ pattern: SUBJECT });
 const verdict = z.enum(['allow', 'deny']);
 
 const heldRule = schema.answer<HeldRule>({ ...grantMembers, through: schema.texts });

@@ -76,14 +76,20 @@ export interface GrantList {
 const ID_MAX = 64;
 
 /** A pattern over workspace, environment and path. */
-export const pattern: z.ZodType<string> = z.string().superRefine((text, context) => {
-  const fault = patternFault(text);
-  if (fault === undefined) return;
-  const error = new StrongroomError('invalid_input', fault, {
-    hint: 'use a pattern such as default/production/**',
+export const pattern: z.ZodType<string> = z
+  .string()
+  .superRefine((text, context) => {
+    const fault = patternFault(text);
+    if (fault === undefined) return;
+    const error = new StrongroomError('invalid_input', fault, {
+      hint: 'use a pattern such as default/production/**',
+    });
+    context.addIssue({ code: 'custom', params: { fault: error } });
+  })
+  .meta({
+    pattern: '^(?:\\*\\*?|[A-Za-z0-9._-]+)(?:/(?:\\*\\*?|[A-Za-z0-9._-]+)){0,17}$',
+    maxLength: 512,
   });
-  context.addIssue({ code: 'custom', params: { fault: error } });
-});
 
 /** Conditions; what they say is checked where they are written down. */
 export const conditions: z.ZodType<Conditions | undefined> = grantConditions.optional();

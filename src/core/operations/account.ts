@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
+import { rolesOf } from '../../domain/access/roles-of.ts';
 import { FactorSet } from '../../domain/identities/factor-set.ts';
-import { isEnrolling } from '../../domain/identities/sessions.ts';
 import { findTokenById, revokeToken } from '../../domain/identities/tokens.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { PasswordData } from '../../domain/identities/passwords.ts';
@@ -19,7 +19,7 @@ import {
   type PasswordProof,
 } from './prove-password.ts';
 import { secretText, textOf, type CredentialText } from './credential-text.ts';
-import { goOn, renewed, rolesOf, type SessionRenewed } from './signed-in.ts';
+import { goOn, renewed, type SessionRenewed } from './signed-in.ts';
 import { spendTotp } from './sign-in.ts';
 import { tokenSummary, toTokenSummary, type TokenSummary } from './token-view.ts';
 
@@ -97,9 +97,9 @@ export const whoAmI: Operation<Record<string, never>, WhoAmI> = {
       name,
       credential: credential === undefined ? null : toTokenSummary(call, credential),
       isOwner: call.policy.isOwner(id),
-      roles: [...rolesOf(call, id)].toSorted(),
+      roles: [...rolesOf(call.policy, id)].toSorted(),
       secondFactors: factors?.second ?? [],
-      mustEnroll: credential !== undefined && isEnrolling(credential),
+      mustEnroll: call.isEnrolling,
     };
   },
 };

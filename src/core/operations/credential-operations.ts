@@ -7,6 +7,13 @@ import {
   updateAppRole,
 } from './approle.ts';
 import {
+  beginDeviceSignIn,
+  confirmDeviceSignIn,
+  denyDeviceSignIn,
+  finishDevice,
+  lookAtDevice,
+} from './device.ts';
+import {
   confirmTotp,
   enrollTotp,
   listFactors,
@@ -16,8 +23,13 @@ import {
 import { acceptInvite } from './invites.ts';
 import { signInAppRole, signInCertificate, signInJwt } from './machine-sign-in.ts';
 import { disableMethod, enableMethod, listMethods, removeMethodOperation } from './methods.ts';
+import { confirmPasskey, enrollPasskey } from './passkeys.ts';
+import { beginPasskey, verifyPasskey } from './passkeys-sign-in.ts';
+import { beginReauthentication, reauthenticatePasskey } from './passkeys-step-up.ts';
 import { purgeTokens } from './purge-tokens.ts';
 import { giveRecoveryCode, signIn, verifyTotp } from './sign-in.ts';
+import { beginSso, beginSsoLink, finishSso, finishSsoLink, signInWays } from './sso.ts';
+import { createSso, updateSso } from './sso-methods.ts';
 import { createToken, listTokens, revokeTokenOperation } from './tokens.ts';
 import { createTrust, renewTrust } from './trusts.ts';
 
@@ -37,9 +49,25 @@ export interface CredentialOperations {
     readonly confirmTotp: typeof confirmTotp;
     readonly removeFactor: typeof removeFactor;
     readonly renewRecoveryCodes: typeof renewRecoveryCodes;
+    readonly enrollPasskey: typeof enrollPasskey;
+    readonly confirmPasskey: typeof confirmPasskey;
+    readonly beginPasskey: typeof beginPasskey;
+    readonly verifyPasskey: typeof verifyPasskey;
+    readonly beginReauthentication: typeof beginReauthentication;
+    readonly reauthenticatePasskey: typeof reauthenticatePasskey;
     readonly signInAppRole: typeof signInAppRole;
     readonly signInJwt: typeof signInJwt;
     readonly signInCertificate: typeof signInCertificate;
+    readonly ways: typeof signInWays;
+    readonly beginSso: typeof beginSso;
+    readonly finishSso: typeof finishSso;
+    readonly beginSsoLink: typeof beginSsoLink;
+    readonly finishSsoLink: typeof finishSsoLink;
+    readonly beginDevice: typeof beginDeviceSignIn;
+    readonly lookAtDevice: typeof lookAtDevice;
+    readonly confirmDevice: typeof confirmDeviceSignIn;
+    readonly denyDevice: typeof denyDeviceSignIn;
+    readonly finishDevice: typeof finishDevice;
   };
   readonly tokens: {
     readonly create: typeof createToken;
@@ -60,6 +88,7 @@ export interface CredentialOperations {
     readonly enable: typeof enableMethod;
     readonly remove: typeof removeMethodOperation;
   };
+  readonly sso: { readonly create: typeof createSso; readonly update: typeof updateSso };
   readonly trusts: { readonly create: typeof createTrust; readonly renew: typeof renewTrust };
 }
 
@@ -79,9 +108,25 @@ export const credentialOperations: CredentialOperations = {
     confirmTotp,
     removeFactor,
     renewRecoveryCodes,
+    enrollPasskey,
+    confirmPasskey,
+    beginPasskey,
+    verifyPasskey,
+    beginReauthentication,
+    reauthenticatePasskey,
     signInAppRole,
     signInJwt,
     signInCertificate,
+    ways: signInWays,
+    beginSso,
+    finishSso,
+    beginSsoLink,
+    finishSsoLink,
+    beginDevice: beginDeviceSignIn,
+    lookAtDevice,
+    confirmDevice: confirmDeviceSignIn,
+    denyDevice: denyDeviceSignIn,
+    finishDevice,
   },
   tokens: {
     create: createToken,
@@ -102,5 +147,6 @@ export const credentialOperations: CredentialOperations = {
     enable: enableMethod,
     remove: removeMethodOperation,
   },
+  sso: { create: createSso, update: updateSso },
   trusts: { create: createTrust, renew: renewTrust },
 };

@@ -5,6 +5,7 @@ import { StrongroomError } from '../../errors.ts';
 import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
 import { concat, utf8, utf8Decode, wipe } from '../../lib/bytes.ts';
 import { uuidBytes, uuidText } from '../../lib/ids.ts';
+import type { NextSecret } from '../../domain/secrets/list.ts';
 import type { MomentPosition, NextPosition } from '../../domain/secrets/list-by-moment.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { OpeningWork } from '../../domain/work.ts';
@@ -16,6 +17,8 @@ const ID_BYTES = 16;
 const POSITION = /^(-?\d{1,16})\.([\w-]{22})$/;
 /** What a sealed position is for: part of its key, and its additional data. */
 const SEALED = 'strongroom/v1/cursor';
+/** Of which list a sealed cursor is: none opens that of another one. */
+type SealedKind = 'moment' | 'path' | 'past';
 
 /** A list of secrets of a workspace, or of one of its environments. */
 export interface ListPlace {
@@ -62,15 +65,26 @@ export function encodeCursor(id: string | undefined): string | undefined {
   return id === undefined ? undefined : toBase64Url(uuidBytes(id));
 }
 
+/** The cursor of a list by path. Where a hidden secret stands, it is sealed: an id tells a time. */
+export function secretCursor(work: OpeningWork, next: NextSecret | undefined): string | undefined {
+  if (next?.isHidden !== true) return encodeCursor(next?.id);
+  return sealCursor(work, 'path', uuidBytes(next.id));
+}
+
 /**
- * The id in a cursor.
+ * The id in a cursor of a list by path.
  *
  * @throws {@link StrongroomError} `invalid_input`.
  */
-export function decodeCursor(cursor: string | undefined): string | undefined {
+export function decodeSecretCursor(
+  work: OpeningWork,
+  cursor: string | undefined,
+): string | undefined {
   if (cursor === undefined) return undefined;
-  const id = idOf(cursor);
-  if (id !== undefined) return id;
+  const plain = idOf(cursor);
+  if (plain !== undefined) return plain;
+  const bytes = unsealCursor(work, 'path', cursor);
+  if (bytes.length === ID_BYTES) return uuidText(bytes);
   throw notOurs();
 }
 
@@ -85,11 +99,7 @@ export function positionCursor(
   next: NextPosition | undefined,
 ): string | undefined {
   if (next?.isHidden !== true) return next && encodePosition(next);
-  const nonce = randomBytes(NONCE_BYTES);
-  const sealed = withCursorKey(work, (key) =>
-    encrypt(key, nonce, utf8(encodePosition(next)), utf8(SEALED)),
-  );
-  return toBase64Url(concat([nonce, sealed]));
+  return sealCursor(work, 'moment', utf8(encodePosition(next)));
 }
 
 /**
@@ -102,24 +112,44 @@ export function decodePosition(
   cursor: string | undefined,
 ): MomentPosition | undefined {
   if (cursor === undefined) return undefined;
-  const [, moment, text = ''] = POSITION.exec(cursor) ?? POSITION.exec(unseal(work, cursor)) ?? [];
+  const [, moment, text = ''] =
+    POSITION.exec(cursor) ?? POSITION.exec(unsealText(work, cursor)) ?? [];
   const id = idOf(text);
   if (id !== undefined) return { moment: Number(moment), id };
   throw notOurs();
 }
 
-/** @throws {@link StrongroomError} `invalid_input`. */
-function unseal(work: OpeningWork, cursor: string): string {
+/** A cursor that says nothing to whoever has it. */
+export function sealCursor(work: OpeningWork, kind: SealedKind, content: Uint8Array): string {
+  const nonce = randomBytes(NONCE_BYTES);
+  const sealed = withCursorKey(work, (key) => encrypt(key, nonce, content, boundTo(kind)));
+  return toBase64Url(concat([nonce, sealed]));
+}
+
+/**
+ * What was sealed in a cursor.
+ *
+ * @throws {@link StrongroomError} `invalid_input`.
+ */
+export function unsealCursor(work: OpeningWork, kind: SealedKind, cursor: string): Uint8Array {
   const bytes = fromBase64Url(cursor);
   if (bytes === undefined) throw notOurs();
   const nonce = bytes.subarray(0, NONCE_BYTES);
   const sealed = bytes.subarray(NONCE_BYTES);
   try {
-    return utf8Decode(withCursorKey(work, (key) => decrypt(key, nonce, sealed, utf8(SEALED))));
+    return withCursorKey(work, (key) => decrypt(key, nonce, sealed, boundTo(kind)));
   } catch (cause) {
     if (cause instanceof StrongroomError && cause.code === 'decryption_failed') throw notOurs();
     throw cause;
   }
+}
+
+function unsealText(work: OpeningWork, cursor: string): string {
+  return utf8Decode(unsealCursor(work, 'moment', cursor));
+}
+
+function boundTo(kind: SealedKind): Uint8Array {
+  return utf8(`${SEALED}/${kind}`);
 }
 
 function withCursorKey({ keyring }: OpeningWork, use: (key: Uint8Array) => Uint8Array): Uint8Array {

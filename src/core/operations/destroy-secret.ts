@@ -97,6 +97,7 @@ export const destroySecret: Operation<DestroySecretInput, SecretDestroyed> = {
       secretId: row.id,
       revision: row.row_revision,
       detail: input.versions === undefined ? 'all versions' : versionsText(input.versions),
+      became: becameOf(secret, row),
     });
     const until = await shredCompleteAfter(call);
     return {
@@ -121,6 +122,12 @@ export async function destroyWhole(
   await removeSecretGrants(call, secret.id);
   call.scrub();
   return { row: destroyed.row, layoutRemoved: await removeLayouts(call, destroyed) };
+}
+
+/** What a reader sees of it: nothing of what was in the trash. */
+function becameOf(before: SecretRow, after: SecretRow): 'left' | 'unseen' | undefined {
+  if (before.deleted_at !== null) return 'unseen';
+  return after.destroyed_at === null ? undefined : 'left';
 }
 
 async function destroyVersions(

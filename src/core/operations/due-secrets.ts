@@ -88,6 +88,8 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
     environment: schema.environment.optional(),
     within: z
       .string()
+      .max(16)
+      .meta({ pattern: schema.DURATION })
       .refine((text) => parseDuration(text) !== undefined, { error: 'a duration such as 7d' })
       .optional(),
     daysAhead: z.int().min(0).max(DAYS_MAX).optional(),

@@ -72,8 +72,13 @@ async function enroll(by: SecretValue): Promise<Enrolled> {
 const SENSITIVE: Readonly<Record<string, (by: Remote) => Promise<unknown>>> = {
   'auth.changePassword': (by) => by.auth.changePassword({ current: PASSWORD, password: other }),
   'auth.enrollTotp': (by) => by.auth.enrollTotp(),
+  'auth.enrollPasskey': (by) => by.auth.enrollPasskey(),
   'auth.removeFactor': (by) => by.auth.removeFactor({ factor: UNKNOWN }),
   'auth.renewRecoveryCodes': (by) => by.auth.renewRecoveryCodes(),
+  'auth.confirmDevice': (by) => by.auth.confirmDevice({ code: 'BBBB-BBBB' }),
+  'auth.beginSsoLink': (by) => by.auth.beginSsoLink({ name: 'none-such' }),
+  'auth.finishSsoLink': (by) => by.auth.finishSsoLink({ challenge: 'x', state: 'x', code: 'x' }),
+  'auth.denyDevice': (by) => by.auth.denyDevice({ code: 'BBBB-BBBB' }),
   'users.invite': (by) => by.users.invite({ name: OWNER }),
   'slots.add': (by) => by.slots.add({ slot: { kind: 'recovery' } }),
   'slots.confirm': (by) => by.slots.confirm({ slot: UNKNOWN, shares: [] }),
@@ -377,5 +382,32 @@ describe('a second factor', () => {
     const { session } = await enroll(signedIn.session);
     expect(await codeOf(as(session).users.list())).toBe('ok');
     expect(await as(session).auth.whoAmI()).toMatchObject({ mustEnroll: false });
+  });
+
+  it('is due from the next call on of a session that was there before the role asked for it', async () => {
+    const owner = parts.as(OWNER);
+    await userWithPassword(parts, 'bob');
+    await owner.roles.assign({ name: 'admin', member: 'user:bob', wholeVault: true });
+    const { session: early } = await remoteSession(parts).auth.signIn({
+      name: 'bob',
+      password: PASSWORD,
+    });
+    if (early === null) throw new TypeError('a session was given');
+    const bob = as(early);
+    expect(await codeOf(bob.users.list())).toBe('ok');
+    await owner.settings.write({ name: 'mfa_roles', value: ['admin'] });
+    expect(await codeOf(bob.users.list())).toBe('mfa_required');
+    expect(await codeOf(bob.backups.create({ proof: 'later' }))).toBe('mfa_required');
+    expect(await bob.auth.whoAmI()).toMatchObject({ mustEnroll: true });
+    // A credential that it gives out has no more rights than it has.
+    const { token } = await bob.tokens.create({});
+    expect(await codeOf(as(token).users.list())).toBe('denied');
+    const { session } = await enroll(early);
+    expect(await codeOf(as(session).users.list())).toBe('ok');
+    // Whoever has no such role goes on as before.
+    await userWithPassword(parts, 'carol');
+    const carol = await remoteSession(parts).auth.signIn({ name: 'carol', password: PASSWORD });
+    expect(carol.mustEnroll).toBe(false);
+    expect(await as(carol.session).auth.whoAmI()).toMatchObject({ mustEnroll: false });
   });
 });

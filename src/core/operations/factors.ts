@@ -18,7 +18,7 @@ import { secretText, textOf, type CredentialText } from './credential-text.ts';
 import { secretOutput } from './schema.ts';
 import { toIso } from './secret-view.ts';
 import type { SecondProof } from './sign-in.ts';
-import { goOn, renewed, type SessionRenewed } from './signed-in.ts';
+import { goOn, NOT_RENEWED, renewed, type SessionRenewed } from './signed-in.ts';
 
 /** A factor without anything that it could be used with. Times are RFC 3339. */
 export interface FactorSummary {
@@ -203,7 +203,7 @@ export const removeFactor: Operation<RemoveFactorInput, SessionRenewed> = {
     }
     factors.makeVoid();
     const stored = await factors.store(call);
-    if (!isOwn) return { session: null };
+    if (!isOwn) return NOT_RENEWED;
     const session = await goOn(call, stored);
     call.about({ target: input.factor });
     return session;
@@ -236,7 +236,11 @@ export const renewRecoveryCodes: Operation<Record<string, never>, RecoveryCodesR
   },
 };
 
-async function newRecoveryCodes(call: Call, factors: FactorSet): Promise<readonly SecretValue[]> {
+/** Gives somebody recovery codes, who has none that count. */
+export async function newRecoveryCodes(
+  call: Call,
+  factors: FactorSet,
+): Promise<readonly SecretValue[]> {
   let shown: readonly SecretValue[] = [];
   const { restoreId } = call.standing;
   const data = (factorId: string): object => {

@@ -143,7 +143,10 @@ export const acceptInvite: Operation<AcceptInviteInput, SignedIn, PasswordData> 
 };
 
 /** One that was used changed the factors, so putting its row back is of no use. */
-async function requireInvite(call: Call, invite: CredentialText): ReturnType<typeof requireValid> {
+export async function requireInvite(
+  call: Call,
+  invite: CredentialText,
+): ReturnType<typeof requireValid> {
   const found = await requireValid(call, 'invite', invite);
   if (found.token.state !== stateOf(found.principal)) throw unauthenticated('void');
   return found;

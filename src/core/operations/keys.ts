@@ -299,6 +299,7 @@ function recordChange(
     version: row.current_version,
     revision: row.row_revision,
     commit,
+    became: 'unseen',
   });
 }
 

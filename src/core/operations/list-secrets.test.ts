@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createUser } from '../../domain/access/principals.ts';
+import { secretCursor } from './cursor.ts';
 import { listSecrets as list } from '../../domain/secrets/list.ts';
 import { Directory } from '../../domain/workspaces/directory.ts';
 import { uuidBytes, uuidv7 } from '../../lib/ids.ts';
@@ -292,7 +293,7 @@ describe('a page', () => {
         });
         found.push(...rows.map(({ row, environment: { name } }) => `${name} ${row.path}`));
         lengths.push(rows.length);
-        after = next;
+        after = next?.id;
       } while (after !== undefined);
       expect(found).toEqual(whole);
       expect(lengths.length > 1).toBe(looksMax < 1000);
@@ -305,6 +306,41 @@ describe('a page', () => {
     const { next } = await session.secrets.list({ environment, limit: 1 });
     expect(Buffer.from(next ?? '', 'base64url')).toHaveLength(16);
     expect((await blind.secrets.list({ environment, cursor: next })).secrets).toHaveLength(1);
+  });
+
+  it('goes on after what the caller may not know with a cursor that does not say its id', async () => {
+    const half = await withGrants('half', [['allow', 'list', 'default/testing/seen/**']]);
+    const paths = Array.from({ length: 12 }, (_, n) => `hidden/${String(n).padStart(2, '0')}`);
+    const secrets = [...paths, 'seen/a', 'seen/b'].map((path) => ({ path, value: 'v' }));
+    await session.secrets.import({ environment: 'testing', secrets });
+    const { secrets: known } = await session.secrets.list({ environment: 'testing', limit: 1000 });
+    const hidden = known.filter(({ path }) => path.startsWith('hidden/')).map(({ id }) => id);
+    const cursors: string[] = [];
+    for (const looksMax of [1, 2, 5, 12]) {
+      const next = await parts.write(async (work) => {
+        const directory = Directory.from(await checkIntegrity(work.transaction, work.mac));
+        const environments = directory
+          .environments(directory.workspace('default'))
+          .filter(({ name }) => name === 'testing');
+        const mayList = (_: unknown, path: string): boolean => path.startsWith('seen/');
+        const filter = { prefix: 'hidden/' };
+        const options = { filter, limit: 10, after: undefined, looksMax, mayList };
+        return (await list(work, environments, options)).next;
+      });
+      const cursor = secretCursor(parts, next);
+      if (cursor !== undefined) cursors.push(cursor);
+    }
+    expect(cursors.length).toBeGreaterThan(2);
+    for (const cursor of cursors) {
+      const bytes = Buffer.from(cursor, 'base64url').toString('hex');
+      expect(hidden.some((id) => bytes.includes(id.replaceAll('-', '')))).toBe(false);
+      const page = await half.secrets.list({ environment: 'testing', cursor });
+      expect(page.secrets.map(({ path }) => path)).toEqual(['seen/a', 'seen/b']);
+    }
+    const [first, second] = await Promise.all(
+      ['seen/a', 'seen/b'].map(() => half.secrets.list({ environment: 'testing', limit: 1 })),
+    );
+    expect(first?.next).toBe(second?.next);
   });
 });
 

@@ -6,12 +6,12 @@ import type { SecretType } from '../../formats/secret-type.ts';
 import type { Call, Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
-  decodeCursor,
-  encodeCursor,
+  decodeSecretCursor,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
   requiresToList,
+  secretCursor,
   type ListPlace,
 } from './cursor.ts';
 import { listPast } from './past-secret.ts';
@@ -110,13 +110,13 @@ export async function pageOf(
   const { rows, next } = await list(call, environments, {
     filter,
     limit: input.limit ?? PAGE_LIMIT.byDefault,
-    after: decodeCursor(input.cursor),
+    after: decodeSecretCursor(call, input.cursor),
     offset,
     looksMax: LOOKS_MAX + (offset ?? 0),
     mayList,
   });
   return {
     secrets: rows.map(({ row, environment }) => toSummary(call, environment, row)),
-    next: encodeCursor(next),
+    next: secretCursor(call, next),
   };
 }

@@ -1,7 +1,11 @@
 import { z } from 'zod';
 
 import { compileConditions, encodeConditions } from '../../domain/access/conditions.ts';
-import type { Method, MethodKind } from '../../domain/identities/method-config.ts';
+import type {
+  MachineMethodKind,
+  Method,
+  MethodKind,
+} from '../../domain/identities/method-config.ts';
 import { mintToken } from '../../domain/identities/tokens.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { TokenRow } from '../../store/tables.ts';
@@ -48,7 +52,7 @@ export interface Proof {
  */
 export async function giveSession(
   call: Call,
-  { row: method, config }: Method,
+  { row: method, config }: Method<MachineMethodKind>,
   { familyId, boundTo, cidr = config.cidr }: Proof = {},
 ): Promise<MachineSignedIn> {
   call.about({ method: method.id });
@@ -78,7 +82,8 @@ export async function giveSession(
 /** The one way to sign in of a kind that is still what it was when a proof was looked at. */
 export function requireUnchanged<K extends MethodKind>(call: Call, looked: Method<K>): Method<K> {
   const row = call.standing.method(looked.row.id);
-  if (row?.kind !== looked.kind || row.config !== looked.row.config) throw unauthenticated('void');
+  const isSame = row?.kind === looked.kind && row.config === looked.row.config;
+  if (!isSame || row.disabled_at !== null) throw unauthenticated('void');
   return { ...looked, row };
 }
 

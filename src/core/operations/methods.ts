@@ -14,6 +14,7 @@ import {
   type MethodSummary,
 } from './method-view.ts';
 import * as schema from './schema.ts';
+import { followMethod } from './sso-rights.ts';
 
 export interface ListMethodsInput extends PageInput {
   /** Only ways of this kind. */
@@ -35,10 +36,10 @@ const METHODS = `${ADMIN}/methods`;
 const kind = z.enum(METHOD_KINDS);
 const input: z.ZodType<MethodInput> = z.strictObject({ kind, name: methodName });
 
-/** The ways in which machines sign in. */
+/** The ways in which machines sign in, and people by way of a provider. */
 export const listMethods: Operation<ListMethodsInput, MethodList> = {
   name: 'methods.list',
-  summary: 'Lists the ways in which machines sign in, in the order in which they were made.',
+  summary: 'Lists the ways in which machines, and people by way of a provider, sign in.',
   input: z.strictObject({ kind: kind.optional(), ...page }),
   output: schema.answer<MethodList>({
     methods: z.array(methodSummary),
@@ -67,7 +68,7 @@ export const disableMethod: Operation<MethodInput, MethodSummary> = changing({
 /** Errors: `method_not_found`, `escalation_refused`. */
 export const enableMethod: Operation<MethodInput, MethodSummary> = changing({
   verb: 'enable',
-  summary: 'Lets machines sign in a way again. What it gave before it was disabled stays void.',
+  summary: 'Lets a way to sign in be used again. What it gave before it was disabled stays void.',
   change: (call, row) => setMethodDisabled(call, row, false),
 });
 
@@ -107,6 +108,7 @@ function changing({
       const { row } = requireMethod(call.standing.methods, given.kind, given.name);
       // Ending something sets nothing free; opening it again does.
       if (verb === 'enable') requireHeldBy(call, row.principal_id);
+      await followMethod(call, row, verb);
       call.about({ method: row.id });
       return toMethodSummary(call, await change(call, row));
     },

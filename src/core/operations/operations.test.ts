@@ -6,6 +6,7 @@ import type { Conditions } from '../../domain/access/conditions.ts';
 import { assignRole, createUser } from '../../domain/access/principals.ts';
 import { uuidv7 } from '../../lib/ids.ts';
 import { query } from '../../store/statement.ts';
+import { NEW_PASSKEY, USED_PASSKEY } from '../../testing/passkey-samples.ts';
 import {
   makeTemporaryVault,
   openParts,
@@ -132,9 +133,30 @@ const TABLE: Readonly<Record<string, readonly [roles: string, input: object]>> =
   'auth.confirmTotp': [EVERYBODY, { factor: NO_ID, code: '000000' }],
   'auth.removeFactor': [EVERYBODY, { factor: NO_ID }],
   'auth.renewRecoveryCodes': [EVERYBODY, {}],
+  'auth.enrollPasskey': [EVERYBODY, {}],
+  'auth.confirmPasskey': [EVERYBODY, { challenge: 'none', credential: NEW_PASSKEY }],
+  'auth.beginPasskey': [EVERYBODY, {}],
+  'auth.verifyPasskey': [EVERYBODY, { challenge: 'none', credential: USED_PASSKEY }],
+  'auth.beginReauthentication': [EVERYBODY, {}],
+  'auth.reauthenticatePasskey': [EVERYBODY, { challenge: 'none', credential: USED_PASSKEY }],
   'auth.signInAppRole': [EVERYBODY, { roleId: 'none', secretId: 'none' }],
   'auth.signInJwt': [EVERYBODY, { token: 'none' }],
   'auth.signInCertificate': [EVERYBODY, {}],
+  'auth.ways': [EVERYBODY, {}],
+  'auth.beginSso': [EVERYBODY, { name: 'none-such', port: 45_678 }],
+  'auth.finishSso': [EVERYBODY, { challenge: 'none', state: 'none', code: 'none' }],
+  'auth.beginSsoLink': [EVERYBODY, { name: 'none-such', port: 45_678 }],
+  'auth.finishSsoLink': [EVERYBODY, { challenge: 'none', state: 'none', code: 'none' }],
+  'sso.create': [
+    'admin owner',
+    { name: 'corp', issuer: 'https://idp.example', clientId: 'vault', groups: [] },
+  ],
+  'sso.update': ['admin owner', { name: 'none-such', sessionTtl: '1h' }],
+  'auth.beginDevice': [EVERYBODY, {}],
+  'auth.lookAtDevice': [EVERYBODY, { code: 'none' }],
+  'auth.confirmDevice': [EVERYBODY, { code: 'none' }],
+  'auth.denyDevice': [EVERYBODY, { code: 'none' }],
+  'auth.finishDevice': [EVERYBODY, { device: 'none' }],
   'approle.create': ['admin owner', { machine: 'none-such' }],
   'approle.update': ['admin owner', { name: 'none-such' }],
   'approle.newSecretId': ['admin owner', { role: 'none-such' }],
@@ -223,6 +245,10 @@ const TABLE: Readonly<Record<string, readonly [roles: string, input: object]>> =
   'health.read': ['auditor admin owner', {}],
   'metrics.read': ['admin owner', {}],
   'vault.seal': ['admin owner', {}],
+  'events.open': [
+    'reader writer rotator auditor admin owner',
+    { workspace: 'default', environment: 'production' },
+  ],
   'settings.read': ['admin owner', {}],
   'settings.write': ['admin owner', { name: 'trash_retention_days', value: 7 }],
 };

@@ -21,6 +21,7 @@ import { listJobs } from './jobs.ts';
 import { keyHealth } from './key-health.ts';
 import { keyStatus } from './key-status.ts';
 import { retireKeys, rewrapKeys, rotateDueKeys, rotateKey } from './keys.ts';
+import { openEvents } from './open-events.ts';
 import { promoteEnvironment } from './promote.ts';
 import { listOverrides } from './overrides.ts';
 import { machines, users, type PrincipalOperations } from './principals.ts';
@@ -138,6 +139,7 @@ export interface Operations extends CredentialOperations {
   readonly health: { readonly read: typeof readHealth };
   readonly metrics: { readonly read: typeof readMetrics };
   readonly vault: { readonly seal: typeof sealVault };
+  readonly events: { readonly open: typeof openEvents };
   readonly settings: {
     readonly read: typeof readSettings;
     readonly write: typeof writeSettings;
@@ -225,6 +227,7 @@ export const operations: Operations = {
   health: { read: readHealth },
   metrics: { read: readMetrics },
   vault: { seal: sealVault },
+  events: { open: openEvents },
   settings: { read: readSettings, write: writeSettings },
 };
 

@@ -2,13 +2,13 @@ import { findSecretAt, type PastSecret } from '../../domain/secrets/at.ts';
 import { requireActive } from '../../domain/secrets/find.ts';
 import { listSecretsAt, type PastCursor } from '../../domain/secrets/list-at.ts';
 import { StrongroomError } from '../../errors.ts';
-import { fromBase64Url, toBase64Url } from '../../lib/base64.ts';
 import { uuidBytes, uuidText } from '../../lib/ids.ts';
+import type { OpeningWork } from '../../domain/work.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import { denied } from '../denials.ts';
 import type { Call } from '../operation.ts';
-import { LOOKS_MAX, PAGE_LIMIT } from './cursor.ts';
+import { LOOKS_MAX, PAGE_LIMIT, sealCursor, unsealCursor } from './cursor.ts';
 import { mayListAt, mayNow, pastMoment } from './snapshot.ts';
 import { toSummary, type SecretSummary } from './secret-view.ts';
 
@@ -109,7 +109,7 @@ export async function listPast(
     at,
     filter: { prefix: input.prefix, type: input.type, tag: input.tag },
     limit: input.limit ?? PAGE_LIMIT.byDefault,
-    after: input.cursor === undefined ? undefined : decodePastCursor(input.cursor),
+    after: input.cursor === undefined ? undefined : decodePastCursor(call, input.cursor),
     looksMax: LOOKS_MAX,
     mayList: mayListAt(call),
   });
@@ -117,23 +117,23 @@ export async function listPast(
     secrets: rows.map(({ former, environment }) =>
       toPastSummary(call, environment, { former, at }),
     ),
-    next: next === undefined ? undefined : encodePastCursor(next),
+    next: next === undefined ? undefined : encodePastCursor(call, next),
   };
 }
 
 const MOMENTS = ['former', 'now', 'start'] as const;
 const ID_BYTES = 16;
 
-/** A cursor holds an id: a path might be one that the caller may not know. */
-function encodePastCursor(cursor: PastCursor): string {
+/** Where it goes on may be a secret that the caller may not know of, so it is sealed. */
+function encodePastCursor(work: OpeningWork, cursor: PastCursor): string {
   const id = cursor.moment === 'start' ? cursor.environmentId : cursor.id;
-  return toBase64Url(Uint8Array.of(MOMENTS.indexOf(cursor.moment), ...uuidBytes(id)));
+  return sealCursor(work, 'past', Uint8Array.of(MOMENTS.indexOf(cursor.moment), ...uuidBytes(id)));
 }
 
-function decodePastCursor(cursor: string): PastCursor {
-  const bytes = fromBase64Url(cursor);
-  const moment = MOMENTS[bytes?.[0] ?? MOMENTS.length];
-  if (bytes?.length === 1 + ID_BYTES && moment !== undefined) {
+function decodePastCursor(work: OpeningWork, cursor: string): PastCursor {
+  const bytes = unsealCursor(work, 'past', cursor);
+  const moment = MOMENTS[bytes[0] ?? MOMENTS.length];
+  if (bytes.length === 1 + ID_BYTES && moment !== undefined) {
     const id = uuidText(bytes.subarray(1));
     return moment === 'start' ? { moment, environmentId: id } : { moment, id };
   }

@@ -246,7 +246,7 @@ async function relocate(
     const placed = await placeSecret(call, row, { environment: to, path });
     await followSecret(call, row.id, { environment: to, path });
     const subject = { secretId: row.id, revision: placed.row_revision };
-    const said = { ...subject, detail: `to ${nameOf(from, to, path)}` };
+    const said = { ...subject, detail: `to ${nameOf(from, to, path)}`, became: 'left' } as const;
     if (isFolder(input.path)) call.record(name, { ...addressOf(from, row.path), ...said });
     else call.about(said);
     call.record(name, {

@@ -192,7 +192,7 @@ async function deleteOthers(
     if (input.dryRun === true) continue;
     const row = await deleteSecret(call, to, { path });
     await followSecret(call, row.id, undefined);
-    const subject = { secretId: row.id, revision: row.row_revision };
+    const subject = { secretId: row.id, revision: row.row_revision, became: 'left' } as const;
     call.record('secrets.delete', { ...addressOf(to, path), ...subject });
   }
   return deleted;

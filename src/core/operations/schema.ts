@@ -13,6 +13,9 @@ import { generator, rotation } from './rotation-input.ts';
 
 const TIME_MAX = 8_640_000_000_000_000;
 
+/** What a duration looks like: `30m`, `12h`, `90d`. */
+export const DURATION = '^[1-9][0-9]{0,5}[mhd]$';
+
 /** The name of a workspace; without one, the first. */
 export const workspace: z.ZodType<string | undefined> = named('workspace').optional();
 

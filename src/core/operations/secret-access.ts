@@ -13,6 +13,8 @@ import { requiresOnSecret, type SecretAddress } from './secret-address.ts';
 
 const ACCESS_MAX = 64;
 const SUBJECT_MAX = 160;
+/** Kind and name; a name alone, or an id, where it is plain who is meant. */
+export const SUBJECT = '^(?:(?:user|machine|system|group|role):)?[^:]+$';
 
 /** One capability. */
 export const capability: z.ZodType<Capability> = z.enum(
@@ -26,7 +28,11 @@ export const capabilities: z.ZodType<readonly Capability[]> = z
   .max(CAPABILITIES.length);
 
 /** A text such as `role:payments`. */
-export const subjectText: z.ZodType<string> = z.string().min(1).max(SUBJECT_MAX);
+export const subjectText: z.ZodType<string> = z
+  .string()
+  .min(1)
+  .max(SUBJECT_MAX)
+  .meta({ pattern: SUBJECT });
 
 /** The member `access` of an input that makes or changes a secret. */
 export const access: z.ZodType<readonly SecretAccess[]> = z

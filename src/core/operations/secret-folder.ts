@@ -10,10 +10,13 @@ import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Requirement } from '../operation.ts';
 
 /** A secret's path, or with `/` at its end a folder: every secret whose path begins so. */
-export const pathOrFolder: z.ZodType<string> = z.string().superRefine((text, context) => {
-  const fault = pathFault(isFolder(text) ? text.slice(0, -1) : text);
-  if (fault !== undefined) context.addIssue({ code: 'custom', params: { fault } });
-});
+export const pathOrFolder: z.ZodType<string> = z
+  .string()
+  .superRefine((text, context) => {
+    const fault = pathFault(isFolder(text) ? text.slice(0, -1) : text);
+    if (fault !== undefined) context.addIssue({ code: 'custom', params: { fault } });
+  })
+  .meta({ pattern: '^[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+){0,15}/?$', maxLength: 256 });
 
 /** What paths begin with, such as `payments/`. */
 export const prefix: z.ZodType<string | undefined> = z

@@ -276,6 +276,21 @@ describe('wrong guesses', () => {
     expect(await tried()).toBe(false);
   });
 
+  it('of several people from one address are on record one by one', async () => {
+    await userWithPassword(parts, 'bob');
+    await userWithPassword(parts, 'carol');
+    for (const name of ['bob', 'carol', 'bob', 'nobody-such']) {
+      expect(await codeOf(signIn(name, wrong))).toBe('unauthenticated');
+    }
+    const { principals } = await parts.as(OWNER).users.list();
+    const idOf = (name: string) => principals.find((each) => each.name === name)?.id;
+    const { entries } = await parts.as(OWNER).audit.query({ action: 'auth.signIn', limit: 10 });
+    const targets = entries
+      .filter(({ outcome }) => outcome === 'denied')
+      .map((each) => each.target);
+    expect(targets).toEqual(expect.arrayContaining([idOf('bob'), idOf('carol')]));
+  });
+
   it('A11 from one address do not lock others out, nor a known client from where they come', async () => {
     await userWithPassword(parts, 'bob');
     const home = '198.51.100.7';

@@ -167,8 +167,8 @@ async function finish(
   call.identified(principal.id);
   const stored = await factors.store(call);
   const authenticatedAt = token.authenticated_at ?? token.created_at;
-  const options = { known, carrier: carrierOf(token), mfaAt: call.now, authenticatedAt };
-  return afterAll(call, stored, options);
+  const proven = { mfaAt: call.now, authenticatedAt, within: token };
+  return afterAll(call, stored, { known, carrier: carrierOf(token), ...proven });
 }
 
 function factorsOf(call: Call, proof: PasswordProof): Promise<FactorSet> {

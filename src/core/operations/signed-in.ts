@@ -1,18 +1,21 @@
 import { z } from 'zod';
 
+import { rolesOf } from '../../domain/access/roles-of.ts';
 import type { FactorKind, FactorSet } from '../../domain/identities/factor-set.ts';
+import { toMethod } from '../../domain/identities/method-config.ts';
 import {
   beginChallenge,
   beginSession,
   rememberClient,
   renewSession,
   type Carrier,
+  type NewSession,
   type SessionTimes,
 } from '../../domain/identities/sessions.ts';
 import { findTokenById } from '../../domain/identities/tokens.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { SecretValue } from '../../secret-value.ts';
-import type { PrincipalRow } from '../../store/tables.ts';
+import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
 import { unauthenticated } from '../denials.ts';
 import type { Call } from '../operation.ts';
 import { knownClient } from './begin-attempt.ts';
@@ -28,6 +31,8 @@ export interface SignedIn {
   /** Public id of the session. */
   readonly id: string | null;
   readonly expiresAt: string | null;
+  /** As what the session is taken. `null` without one. */
+  readonly carrier: Carrier | null;
   /** What a second factor is given with. `null` if none is due. */
   readonly challenge: SecretValue | null;
   /** The kinds of factors, one of which is due: `totp`, `recovery`, `passkey`. */
@@ -43,6 +48,7 @@ export const signedIn: z.ZodType<SignedIn> = z.strictObject({
   session: secretOutput.nullable(),
   id: z.string().nullable(),
   expiresAt: z.string().nullable(),
+  carrier: z.enum(['bearer', 'cookie']).nullable(),
   challenge: secretOutput.nullable(),
   factors: z.array(z.enum(['password', 'totp', 'recovery', 'passkey', 'oidc'])),
   known: secretOutput.nullable(),
@@ -61,24 +67,41 @@ export interface SignInOptions {
 export interface SessionRenewed {
   /** `null` where there is none: the call came without. */
   readonly session: SecretValue | null;
+  /** When it ends, which is when it would have before. `null` without one. */
+  readonly expiresAt: string | null;
+  /** As what it is taken, as before. `null` without one. */
+  readonly carrier: Carrier | null;
 }
 
 /** The schema of {@link SessionRenewed}, to be spread into others. */
-export const renewed: { readonly session: z.ZodType<SecretValue | null> } = {
+export const renewed: {
+  readonly [K in keyof SessionRenewed]-?: z.ZodType<SessionRenewed[K]>;
+} = {
   session: secretOutput.nullable(),
+  expiresAt: z.string().nullable(),
+  carrier: z.enum(['bearer', 'cookie']).nullable(),
 };
+
+/** Where there is no session to go on with. */
+export const NOT_RENEWED: SessionRenewed = { session: null, expiresAt: null, carrier: null };
+
+/** When somebody gave a first factor (default: now) and a second one, and what they came by. */
+export type Proven = Pick<NewSession, 'mfaAt' | 'within'> & { readonly authenticatedAt?: number };
 
 /** After a first factor: a session, or what the second is given with. */
 export async function afterFirst(
   call: Call,
   { principal, factors }: { readonly principal: PrincipalRow; readonly factors: FactorSet },
-  options: SignInOptions,
+  options: SignInOptions & Partial<Proven>,
 ): Promise<SignedIn> {
   const { second } = factors;
-  if (second.length === 0) return afterAll(call, principal, { ...options, mfaAt: null });
-  const { carrier = 'bearer' } = options;
-  const given = { principal, carrier, client: clientOf(call), restoreId: call.standing.restoreId };
-  const { row, text } = await beginChallenge(call, given);
+  const { carrier = 'bearer', mfaAt = null, authenticatedAt = call.now, within } = options;
+  if (second.length === 0 || mfaAt !== null) {
+    return afterAll(call, principal, { ...options, mfaAt });
+  }
+  const { restoreId } = call.standing;
+  const from = { principal, carrier, client: clientOf(call), restoreId };
+  const { row, text } = await beginChallenge(call, { ...from, authenticatedAt, within });
   call.about({ target: row.id, detail: 'second factor due' });
   return { ...NOTHING, challenge: text, factors: second };
 }
@@ -87,13 +110,15 @@ export async function afterFirst(
 export async function afterAll(
   call: Call,
   principal: PrincipalRow,
-  options: SignInOptions & { readonly mfaAt: number | null; readonly authenticatedAt?: number },
+  options: SignInOptions &
+    Pick<NewSession, 'mfaAt' | 'within'> & { readonly authenticatedAt?: number | null },
 ): Promise<SignedIn> {
-  const { carrier = 'bearer', mfaAt, authenticatedAt = call.now } = options;
+  const { carrier = 'bearer', mfaAt, authenticatedAt = call.now, within } = options;
   const { restoreId } = call.standing;
-  const given = { principal, carrier, client: clientOf(call), restoreId, mfaAt, authenticatedAt };
+  const from = { principal, carrier, client: clientOf(call), restoreId };
+  const given = { ...from, mfaAt, authenticatedAt, within };
   const mustEnroll = mfaAt === null && hasMfaRole(call, principal.id);
-  const { row, text } = await beginSession(call, given, { ...timesOf(call), mustEnroll });
+  const { row, text } = await beginSession(call, given, { ...timesOf(call, within), mustEnroll });
   const isKnown = options.known && (await knownClient(call, principal, options.known));
   const known = isKnown === undefined ? await rememberClient(call, given) : undefined;
   if (known !== undefined) call.record('auth.clientKnown', { target: known.row.id });
@@ -102,7 +127,8 @@ export async function afterAll(
     ...NOTHING,
     session: text,
     id: row.id,
-    expiresAt: row.expires_at === null ? null : toIso(row.expires_at),
+    expiresAt: endOf(row),
+    carrier,
     known: known?.text ?? null,
     mustEnroll,
   };
@@ -118,7 +144,7 @@ export async function goOn(
   principal: PrincipalRow,
   proven: { readonly authenticatedAt?: number; readonly mfaAt?: number } = {},
 ): Promise<SessionRenewed> {
-  if (call.credential === undefined) return { session: null };
+  if (call.credential === undefined) return NOT_RENEWED;
   // Its use may have been noted since it was found.
   const old = await findTokenById(call, call.credential.id);
   if (old === undefined) throw unauthenticated('unknown');
@@ -128,44 +154,37 @@ export async function goOn(
     mfaAt: proven.mfaAt ?? old.mfa_at,
   });
   call.about({ target: row.id });
-  return { session: text };
-}
-
-/** The roles that somebody has anywhere, straight or through groups. */
-export function rolesOf({ policy }: Pick<Call, 'policy'>, id: string): ReadonlySet<string> {
-  const found = new Set<string>();
-  const seen = new Set<string>();
-  const follow = (member: string): void => {
-    if (seen.has(member)) return;
-    seen.add(member);
-    for (const { parent_id } of policy.memberships.by('member', member)) {
-      const role = policy.roles.get(parent_id);
-      if (role !== undefined) found.add(role.name);
-      follow(parent_id);
-    }
-  };
-  follow(id);
-  return found;
+  const carrier = row.carrier === 'cookie' ? 'cookie' : 'bearer';
+  return { session: text, expiresAt: endOf(row), carrier };
 }
 
 const NOTHING: SignedIn = {
   session: null,
   id: null,
   expiresAt: null,
+  carrier: null,
   challenge: null,
   factors: [],
   known: null,
   mustEnroll: false,
 };
 
+function endOf({ expires_at: at }: Pick<TokenRow, 'expires_at'>): string | null {
+  return at === null ? null : toIso(at);
+}
+
 function hasMfaRole(call: Call, id: string): boolean {
-  const roles = rolesOf(call, id);
+  const roles = rolesOf(call.policy, id);
   return readSetting(call, null, 'mfa_roles').some((name) => roles.has(name));
 }
 
-function timesOf(call: Call): SessionTimes {
+/** How long a session lives: no longer than the way lets it that it came by. */
+function timesOf(call: Call, within: NewSession['within']): SessionTimes {
+  const via = call.standing.method(within?.method_id ?? '');
+  const own = via?.kind === 'oidc' ? toMethod(via, 'oidc').config.session_ttl_ms : undefined;
+  const maxMs = readSetting(call, null, 'session_max_minutes') * 60_000;
   return {
-    maxMs: readSetting(call, null, 'session_max_minutes') * 60_000,
+    maxMs: Math.min(maxMs, own ?? maxMs),
     idleMs: readSetting(call, null, 'session_idle_minutes') * 60_000,
   };
 }

@@ -33,6 +33,7 @@ export const limits: { readonly [K in keyof TokenLimitsInput]-?: z.ZodType<Token
 export const duration: z.ZodType<string | undefined> = z
   .string()
   .max(16)
+  .meta({ pattern: schema.DURATION })
   .refine((text) => parseDuration(text) !== undefined, 'a duration')
   .optional();
 

@@ -163,6 +163,36 @@ describe('a token', () => {
     expect(await codeOf(as(token).auth.whoAmI())).toBe('unauthenticated');
     expect(await codeOf(as(child.token).auth.whoAmI())).toBe('unauthenticated');
   });
+
+  it('A68 does not come back with a clock that is set back, and does not live longer by it', async () => {
+    let elapsed = 0;
+    const pass = (ms: number): void => {
+      now += ms;
+      elapsed += ms;
+    };
+    await machine('ci');
+    await parts.vault.close();
+    parts = await openParts(place, { now: () => now, rateLimits: { clock: () => elapsed } });
+    const { token } = await parts.as(OWNER).tokens.create({ subject: 'machine:ci', ttl: '10m' });
+    const isTaken = async (): Promise<boolean> => (await codeOf(as(token).auth.whoAmI())) === 'ok';
+    expect(await isTaken()).toBe(true);
+    const DAY = 86_400_000;
+    for (const jump of [-DAY, 3650 * DAY, -3650 * DAY, DAY]) {
+      now += jump;
+      pass(60_000);
+      // Whether it is over too early while the clock is ahead is another matter.
+      if (jump <= 0) expect(await isTaken()).toBe(true);
+    }
+    pass(5 * 60_000 + 59_000);
+    expect(await isTaken()).toBe(true);
+    now -= DAY;
+    pass(2000);
+    expect(await isTaken()).toBe(false);
+    now -= 5 * DAY;
+    expect(await isTaken()).toBe(false);
+    const [own] = (await parts.as(OWNER).audit.query({ action: 'auth.whoAmI', limit: 1 })).entries;
+    expect(own).toMatchObject({ outcome: 'denied', reason: 'unauthenticated' });
+  });
 });
 
 describe('a sign-in that fails after its session was made', () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { subjectNotFound } from '../../domain/access/subjects.ts';
 import { findTokenById, mintToken, revokeToken, tokensOf } from '../../domain/identities/tokens.ts';
-import { narrowLimits } from '../../domain/identities/limits.ts';
+import { encodeLimits, narrowLimits } from '../../domain/identities/limits.ts';
 import { StrongroomError } from '../../errors.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import type { SecretValue } from '../../secret-value.ts';
@@ -12,6 +12,7 @@ import { requireFresh } from '../require-fresh.ts';
 import { AUTH } from '../rest-binding.ts';
 import { ACCESS, allowing } from './access-scope.ts';
 import * as schema from './schema.ts';
+import { SUBJECT } from './secret-access.ts';
 import {
   clientOf,
   duration,
@@ -53,7 +54,7 @@ export interface RevokeTokenInput {
 const TOKENS_PATH = `${AUTH}/tokens`;
 const TTL_DEFAULT = '90d';
 const NEVER = 'never';
-const subject = z.string().min(1).max(140);
+const subject = z.string().min(1).max(140).meta({ pattern: SUBJECT });
 
 /**
  * Needs, for somebody else, the right to change who may do what, and all rights
@@ -90,7 +91,7 @@ export const createToken: Operation<CreateTokenInput, TokenCreated> = {
       restore_id: call.standing.restoreId,
       principal_generation: principal.generation ?? 0,
       label: input.label ?? null,
-      limits: narrowLimits(call.credential?.limits ?? null, toLimits(input)),
+      limits: narrowLimits(ownLimits(call), toLimits(input)),
       client: clientOf(call),
       expires_at: endOf(call, input.ttl),
       uses_left: input.uses ?? null,
@@ -143,6 +144,11 @@ export const revokeTokenOperation: Operation<RevokeTokenInput, TokenSummary> = {
     return toTokenSummary(call, row);
   },
 };
+
+/** What a credential that the caller gives out may not go beyond. */
+function ownLimits({ credential, isEnrolling }: Call): string | null {
+  return isEnrolling ? encodeLimits({ can: [] }) : (credential?.limits ?? null);
+}
 
 async function findOwnOrAny(call: Call, id: string | undefined): Promise<TokenRow | undefined> {
   const row = id === undefined ? call.credential : await findTokenById(call, id);

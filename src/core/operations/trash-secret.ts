@@ -103,6 +103,7 @@ function after(
   change: { readonly row: SecretRow; readonly version?: number },
 ): SecretSummaryAfter {
   const { row, version: of } = change;
-  call.about({ secretId: row.id, version: of, revision: row.row_revision });
+  const became = row.deleted_at === null ? undefined : 'left';
+  call.about({ secretId: row.id, version: of, revision: row.row_revision, became });
   return toSummaryAfter(call, environment, row);
 }

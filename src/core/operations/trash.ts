@@ -157,6 +157,7 @@ export const purgeTrash: Operation<PurgeTrashInput, TrashPurged> = {
         secretId: row.id,
         revision: destroyed.row.row_revision,
         detail: 'all versions',
+        became: 'unseen',
       });
     }
     call.about({ detail: `${due.length} of ${total} secrets` });

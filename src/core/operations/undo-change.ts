@@ -20,6 +20,7 @@ import { versionDeleted } from '../../domain/secrets/versions.ts';
 import { StrongroomError } from '../../errors.ts';
 import { isUuid } from '../../lib/ids.ts';
 import type { SecretRow } from '../../store/tables.ts';
+import type { ChangeNote } from '../change-note.ts';
 import type { Call, Operation, Services } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import { mayAt, requireAt } from '../rights-at.ts';
@@ -293,7 +294,16 @@ async function settle(call: Call, { restoration, row, commit }: Restored): Promi
     revision: row.row_revision,
     commit,
     detail: restoration.steps.join(', '),
+    became: isLive ? undefined : 'left',
+    formerly: formerlyOf(restoration, row),
   });
+}
+
+/** Where a reader saw it before, if that is not where it is now. */
+function formerlyOf({ present }: Restoration, row: SecretRow): ChangeNote['formerly'] {
+  const { environment_id: environmentId, path, deleted_at: deletedAt } = present;
+  const isElsewhere = environmentId !== row.environment_id || path !== row.path;
+  return isElsewhere && deletedAt === null ? { environmentId, path } : undefined;
 }
 
 function viewOf(call: Call, { restoration, row }: Restored): SecretUndone {

@@ -60,7 +60,7 @@ describe('a candidate', () => {
     await parts.vault.close();
     parts = await openParts(place, { now: () => now });
     const refused = await attempt().catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: 'rate_limited', details: { retry_after: 40 } });
+    expect(refused).toMatchObject({ code: 'rate_limited', details: { retryAfter: 40 } });
     expect(JSON.stringify(refused) + String(refused)).not.toContain('MARKER');
     await attempt(other);
     now -= 60_000;

@@ -96,6 +96,9 @@ const KINDS: Readonly<Record<string, (rest: string | undefined) => readonly [str
   ssh: (rest = 'ed25519') => pairRecipe(rest, true),
 };
 
+/** The words that a generator begins with. */
+export const GENERATOR_WORDS: readonly string[] = Object.keys(KINDS);
+
 /**
  * Reads a generator: a word, and after colons what it takes, such as
  * `text:40:lower+digit`; then `@field` if it fills one field of several. The

@@ -96,9 +96,7 @@ export async function countAttempt(
   limits: AttemptLimits = ATTEMPT_LIMITS,
 ): Promise<CountedAttempt | undefined> {
   const { channel } = attempt;
-  for (const each of OF_PEOPLE.includes(channel) ? OF_PEOPLE : [channel]) {
-    if (await isLocked(work, { ...attempt, channel: each }, limits)) return undefined;
-  }
+  if (await hasToWait(work, attempt, limits)) return undefined;
   const counted = idsOf(work.keyring, attempt);
   await raise(work, counted.source, (failures) => {
     const over = failures - limits.failuresMax;
@@ -113,6 +111,19 @@ export async function countAttempt(
     HOUR_MS,
   );
   return counted;
+}
+
+/** Whether whoever tries has to wait, without counting anything. */
+export async function hasToWait(
+  work: Work,
+  attempt: Attempt,
+  limits: AttemptLimits = ATTEMPT_LIMITS,
+): Promise<boolean> {
+  const { channel } = attempt;
+  for (const each of OF_PEOPLE.includes(channel) ? OF_PEOPLE : [channel]) {
+    if (await isLocked(work, { ...attempt, channel: each }, limits)) return true;
+  }
+  return false;
 }
 
 /**

@@ -46,21 +46,50 @@ export interface CertificateConfig extends SessionRules {
   readonly crls?: string | undefined;
 }
 
+/** People prove themselves to a provider of theirs (OpenID Connect Core 1.0). */
+export interface OidcConfig {
+  /** It never changes: who somebody is hangs on it. */
+  readonly issuer: string;
+  /** It never changes either: a provider may call people otherwise for another client. */
+  readonly client_id: string;
+  readonly scopes: readonly string[];
+  readonly algorithms: readonly string[];
+  /** The claim that a new user is named by. */
+  readonly name_claim: string;
+  /** The claim that lists groups; without it, sign-ins put nobody into groups. */
+  readonly group_claim?: string | undefined;
+  /** Id of a group by value of that claim. */
+  readonly groups?: Readonly<Record<string, string>> | undefined;
+  /** Values of `amr`, each of which says that a second factor was given; without it, none does. */
+  readonly mfa_amr?: readonly string[] | undefined;
+  /** The same of `acr`. */
+  readonly mfa_acr?: readonly string[] | undefined;
+  /** Whether whoever is not known yet becomes a user. */
+  readonly creates_users: boolean;
+  /** Longest life of a session; without it, that of the settings. */
+  readonly session_ttl_ms?: number | undefined;
+}
+
 /** What each way to sign in is set up with. */
 export interface MethodConfigs {
   readonly approle: AppRoleConfig;
   readonly jwt: JwtConfig;
   readonly certificate: CertificateConfig;
+  readonly oidc: OidcConfig;
 }
 
-/** The kinds of ways to sign in that machines have. */
+/** The kinds of ways to sign in. */
 export type MethodKind = keyof MethodConfigs;
+
+/** Those that machines have. */
+export type MachineMethodKind = Exclude<MethodKind, 'oidc'>;
 
 /** All of {@link MethodKind}. */
 export const METHOD_KINDS: readonly [MethodKind, ...MethodKind[]] = [
   'approle',
   'jwt',
   'certificate',
+  'oidc',
 ];
 
 /** A way to sign in of one kind, and what it is set up with. */

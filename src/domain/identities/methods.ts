@@ -17,14 +17,25 @@ import {
 export interface NewMethod<K extends MethodKind> {
   readonly kind: K;
   readonly name: string;
-  /** Whom it signs in. */
-  readonly principalId: string;
+  /** The machine that it signs in; `null` for people. */
+  readonly principalId: string | null;
   readonly config: MethodConfigs[K];
+  /** Makes the envelope of its secret, for the row that it got. */
+  readonly secret?:
+    ((at: Pick<AuthMethodRow, 'id' | 'revision'>) => Promise<Uint8Array>) | undefined;
 }
 
 const credentialsOf = statement((db, p: Parameters<{ methodId: string }>) =>
   db.selectFrom('tokens').selectAll().where('method_id', '=', p('methodId')),
 );
+
+/** The commands that list ways to sign in. */
+const LISTED: Readonly<Record<MethodKind, string>> = {
+  approle: 'approle',
+  jwt: 'trust',
+  certificate: 'trust',
+  oidc: 'sso',
+};
 
 const all = statement((db) => db.selectFrom('auth_methods').selectAll());
 
@@ -55,7 +66,7 @@ export async function readMethods({
 export async function createMethod<K extends MethodKind>(
   work: Work,
   rows: readonly AuthMethodRow[],
-  { kind, name, principalId, config }: NewMethod<K>,
+  { kind, name, principalId, config, secret }: NewMethod<K>,
 ): Promise<Method<K>> {
   if (findRow(rows, kind, name) !== undefined) {
     throw new StrongroomError('method_exists', `there is a way to sign in of the name ${name}`, {
@@ -63,14 +74,14 @@ export async function createMethod<K extends MethodKind>(
       hint: 'take another name, or remove that one first',
     });
   }
+  const at = { id: uuidv7(), revision: 0 };
   const row = await insertRow(work.transaction, work.mac, AUTH_METHODS, {
-    id: uuidv7(),
+    ...at,
     kind,
     name,
     principal_id: principalId,
     config: encodeConfig(config),
-    secret: null,
-    revision: 0,
+    secret: (await secret?.(at)) ?? null,
     generation: 1,
     disabled_at: null,
     created_at: work.now,
@@ -93,7 +104,7 @@ export function requireMethod<K extends MethodKind>(
   if (row !== undefined) return toMethod(row, kind);
   throw new StrongroomError('method_not_found', 'there is no way to sign in of that name', {
     details: { kind },
-    hint: kind === 'approle' ? 'see `strongroom approle list`' : 'see `strongroom trust list`',
+    hint: `see \`strongroom ${LISTED[kind]} list\``,
   });
 }
 
@@ -114,14 +125,21 @@ export async function setMethodDisabled(
  * Sets a way up anew. What it gave before is void if it is narrower than before.
  *
  * @param isNarrower - Whether something was taken with the present configuration that is not any more.
+ * @param secret - Makes the envelope of another secret. Default: the one that it has stays.
  */
 export async function configureMethod<K extends MethodKind>(
   work: Work,
   { row: from, kind }: Method<K>,
-  { config, isNarrower }: { readonly config: MethodConfigs[K]; readonly isNarrower: boolean },
+  {
+    config,
+    isNarrower,
+    secret,
+  }: Pick<NewMethod<K>, 'config' | 'secret'> & { readonly isNarrower: boolean },
 ): Promise<Method<K>> {
   const generation = isNarrower ? from.generation + 1 : from.generation;
-  const set = { config: encodeConfig(config), generation };
+  const at = { id: from.id, revision: from.revision + 1 };
+  const sealed = secret === undefined ? {} : { revision: at.revision, secret: await secret(at) };
+  const set = { config: encodeConfig(config), generation, ...sealed };
   return toMethod(await updateRow(work.transaction, work.mac, AUTH_METHODS, { from, set }), kind);
 }
 

@@ -21,10 +21,16 @@ export interface NewSession {
   readonly carrier: Carrier;
   /** Where from, as a row has it. */
   readonly client: string | null;
-  readonly authenticatedAt: number;
+  /** When a first factor was given; `null` if that was somewhere else. */
+  readonly authenticatedAt: number | null;
   /** When a second factor was given; `null` for never. */
   readonly mfaAt: number | null;
+  /** What it may not go beyond: the limits and the way to sign in of what it comes of. Default: nothing. */
+  readonly within?: Pick<TokenRow, 'limits' | 'method_id' | 'method_generation'> | undefined;
 }
+
+/** What stands between two steps is begun with. */
+export type NewChallenge = Omit<NewSession, 'mfaAt'>;
 
 const CHALLENGE_MS = 10 * 60_000;
 const KNOWN_MS = 90 * 86_400_000;
@@ -40,8 +46,10 @@ export function beginSession(
   return mintToken(work, {
     ...common(given),
     kind: 'session',
+    method_id: given.within?.method_id ?? null,
+    method_generation: given.within?.method_generation ?? 0,
     state: mustEnroll ? ENROLLING : null,
-    limits: mustEnroll ? encodeLimits({ can: [] }) : null,
+    limits: mustEnroll ? encodeLimits({ can: [] }) : (given.within?.limits ?? null),
     expires_at: work.now + maxMs,
     idle_ms: idleMs,
     used_at: work.now,
@@ -96,17 +104,17 @@ export function isEnrolling({ kind, state }: TokenRow): boolean {
 }
 
 /** What stands between two steps of a sign-in. */
-export function beginChallenge(
-  work: Work,
-  given: Pick<NewSession, 'principal' | 'restoreId' | 'carrier' | 'client'>,
-): Promise<MintedToken> {
+export function beginChallenge(work: Work, given: NewChallenge): Promise<MintedToken> {
   return mintToken(work, {
     ...common(given),
     kind: 'challenge',
+    method_id: given.within?.method_id ?? null,
+    method_generation: given.within?.method_generation ?? 0,
+    limits: given.within?.limits ?? null,
     carrier: 'bearer',
     state: canonicalJson({ carrier: given.carrier }),
     expires_at: work.now + CHALLENGE_MS,
-    authenticated_at: work.now,
+    authenticated_at: given.authenticatedAt,
   });
 }
 

@@ -43,18 +43,25 @@ export interface Candidate {
   readonly environment: Environment;
 }
 
+/** Where the next page goes on. */
+export interface NextSecret {
+  readonly id: string;
+  /** Whether it is one that was passed over, as the caller may not know of it. */
+  readonly isHidden: boolean;
+}
+
 /** One page, and after which secret the next page begins. */
 export interface SecretPage {
   readonly rows: readonly Candidate[];
-  /** Id of the last secret that was looked at, if there are more. */
-  readonly next: string | undefined;
+  /** Set if there are more, or may be. */
+  readonly next: NextSecret | undefined;
 }
 
 /** What a list gives, and how far it looks for it. */
 export interface ListOptions {
   readonly filter: ListFilter;
   readonly limit: number;
-  /** `next` of the page before. */
+  /** The id in `next` of the page before. */
   readonly after: string | undefined;
   /** How many of those that fit are passed over first. Default none. */
   readonly offset?: number | undefined;
@@ -103,24 +110,33 @@ export async function listSecrets(
   const rows: Candidate[] = [];
   let looks = 0;
   let passed = 0;
-  let previous: string | undefined;
+  let previous: Candidate | undefined;
   for await (const found of candidates(work, environments, options)) {
     const { row, environment } = found;
     if (looks === looksMax) {
       if (passed < offset) throw tooFar();
-      return { rows, next: previous };
+      return { rows, next: nextAfter(previous, mayList) };
     }
     looks += 1;
     // First: what was altered must not decide whether it is shown.
     work.mac.check(SECRETS, row);
     if (fits(row) && mayList(environment, row.path)) {
-      if (rows.length === limit) return { rows, next: previous };
+      if (rows.length === limit) return { rows, next: nextAfter(rows.at(-1), mayList) };
       if (passed < offset) passed += 1;
       else rows.push(found);
     }
-    previous = row.id;
+    previous = found;
   }
   return { rows, next: undefined };
+}
+
+function nextAfter(
+  last: Candidate | undefined,
+  mayList: ListOptions['mayList'],
+): NextSecret | undefined {
+  if (last === undefined) return undefined;
+  const { row, environment } = last;
+  return { id: row.id, isHidden: !mayList(environment, row.path) };
 }
 
 /** The rows in question in their order, read in batches as they are asked for. */

@@ -11,7 +11,12 @@ import {
 } from '../../testing/temporary-vault.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { findSecretById } from './find.ts';
-import { reinsertSecret, type BackedUpSecret, type SecretRestored } from './restore-secret.ts';
+import {
+  reinsertSecret,
+  restoreValue,
+  type BackedUpSecret,
+  type SecretRestored,
+} from './restore-secret.ts';
 import { listVersions } from './versions.ts';
 
 const at = { environment: 'production', path: 'db/PASSWORD' };
@@ -74,5 +79,31 @@ describe('a secret of a backup that the vault does not know', () => {
       details: { secret: backup.row.id },
     });
     expect((await session.secrets.list({})).secrets).toEqual([]);
+  });
+
+  it('does not come back with one version twice and another one not at all', async () => {
+    const [one, , three] = backup.versions.toSorted((a, b) => a.version - b.version);
+    if (one === undefined || three === undefined) throw new TypeError('there are three');
+    await expect(reinsert({ versions: [one, one, three] })).rejects.toMatchObject({
+      code: 'integrity_error',
+      details: { secret: backup.row.id },
+    });
+    expect((await session.secrets.list({})).secrets).toEqual([]);
+  });
+
+  it('is not taken for unchanged where the row of its current version was taken out', async () => {
+    await reinsert();
+    tamper(place, (db) => db.exec('DELETE FROM versions WHERE version = 3'));
+    const [version] = backup.versions.filter((each) => each.version === 2);
+    if (version === undefined) throw new TypeError('there are three');
+    const restored = parts.write(async (work) => {
+      const present = await findSecretById(work, backup.row.id);
+      if (present === undefined) throw new TypeError('it is there');
+      return restoreValue(work, environment, present, { ...backup, version });
+    });
+    await expect(restored).rejects.toMatchObject({
+      code: 'integrity_error',
+      details: { secret: backup.row.id, version: 3 },
+    });
   });
 });

@@ -8,6 +8,7 @@ import type { SecretRow, VersionRow } from '../../store/tables.ts';
 import type { OpeningWork, Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import type { SecretAttributes } from './attributes.ts';
+import { countedVersion } from './counted-version.ts';
 import { findSecret } from './find.ts';
 import { tagsOf } from './list.ts';
 import { openMetadata, sealMetadata } from './metadata.ts';
@@ -16,7 +17,7 @@ import { generatorOf, policyOf, rotationColumns } from './rotation-columns.ts';
 import { secretExists } from './secret-errors.ts';
 import { changeState } from './states.ts';
 import { equalRecords, fromRecord, toRecord, wipeRecord, type ValueOutput } from './value.ts';
-import { openVersion, readVersionRow, sealVersion, type SecretPlace } from './versions.ts';
+import { openVersion, sealVersion, type SecretPlace } from './versions.ts';
 import { writeSecret, type SecretWritten } from './write.ts';
 
 /** A secret as a backup has it, and what decrypts it. The MACs of its rows were checked. */
@@ -138,7 +139,9 @@ export async function reinsertSecret(
   { row: was, versions, source }: BackedUpSecret,
 ): Promise<SecretRestored> {
   await requireFree(work, environment, was.path);
-  if (versions.length !== was.current_version) {
+  const numbers = versions.map(({ version }) => version).toSorted((a, b) => a - b);
+  const areAll = numbers.every((number, index) => number === index + 1);
+  if (!areAll || numbers.length !== was.current_version) {
     throw new StrongroomError('integrity_error', 'the versions of a secret are not all there', {
       details: { secret: was.id },
     });
@@ -239,7 +242,8 @@ async function isCurrent(
 ): Promise<boolean> {
   const { current_commit: commit, current_version: number } = present;
   if (commit === null) return false;
-  const current = await readVersionRow(work, present.id, number);
+  const current = await countedVersion(work, present, number);
+  if (current.destroyed_at !== null || current.deleted_at !== null) return false;
   if ((current.has_references === 1) !== references) return false;
   const after = toRecord(value);
   try {

@@ -21,7 +21,7 @@ const attemptsOf = statement((db, p: Parameters<{ principalId: string; secretId:
  * Counts an attempt to find out a secret's value by trying. What is counted
  * is in the database, so a restart does not begin it anew.
  *
- * @throws {@link StrongroomError} `rate_limited`, with `retry_after` seconds in its details.
+ * @throws {@link StrongroomError} `rate_limited`, with `retryAfter` seconds in its details.
  */
 export async function countAttempt(work: Work, secretId: string): Promise<void> {
   const { transaction, mac, now, actor } = work;
@@ -45,6 +45,6 @@ function rateLimited(waitMs: number): StrongroomError {
   return new StrongroomError(
     'rate_limited',
     `a secret is verified ${ATTEMPTS_MAX} times a minute at most`,
-    { details: { retry_after: seconds }, hint: `try again in ${seconds} seconds` },
+    { details: { retryAfter: seconds }, hint: `try again in ${seconds} seconds` },
   );
 }

@@ -46,6 +46,8 @@ export interface SettingValues {
   readonly verify_every_days: number;
   /** Hosts that may be asked for keys of issuers wherever they are, also in a network of our own. */
   readonly outbound_hosts: readonly string[];
+  /** Scheme, host and port at which people reach the server, such as `https://vault.example`. */
+  readonly public_url: string | null;
 }
 
 /** The name of a setting. */
@@ -192,6 +194,14 @@ export const KNOWN_SETTINGS: { readonly [N in SettingName]: KnownSetting<Setting
     expected: `a list of 1 to ${LIST_MAX} hosts, such as ["idp.corp.example", "127.0.0.1:8443"]`,
     fits: isListOf(hostFault),
   },
+  public_url: {
+    scope: 'vault',
+    default: null,
+    meaning: 'where people reach the server with a browser; passkeys and providers need it',
+    expected:
+      'scheme, host and port as a browser shows them, such as "https://vault.example"; http for this machine alone',
+    fits: isPublicUrl,
+  },
 };
 
 /** The names of all settings. */
@@ -267,3 +277,13 @@ const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?
 function hostFault(host: unknown): string | undefined {
   return typeof host === 'string' && HOST.test(host) ? undefined : 'a host';
 }
+
+/** Whether something is the origin of a page that a browser takes for secure (RFC 6454 §6.1, W3C Secure Contexts §3.1). */
+function isPublicUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, hostname, origin } = new URL(value);
+  if (origin !== value) return false;
+  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname));
+}
+
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;

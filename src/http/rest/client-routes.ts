@@ -33,6 +33,7 @@ function toClientRoute({ operation, binding, outputShape }: RestRoute): ClientRo
     ...(binding.fixed === undefined ? {} : { fixed: binding.fixed }),
     input: wireShapeOf(operation.input),
     output: outputShape,
+    ...(operation.streams === undefined ? {} : { events: wireShapeOf(operation.streams) }),
     ...(operation.mutates && operation.givesOnce !== true ? { isRepeatable: true } : {}),
   };
 }

@@ -87,6 +87,8 @@ function rename(schema: ZodType, json: Record<string, unknown>): void {
   }
   const { properties, required } = json as Partial<ObjectSchema>;
   if (properties === undefined) return;
+  // What is passed on as it is has its members' own names.
+  if (meta?.shape === 'any') return;
   const name = (member: string): string => meta?.names?.[member] ?? wireName(member);
   json['properties'] = Object.fromEntries(
     Object.entries(properties).map(([member, each]) => [name(member), each]),

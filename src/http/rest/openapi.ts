@@ -1,4 +1,7 @@
+import type { ZodType } from 'zod';
+
 import { STATUS } from '../problem.ts';
+import { SESSION_COOKIE } from '../session-cookie.ts';
 import { jsonSchemaOf, objectSchemaOf, type JsonSchema } from './json-schema.ts';
 import type { RestRoute } from './rest-route.ts';
 
@@ -10,6 +13,7 @@ const FAILURES: readonly number[] = [...new Set([...Object.values(STATUS), 417])
 const PARAMETER = /\{([a-z_]+)\+?\}/g;
 const JSON_TYPE = 'application/json';
 const BYTES_TYPE = 'application/octet-stream';
+const EVENTS_TYPE = 'text/event-stream';
 
 /** What a parameter of an address is, where its schema does not say. */
 const ADDRESS_PARAMETERS: Readonly<Record<string, JsonSchema>> = {
@@ -40,10 +44,10 @@ export function openApi(routes: readonly RestRoute[], version: string): JsonSche
       version,
       description: 'Secrets, who may have them, and a record of every access.',
     },
-    security: [{ bearer: [] }],
+    security: [{ bearer: [] }, { cookie: [] }],
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, cookie: COOKIE },
       schemas: { Problem: PROBLEM },
       responses: {
         Problem: {
@@ -110,13 +114,19 @@ function parametersOf(route: RestRoute): readonly JsonSchema[] {
 }
 
 /** As long as what is read of the head. */
-const HEADERS_MAX = { 'Idempotency-Key': 255, 'If-Match': 4096, 'If-None-Match': 4096 } as const;
+const HEADERS_MAX = {
+  'Idempotency-Key': 255,
+  'If-Match': 4096,
+  'If-None-Match': 4096,
+  'Last-Event-ID': 256,
+} as const;
 
 function headersOf({ operation, members }: RestRoute): readonly JsonSchema[] {
   const names: readonly (keyof typeof HEADERS_MAX)[] = [
     ...(operation.mutates && operation.givesOnce !== true ? (['Idempotency-Key'] as const) : []),
     ...(members.has('ifMatch') ? (['If-Match'] as const) : []),
     ...(members.has('ifNoneMatch') ? (['If-None-Match'] as const) : []),
+    ...(members.has('lastEventId') ? (['Last-Event-ID'] as const) : []),
   ];
   return names.map((name) => ({
     name,
@@ -144,7 +154,21 @@ function isRequired(route: RestRoute, name: string, required: readonly string[])
   return required.includes(name) && !(name === 'environment' && route.needsEnvironment);
 }
 
-function successOf({ operation: { output }, binding: { status }, members }: RestRoute): JsonSchema {
+/** Server-sent events, of which each has JSON as its data (`contentSchema`, JSON Schema 2020-12 §8.5). */
+function streamOf(events: ZodType): JsonSchema {
+  const schema = {
+    type: 'string',
+    description:
+      'Server-sent events. The data of each is JSON as in contentSchema; that of reset is {}.',
+    contentMediaType: JSON_TYPE,
+    contentSchema: jsonSchemaOf(events, 'output'),
+  };
+  return { description: 'A stream, until it is ended.', content: { [EVENTS_TYPE]: { schema } } };
+}
+
+function successOf({ operation, binding: { status }, members }: RestRoute): JsonSchema {
+  const { output, streams } = operation;
+  if (streams !== undefined) return streamOf(streams);
   if (status === 204) return { description: 'Done.' };
   const schema = output === undefined ? {} : jsonSchemaOf(output, 'output');
   const bytes = members.has('representation') ? { [BYTES_TYPE]: {} } : {};
@@ -154,6 +178,14 @@ function successOf({ operation: { output }, binding: { status }, members }: Rest
 function ref(place: string): JsonSchema {
   return { $ref: `#/components/${place}` };
 }
+
+/** The session of a browser. Sign-ins with `"carrier": "cookie"` set it. */
+const COOKIE: JsonSchema = {
+  type: 'apiKey',
+  in: 'cookie',
+  name: SESSION_COOKIE,
+  description: 'For pages of this server alone, which send the header `X-Strongroom: 1` along.',
+};
 
 const PROBLEM: JsonSchema = {
   type: 'object',

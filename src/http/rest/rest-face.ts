@@ -2,16 +2,22 @@ import type { IncomingMessage } from 'node:http';
 
 import { DeferredInput, type Place } from '../../core/deferred-input.ts';
 import { everyOperation } from '../../core/every-operation.ts';
+import { FollowedChanges } from '../../core/events/followed-changes.ts';
 import type { Caller } from '../../core/item.ts';
+import { signOut } from '../../core/operations/account.ts';
 import { StrongroomError } from '../../errors.ts';
 import { wipe } from '../../lib/bytes.ts';
+import { uuidv7 } from '../../lib/ids.ts';
 import { SecretValue } from '../../secret-value.ts';
-import type { Answer } from '../answer.ts';
+import { failureAnswer, type Answer } from '../answer.ts';
+import { eventsAnswer } from '../event-stream.ts';
 import { parseJsonBody } from '../json-body.ts';
 import { readBody } from '../read-body.ts';
 import type { RequestHead } from '../request-head.ts';
 import type { RequestTarget } from '../request-target.ts';
 import { Router, type Match } from '../router.ts';
+import { CLEAR_SITE_DATA, NO_SESSION, type Cookies } from '../session-cookie.ts';
+import { addBrowser, givesSession, intoCookies, isSessionOver } from './browser-sessions.ts';
 import { readParameter } from './parameter-kinds.ts';
 import { restRoute, type RestRoute } from './rest-route.ts';
 
@@ -20,6 +26,8 @@ export interface RestRequest {
   readonly message: IncomingMessage;
   readonly head: RequestHead;
   readonly target: RequestTarget;
+  /** What a browser brought, if there is a header `Cookie`. */
+  readonly cookies?: Cookies | undefined;
   /** The id that it is on record under. */
   readonly request: string;
 }
@@ -48,9 +56,13 @@ export class RestFace {
   readonly #router: Router<RestRoute> = new Router();
   readonly #routes: readonly RestRoute[] = allRoutes();
   readonly #environment: string;
+  /** Those whose answer may have a session in it. */
+  readonly #giving: ReadonlySet<RestRoute>;
+  readonly #signOut: RestRoute['operation'] = signOut as unknown as RestRoute['operation'];
 
   constructor({ environment = 'development' }: RestFaceOptions = {}) {
     this.#environment = environment;
+    this.#giving = new Set(this.#routes.filter(givesSession));
     for (const route of this.#routes) {
       this.#router.add(route.binding.method, route.binding.path, route);
     }
@@ -72,11 +84,58 @@ export class RestFace {
     const input = this.#input(match, given);
     const { idempotencyKey } = given.head;
     const options = { request: given.request, idempotencyKey };
-    const value = await call(route.operation, input, options);
+    const isGiving = this.#giving.has(route);
+    const calling = call(route.operation, input, options);
+    if (given.cookies !== undefined || isGiving)
+      return this.#answerBrowser(route, given, calling, call);
+    const value = await calling;
     try {
       return toAnswer(route, value, given);
     } finally {
       wipeSecrets(value);
+    }
+  }
+
+  /** As {@link RestFace.answer}, where a cookie came along, or may be given. */
+  async #answerBrowser(
+    route: RestRoute,
+    given: RestRequest,
+    calling: Promise<unknown>,
+    call: RestCall,
+  ): Promise<Answer> {
+    const { message, request } = given;
+    const session = given.cookies?.session;
+    let value: unknown;
+    try {
+      value = await calling;
+    } catch (error) {
+      if (session === undefined || !isSessionOver(route, error)) throw error;
+      return { ...failureAnswer(error, { request }), cookies: [NO_SESSION] };
+    }
+    try {
+      const split = this.#giving.has(route) ? intoCookies(value, message) : undefined;
+      if (split === undefined) {
+        const answer = toAnswer(route, value, given);
+        const isOut = session !== undefined && route.operation === this.#signOut;
+        return isOut ? signedOut(answer) : answer;
+      }
+      // A browser has one session: what it brought to a sign-in ends with it.
+      const isAnother = session !== undefined && route.operation.anyone === true;
+      if (isAnother) await this.#end(call);
+      return { ...toAnswer(route, split.rest, given), cookies: split.cookies };
+    } finally {
+      wipeSecrets(value);
+    }
+  }
+
+  /** Ends the session of whoever calls, if there is one. */
+  async #end(call: RestCall): Promise<void> {
+    const nothing = new DeferredInput({}, async () => () => ({}));
+    const options = { request: uuidv7(), idempotencyKey: undefined };
+    try {
+      await call(this.#signOut, nothing, options);
+    } catch (error) {
+      if (!(error instanceof StrongroomError) || error.code !== 'unauthenticated') throw error;
     }
   }
 
@@ -144,7 +203,9 @@ export class RestFace {
     if (route.members.has('representation')) {
       input['representation'] = given.head.accept === BYTES_TYPE ? 'bytes' : 'json';
     }
+    if (route.members.has('lastEventId')) input['lastEventId'] ??= given.head.lastEventId;
     if (route.members.has('ifMatch')) input['ifMatch'] ??= given.head.ifMatch;
+    if (route.members.has('known')) addBrowser(input, given);
     return input;
   }
 }
@@ -164,13 +225,20 @@ export function allRoutes(): readonly RestRoute[] {
 /** The caller that a request claims to be. */
 export function callerOf(
   head: RequestHead,
-  client: { readonly ip: string; readonly certificate?: Uint8Array | undefined },
+  client: {
+    readonly ip: string;
+    readonly certificate?: Uint8Array | undefined;
+    /** The session that came as a cookie. */
+    readonly session?: string | undefined;
+  },
 ): Caller {
   const { credential, userAgent } = head;
+  const { ip, certificate, session } = client;
   return {
-    context: { principal: '', ip: client.ip, userAgent, certificate: client.certificate },
+    context: { principal: '', ip, userAgent, certificate },
     face: 'rest',
-    credential,
+    credential: session ?? credential,
+    carrier: session === undefined ? 'bearer' : 'cookie',
   };
 }
 
@@ -197,7 +265,14 @@ function withNames(document: unknown, named: Readonly<Record<string, string>>): 
   return { ...document, ...named };
 }
 
+/** The answer to a browser that signed out: it forgets everything that it has of this server. */
+function signedOut(answer: Answer): Answer {
+  const headers = { ...answer.headers, 'Clear-Site-Data': CLEAR_SITE_DATA };
+  return { ...answer, headers, cookies: [NO_SESSION] };
+}
+
 function toAnswer(route: RestRoute, value: unknown, { head, request }: RestRequest): Answer {
+  if (value instanceof FollowedChanges) return eventsAnswer(value, request);
   const { etag, unchanged } = tagOf(value);
   const headers = { 'X-Request-Id': request, ...(etag === undefined ? {} : { ETag: etag }) };
   if (unchanged) return { status: 304, headers };

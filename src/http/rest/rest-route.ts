@@ -13,6 +13,8 @@ export interface RestRoute {
   readonly input: WireCodec;
   readonly output: WireCodec;
   readonly outputShape: WireShape;
+  /** The whole input, also what the address says of it. */
+  readonly inputShape: WireShape;
   /** What each parameter of the query is read as, by its name there. */
   readonly parameters: ReadonlyMap<string, ParameterKind>;
   /** Members of the input, as operations call them. */
@@ -57,6 +59,7 @@ export function restRoute(operation: Operation<unknown, unknown>, binding: RestB
     input: wireCodec(shape),
     output: wireCodec(outputShapeOf(operation)),
     outputShape: outputShapeOf(operation),
+    inputShape: whole,
     parameters: new Map(parameters),
     members: new Set(Object.keys(all.of)),
     needsEnvironment: isRequired(operation.input, 'environment'),

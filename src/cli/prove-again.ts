@@ -1,0 +1,63 @@
+import { connect } from '../client/client.ts';
+import type { SessionRenewed } from '../core/operations/signed-in.ts';
+import type { Session } from '../core/session.ts';
+import { StrongroomError } from '../errors.ts';
+import type { SecretValue } from '../secret-value.ts';
+import { packageVersion } from './package-version.ts';
+import { readSecretFile } from './read-secret.ts';
+import { remoteSession } from './remote-session.ts';
+import type { ServerTarget } from './server-target.ts';
+import { keepSession } from './session-store.ts';
+import type { Terminal } from './terminal.ts';
+
+/**
+ * Runs a call that takes a proof of just now; where there is none, asks for the
+ * password, goes on with the session that it gives, and runs it again. What was
+ * not signed in to here, such as `STRONGROOM_TOKEN`, is left as it is.
+ *
+ * @throws {@link StrongroomError} what the call fails with; `unauthenticated` for a wrong password.
+ */
+export async function withProof<T>(
+  server: ServerTarget,
+  terminal: Terminal,
+  options: { readonly passwordFile?: string | undefined },
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = remoteSession(server);
+  try {
+    return await work(session);
+  } catch (error) {
+    if (!(error instanceof StrongroomError) || error.code !== 'reauth_required') throw error;
+    const isOwn = (process.env['STRONGROOM_TOKEN'] ?? '') === '' && server.profile !== undefined;
+    if (!isOwn || !(await isOfPerson(session))) throw error;
+  }
+  const { name } = await session.auth.whoAmI();
+  using password =
+    options.passwordFile === undefined
+      ? await terminal.askSecret(`Password of ${name}`)
+      : readSecretFile(options.passwordFile);
+  using token = (await reauthenticate(session, terminal, password)).session;
+  if (token === null) throw new StrongroomError('unauthenticated', 'the proof gave no session');
+  keepSession(server.profile ?? '', token.reveal());
+  const userAgent = `strongroom-cli/${packageVersion()}`;
+  return await work(connect({ address: server.value, token, userAgent }));
+}
+
+async function isOfPerson({ auth }: Session): Promise<boolean> {
+  const { kind, credential } = await auth.whoAmI();
+  return kind === 'user' && credential?.kind === 'session';
+}
+
+async function reauthenticate(
+  { auth }: Session,
+  terminal: Terminal,
+  password: SecretValue,
+): Promise<SessionRenewed> {
+  try {
+    return await auth.reauthenticate({ password });
+  } catch (error) {
+    if (!(error instanceof StrongroomError) || error.code !== 'mfa_required') throw error;
+    using code = await terminal.askSecret('Code of your app');
+    return await auth.reauthenticate({ password, code: code.reveal().trim() });
+  }
+}

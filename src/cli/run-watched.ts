@@ -1,0 +1,188 @@
+import type { ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { StrongroomError, type ErrorCode } from '../errors.ts';
+import type { Variable } from '../formats/variables.ts';
+import { utf8 } from '../lib/bytes.ts';
+import { equalBytes } from '../lib/compare.ts';
+import type { Changes } from './changes.ts';
+import { endLike, forwardSignals, startChild, type Start } from './start-program.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A program with what it is given. */
+export interface Prepared {
+  readonly start: Start;
+  readonly variables: readonly Variable[];
+  /** Paths of secrets of no particular type. */
+  readonly plain: ReadonlySet<string>;
+}
+
+/** How a program is run that follows changes. */
+export interface WatchOptions {
+  /** Reads what the program is given now. */
+  readonly prepare: () => Promise<Prepared>;
+  readonly changes: Changes;
+  /** The signal that it is sent instead of being started again. */
+  readonly signal?: NodeJS.Signals | undefined;
+  readonly mask: boolean;
+  readonly terminal: Terminal;
+}
+
+/** How a program ended. */
+type End = readonly [code: number | null, signal: NodeJS.Signals | null];
+
+/** A program that runs. */
+interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<End>;
+}
+
+/** How long a program may take to end before it is killed. */
+const ENDING_MS = 10_000;
+
+/**
+ * Runs a program, and starts it again or sends it a signal when what it was
+ * given changes. New values are read before the old program is ended; if that
+ * fails, it runs on. One that ends by itself ends this.
+ */
+export async function runWatched(options: WatchOptions): Promise<void> {
+  const { terminal, signal } = options;
+  await using changes = options.changes;
+  let given = await options.prepare();
+  let running = await begin(given, options);
+  const news = new News(options, changes);
+  for (;;) {
+    const ended = running.ended.then((end) => ({ end }));
+    const happened = await Promise.race([ended, news.after(given)]);
+    if ('end' in happened) {
+      endLike(...happened.end);
+      return;
+    }
+    given = happened.given;
+    if (signal !== undefined) {
+      terminal.note(`secrets have changed: sent ${signal} to the program`);
+      running.child.kill(signal);
+      continue;
+    }
+    terminal.note('secrets have changed: starting the program again');
+    const end = await stop(running);
+    if (end !== undefined) {
+      endLike(...end);
+      return;
+    }
+    running = await begin(given, options);
+  }
+}
+
+/** After these it is tried again without a further change. */
+const PASSING: ReadonlySet<ErrorCode> = new Set([
+  'vault_in_use',
+  'unreachable',
+  'sealed',
+  'vault_closed',
+  'rate_limited',
+  'audit_blocked',
+]);
+const AGAIN_MS = 5000;
+
+/** Looks for what has changed, one look at a time. */
+class News {
+  readonly #options: Omit<WatchOptions, 'changes'>;
+  readonly #changes: Changes;
+  #looking: Promise<{ readonly given: Prepared }> | undefined;
+  #said: string | undefined;
+
+  constructor(options: Omit<WatchOptions, 'changes'>, changes: Changes) {
+    this.#options = options;
+    this.#changes = changes;
+  }
+
+  /** Resolves once the program would be given something else. */
+  after(given: Prepared): Promise<{ readonly given: Prepared }> {
+    this.#looking ??= this.#look(given).finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #look(given: Prepared): Promise<{ readonly given: Prepared }> {
+    const { prepare } = this.#options;
+    let isPassing = false;
+    for (;;) {
+      try {
+        await this.#changes.next(isPassing ? AGAIN_MS : undefined);
+      } catch (error) {
+        this.#say('changes are not followed any more', error);
+        return new Promise(() => undefined);
+      }
+      try {
+        const now = await prepare();
+        this.#said = undefined;
+        isPassing = false;
+        if (!isSame(given.variables, now.variables)) return { given: now };
+      } catch (error) {
+        isPassing = error instanceof StrongroomError && PASSING.has(error.code);
+        this.#say('secrets have changed and cannot be read, so the program runs on', error);
+      }
+    }
+  }
+
+  /** Says what is in the way, and not the same again. */
+  #say(what: string, error: unknown): void {
+    const why = error instanceof StrongroomError ? error.message : 'an unforeseen failure';
+    if (this.#said === why) return;
+    this.#said = why;
+    this.#options.terminal.warn(`${what}: ${why}`);
+  }
+}
+
+async function begin(given: Prepared, { mask, terminal }: WatchOptions): Promise<Running> {
+  const { start } = given;
+  if (mask) {
+    const { startMasked } = await import('./run-masked.ts');
+    const { child, ended } = await startMasked(start, given, terminal);
+    return { child, ended };
+  }
+  const child = await startChild(start, 'inherit');
+  forwardSignals(child, terminal.isPresent);
+  const ended = new Promise<End>((resolve) => {
+    child.once('exit', (code, signal) => resolve([code, signal]));
+  });
+  return { child, ended };
+}
+
+/**
+ * Ends a program so that another one can take its place.
+ *
+ * @returns How it ended, if this process was told to end meanwhile: then there is no other one.
+ */
+async function stop({ child, ended }: Running): Promise<End | undefined> {
+  let isTold = false;
+  const told = (): void => {
+    isTold = true;
+  };
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
+  for (const signal of signals) process.on(signal, told);
+  try {
+    child.kill('SIGTERM');
+    const waiting = new AbortController();
+    const late = sleep(ENDING_MS, undefined, { signal: waiting.signal })
+      .then(() => child.kill('SIGKILL'))
+      .catch(() => undefined);
+    const end = await ended;
+    waiting.abort();
+    await late;
+    return isTold ? end : undefined;
+  } finally {
+    for (const signal of signals) process.off(signal, told);
+  }
+}
+
+function isSame(before: readonly Variable[], now: readonly Variable[]): boolean {
+  if (before.length !== now.length) return false;
+  const values = new Map(before.map(({ name, value }) => [name, value]));
+  return now.every(({ name, value }) => {
+    const was = values.get(name);
+    return was !== undefined && equalBytes(utf8(was), utf8(value));
+  });
+}

@@ -1,0 +1,98 @@
+import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
+
+import { StrongroomError } from '../errors.ts';
+import type { SecretValue } from '../secret-value.ts';
+
+/** The cookie of a session. The prefix binds it to this host and to TLS (RFC 6265bis §4.1.3.2). */
+export const SESSION_COOKIE = '__Host-strongroom';
+
+/** The cookie of what says that somebody signed in with this browser before. */
+export const KNOWN_COOKIE = '__Host-strongroom-known';
+
+/** The header that a page of this server sends with each request, with the value `1`. No form and no link can. */
+export const OWN_HEADER = 'x-strongroom';
+
+/**
+ * What makes a browser forget what it has of this server (W3C Clear Site Data). Not `"cookies"`:
+ * that would take those of its sister hosts too; ours are taken away by name.
+ */
+export const CLEAR_SITE_DATA = '"cache", "storage"';
+
+/** What a browser brought. */
+export interface Cookies {
+  /** What it says is a session. */
+  readonly session: string | undefined;
+  /** What says that it is known. */
+  readonly known: string | undefined;
+}
+
+const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
+const KNOWN = /^sr_known_[A-Za-z0-9_-]{40,60}$/;
+const KNOWN_SECONDS = 90 * 86_400;
+const ATTRIBUTES = 'Path=/; HttpOnly; Secure; SameSite=Strict';
+
+/** Makes a browser forget its session. */
+export const NO_SESSION: string = `${SESSION_COOKIE}=; ${ATTRIBUTES}; Max-Age=0`;
+
+/**
+ * Our cookies in the header `Cookie` (RFC 6265 §5.4). Others are passed over.
+ *
+ * @throws {@link StrongroomError} `invalid_request` for two of the same name: which one counts, others see in another way.
+ */
+export function readCookies(header: string): Cookies {
+  const found: { session?: string; known?: string } = {};
+  for (const pair of header.split(';')) {
+    const at = pair.indexOf('=');
+    const name = pair.slice(0, Math.max(at, 0)).trim();
+    const member =
+      name === SESSION_COOKIE ? 'session' : name === KNOWN_COOKIE ? 'known' : undefined;
+    if (member === undefined) continue;
+    if (found[member] !== undefined) {
+      throw new StrongroomError('invalid_request', `the request has two cookies ${name}`);
+    }
+    found[member] = pair.slice(at + 1).trim();
+  }
+  const { session, known } = found;
+  return { session, known: known !== undefined && KNOWN.test(known) ? known : undefined };
+}
+
+/**
+ * The header `Set-Cookie` for a session.
+ *
+ * @param expiresAt - When it ends: RFC 3339.
+ */
+export function sessionCookie(session: SecretValue, expiresAt: string, now: number): string {
+  const seconds = Math.max(0, Math.floor((Date.parse(expiresAt) - now) / 1000));
+  return `${SESSION_COOKIE}=${session.reveal()}; ${ATTRIBUTES}; Max-Age=${seconds}`;
+}
+
+/** The header `Set-Cookie` for what says that this browser is known. */
+export function knownCookie(known: SecretValue): string {
+  return `${KNOWN_COOKIE}=${known.reveal()}; ${ATTRIBUTES}; Max-Age=${KNOWN_SECONDS}`;
+}
+
+/**
+ * Whether a request is from a page of this server itself: it has
+ * {@link OWN_HEADER}, which a page of another site could send only if CORS let
+ * it, and there is none; and the browser says so (`Sec-Fetch-Site`, W3C Fetch
+ * Metadata), or where it says nothing its `Origin` is what the request was
+ * sent to. A proxy before the server may be what speaks TLS; plain HTTP is for
+ * this machine alone, as it is for cookies that are `Secure`.
+ */
+export function isOwnPage({ headers, socket }: IncomingMessage): boolean {
+  if (headers[OWN_HEADER] !== '1') return false;
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined) return site === 'same-origin';
+  const { origin, host = '' } = headers;
+  if (origin === `https://${host}`) return true;
+  const isLocal = LOOPBACK.test(host) && !(socket instanceof TLSSocket);
+  return isLocal && origin === `http://${host}`;
+}
+
+/** What is told of a request that a page of another site may have made. */
+export function crossSite(): StrongroomError {
+  return new StrongroomError('cross_site', 'a session cookie is for pages of this server alone', {
+    hint: 'send X-Strongroom: 1 from a page of the same origin, or a bearer token without cookies',
+  });
+}

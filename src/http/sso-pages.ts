@@ -1,0 +1,216 @@
+import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
+
+import type { Caller } from '../core/item.ts';
+import { giveRecoveryCode, verifyTotp } from '../core/operations/sign-in.ts';
+import type { SignedIn } from '../core/operations/signed-in.ts';
+import { beginSso, finishSso } from '../core/operations/sso.ts';
+import type { UnsealedVault } from '../core/vault.ts';
+import { StrongroomError } from '../errors.ts';
+import { utf8Decode, wipe } from '../lib/bytes.ts';
+import type { SecretValue } from '../secret-value.ts';
+import type { Answer } from './answer.ts';
+import type { PageRequest, Pages } from './page.ts';
+import { readBody } from './read-body.ts';
+import { parseTarget } from './request-target.ts';
+import { callerOf } from './rest/rest-face.ts';
+import {
+  crossSite,
+  knownCookie,
+  NO_SESSION,
+  readCookies,
+  sessionCookie,
+} from './session-cookie.ts';
+
+/** Where pages have the vault and the time from. */
+export interface SsoPagesOptions {
+  readonly vault: () => UnsealedVault | undefined;
+  readonly now?: () => number;
+}
+
+/**
+ * The cookie of a sign-in that is under way: what it is finished with. `Lax`,
+ * since the browser comes back from another site; it is good for ten minutes, and once.
+ */
+export const FLOW_COOKIE = '__Host-strongroom-flow';
+
+const ATTRIBUTES = 'Path=/; HttpOnly; Secure; SameSite=Lax';
+const FLOW_SECONDS = 600;
+const NO_FLOW = `${FLOW_COOKIE}=; ${ATTRIBUTES}; Max-Age=0`;
+const BODY_BYTES_MAX = 1024;
+const TOTP = /^\d{6}$/;
+const FORM = /^application\/x-www-form-urlencoded(?:; ?charset=utf-8)?$/i;
+const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
+
+/**
+ * The pages by which a browser signs in at a provider and comes back. They are
+ * texts of ours alone: nothing that a provider or a request says is on them.
+ */
+export function ssoPages({ vault, now = Date.now }: SsoPagesOptions): Pages {
+  const opened = (): UnsealedVault => {
+    const found = vault();
+    if (found === undefined) throw new StrongroomError('sealed', 'the vault is sealed');
+    return found;
+  };
+  return {
+    '/auth/sso/begin?': { GET: (request) => begin(request, opened()) },
+    '/auth/sso/return?': { GET: (request) => comeBack(request, opened(), now()) },
+    '/auth/sso/second': { POST: (request) => second(request, opened(), now()) },
+  };
+}
+
+/** Sends the browser to the provider. No page of another site sets that off. */
+async function begin(request: PageRequest, vault: UnsealedVault): Promise<Answer> {
+  const site = request.message.headers['sec-fetch-site'] ?? 'none';
+  if (site !== 'same-origin' && site !== 'none') throw crossSite();
+  const name = parametersOf(request.message, ['name']).get('name') ?? '';
+  const given = { name, carrier: 'cookie' } as const;
+  const options = { request: request.request };
+  const begun = await vault.call(beginSso, callerOfPage(request), given, options);
+  using challenge = begun.challenge;
+  return {
+    status: 303,
+    headers: { Location: begun.address },
+    cookies: [flowCookie(challenge)],
+  };
+}
+
+/** Takes what the browser brings back, of the sign-in that it began itself. */
+async function comeBack(request: PageRequest, vault: UnsealedVault, now: number): Promise<Answer> {
+  const given = parametersOf(request.message, ['state', 'code', 'iss', 'error']);
+  const challenge = flowOf(request);
+  const [state, code, iss] = [given.get('state'), given.get('code'), given.get('iss')];
+  const isWhole = challenge !== undefined && state !== undefined && code !== undefined;
+  if (!isWhole || given.has('error')) {
+    return page(403, REFUSED, [NO_FLOW]);
+  }
+  const input = { challenge, state, code, iss };
+  const options = { request: request.request };
+  const signedIn = await tried(vault.call(finishSso, callerOfPage(request), input, options));
+  if (signedIn === undefined) return page(403, REFUSED, [NO_FLOW]);
+  return toPage(signedIn, now);
+}
+
+/** Takes the second factor of whoever came back. */
+async function second(request: PageRequest, vault: UnsealedVault, now: number): Promise<Answer> {
+  if (!isOwnForm(request.message)) throw crossSite();
+  const challenge = flowOf(request);
+  if (challenge === undefined) return page(403, REFUSED, []);
+  const code = await codeOf(request);
+  const operation = TOTP.test(code) ? verifyTotp : giveRecoveryCode;
+  const options = { request: request.request };
+  const call = vault.call(operation, callerOfPage(request), { challenge, code }, options);
+  const signedIn = await tried(call);
+  if (signedIn === undefined) return page(403, `${NOT_TAKEN}${CODE_FORM}`, []);
+  return toPage(signedIn, now);
+}
+
+/** A session, or the page that asks for what is due before there is one. */
+function toPage(signedIn: SignedIn, now: number): Answer {
+  using session = signedIn.session;
+  using challenge = signedIn.challenge;
+  using known = signedIn.known;
+  if (session !== null && signedIn.expiresAt !== null) {
+    const cookies = [sessionCookie(session, signedIn.expiresAt, now), NO_FLOW];
+    // By a page of ours: a cookie that is `Strict` goes along with no redirect from elsewhere.
+    return page(200, SIGNED_IN, known === null ? cookies : [...cookies, knownCookie(known)]);
+  }
+  const canTypeCode = signedIn.factors.some((each) => each === 'totp' || each === 'recovery');
+  if (challenge === null || !canTypeCode) return page(403, NOT_HERE, [NO_FLOW]);
+  // The session that may be there is another's: a form would be sent along with it.
+  return page(200, CODE_FORM, [NO_SESSION, flowCookie(challenge)]);
+}
+
+const SIGNED_IN =
+  '<meta http-equiv="refresh" content="0; url=/"><p>You are signed in. <a href="/">Go on</a></p>';
+const REFUSED = '<p>The sign-in was refused. Begin anew.</p>';
+const NOT_TAKEN = '<p>The code was not taken.</p>';
+const NOT_HERE = '<p>Your second factor cannot be given on this page.</p>';
+const CODE_FORM =
+  '<form method="post" action="/auth/sso/second"><p><label>Code of your app, or a recovery code ' +
+  '<input name="code" autocomplete="one-time-code" required autofocus></label> ' +
+  '<button>Sign in</button></p></form>';
+
+function page(status: number, body: string, cookies: readonly string[]): Answer {
+  return {
+    status,
+    headers: {
+      'Content-Type': 'text/html; charset=utf-8',
+      'Content-Security-Policy':
+        "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    },
+    cookies,
+    body: `<!doctype html><html lang="en"><title>Strongroom</title>${body}</html>\n`,
+  };
+}
+
+/** `undefined` for whoever is not let in: why is on record, and not on a page. */
+async function tried(call: Promise<SignedIn>): Promise<SignedIn | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof StrongroomError && error.code === 'unauthenticated') return undefined;
+    throw error;
+  }
+}
+
+function callerOfPage({ head, ip }: PageRequest): Caller {
+  // Whoever signs in is not held to what they were.
+  return { ...callerOf(head, { ip }), credential: undefined };
+}
+
+/** Parameters of an address, each at most once; others that a provider adds are passed over. */
+function parametersOf(
+  { url = '' }: IncomingMessage,
+  names: readonly string[],
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, value] of parseTarget(url).query) {
+    if (!names.includes(name)) continue;
+    if (found.has(name)) {
+      throw new StrongroomError('invalid_request', 'the address has a parameter twice');
+    }
+    found.set(name, value);
+  }
+  return found;
+}
+
+function flowCookie(challenge: SecretValue): string {
+  return `${FLOW_COOKIE}=${challenge.reveal()}; ${ATTRIBUTES}; Max-Age=${FLOW_SECONDS}`;
+}
+
+/** What the browser finishes its own sign-in with; of two that would be its own, neither. */
+function flowOf({ head: { cookie = '' } }: PageRequest): string | undefined {
+  readCookies(cookie);
+  const own = cookie
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${FLOW_COOKIE}=`));
+  const [only] = own;
+  if (only === undefined || own.length > 1) return undefined;
+  const value = only.slice(FLOW_COOKIE.length + 1);
+  return value === '' ? undefined : value;
+}
+
+/** Whether a form of a page of this server sends it (W3C Fetch Metadata, or by `Origin`). */
+function isOwnForm({ headers, socket }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined) return site === 'same-origin';
+  const { origin, host = '' } = headers;
+  if (origin === `https://${host}`) return true;
+  return LOOPBACK.test(host) && !(socket instanceof TLSSocket) && origin === `http://${host}`;
+}
+
+async function codeOf({ message, head }: PageRequest): Promise<string> {
+  if (!FORM.test(head.contentType ?? '')) {
+    throw new StrongroomError('unsupported_media_type', 'the body has to be a form', {
+      hint: 'Content-Type: application/x-www-form-urlencoded',
+    });
+  }
+  const bytes = await readBody(message, head.contentLength, BODY_BYTES_MAX);
+  try {
+    return (new URLSearchParams(utf8Decode(bytes)).get('code') ?? '').trim();
+  } finally {
+    wipe(bytes);
+  }
+}

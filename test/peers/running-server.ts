@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { firstDocument } from '../first-document.ts';
+import { PROJECT } from './tools.ts';
+
+/** A server as people start it, and a token of its owner. */
+export interface RunningServer {
+  readonly address: string;
+  readonly token: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a server over a new vault below a directory, on a free port. */
+export async function startServer(directory: string): Promise<RunningServer> {
+  const home = join(directory, 'home');
+  mkdirSync(home, { recursive: true });
+  const program = join(PROJECT, 'bin', 'strongroom.js');
+  const path = join(directory, 'vault');
+  const command = ['serve', '--path', path, '--port', '0', '--owner', 'owner', '--json'];
+  const child = spawn(process.execPath, [program, ...command], {
+    env: { PATH: process.env['PATH'], HOME: home, XDG_CONFIG_HOME: join(home, '.config') },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const { address, token } = await firstDocument(child);
+  return {
+    address: String(address),
+    token: String(token),
+    stop: async () => {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
