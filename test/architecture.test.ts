@@ -66,6 +66,7 @@ const VALUES_FOR_CLI: Readonly<Record<string, string>> = {
   'core/restore-vault.ts': 'makes a vault from a backup',
   'core/rotate-many.ts': 'rotates many secrets, each for itself',
   'core/scheduler.ts': 'does the work that is due',
+  'core/server-holder.ts': 'tells that a vault in use is a server’s',
   'core/session.ts': 'calls its operations as somebody',
   'crypto/aead.ts': 'encrypts the session that is kept',
   'crypto/random.ts': 'encrypts the session that is kept',

@@ -97,6 +97,32 @@ describe('a sign-in at a terminal', () => {
     expect(sandbox.run('strongroom whoami --profile wrong')).toMatchObject({ code: 2 });
   });
 
+  it('takes an invite and a new password, typed twice, and the invite no second time', async () => {
+    sandbox.write('ada.password', PASSWORD);
+    for (const line of [
+      `strongroom login ${address} --name ada --password-file ada.password --profile ada`,
+      'strongroom user create fay --profile ada',
+    ]) {
+      expect(sandbox.run(line)).toMatchObject({ code: 0 });
+    }
+    const { stdout } = sandbox.run('strongroom user invite fay --ttl 1h --profile ada');
+    const invite = stdout.trim();
+    const command = `strongroom login ${address} --invite-file - --profile fay`;
+    const typed = (again: string): Promise<string> =>
+      atTerminal(command, [
+        ['Invite', invite],
+        ['New password', PASSWORD],
+        ['The same password again', again],
+      ]);
+    expect(await typed(`${PASSWORD}s`)).toMatch(/^2 [^]*differ; the invite is still good/);
+    const out = await typed(PASSWORD);
+    expect(out).toMatch(/^0 [^]*as user:fay/);
+    expect(out).not.toContain('herons');
+    expect(out).not.toContain('sr_invite_');
+    expect(await typed(PASSWORD)).not.toMatch(/^0 /);
+    expect(sandbox.run('strongroom whoami --profile fay').stdout).toMatch(/^user:fay\n/);
+  });
+
   it('asks for the code of whoever has a second factor', async () => {
     const command = `strongroom login ${address} --name eve --profile eve`;
     const code = totpCode(totp, totpStep(Date.now()));

@@ -1,3 +1,4 @@
+import { SERVER_HOLDER } from '../core/server-holder.ts';
 import { StrongroomError } from '../errors.ts';
 import type { SlotKind } from '../seal/slot.ts';
 import type { Setting } from './project.ts';
@@ -20,6 +21,13 @@ export function withKeyHint(error: unknown): unknown {
     return new StrongroomError(code, message, {
       details,
       hint: `open it with ${ways}; a key file is looked for in the directory that \`strongroom config\` names`,
+      cause: error,
+    });
+  }
+  if (code === 'vault_in_use' && details['holder'] === SERVER_HOLDER) {
+    return new StrongroomError(code, message, {
+      details,
+      hint: 'ask the server that has it: `strongroom login ADDRESS`, then --profile default',
       cause: error,
     });
   }

@@ -29,6 +29,25 @@ export async function signInPerson(
   return secondFactor(client, terminal, first, known);
 }
 
+/** What somebody who was invited signs in with. */
+export interface InvitedGiven extends Omit<SignInGiven, 'name'> {
+  readonly invite: SecretValue;
+}
+
+/**
+ * Chooses a password with an invite, and signs in.
+ *
+ * @throws {@link StrongroomError} as {@link signInPerson}; `too_weak`, `invalid_input`.
+ */
+export async function acceptInvite(
+  client: Client,
+  terminal: Terminal,
+  { invite, password, known }: InvitedGiven,
+): Promise<SignedIn> {
+  const given = { invite: invite.reveal().trim(), password, known };
+  return secondFactor(client, terminal, await client.auth.acceptInvite(given), known);
+}
+
 /**
  * Asks for the second factor after a first, where one is due.
  *

@@ -1,3 +1,4 @@
+import { SERVER_HOLDER } from './server-holder.ts';
 import { z } from 'zod';
 
 import { isSlotKind } from '../seal/slot-kinds.ts';
@@ -29,7 +30,7 @@ const shareParams = z.object({ set_id: z.string(), threshold: z.int(), shares: z
  * @throws {@link StrongroomError} `vault_in_use`, `vault_not_found`, and storage codes.
  */
 export async function readSeals(directory: string): Promise<Seals> {
-  const lock = await acquireVaultLock(directory, { holder: 'strongroom serve' });
+  const lock = await acquireVaultLock(directory, { holder: SERVER_HOLDER });
   try {
     const store = openSqlite(directory);
     try {

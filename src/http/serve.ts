@@ -7,6 +7,7 @@ import type { RateLimitOptions } from '../core/rate-limits.ts';
 import { readMetrics, type VaultMetrics } from '../core/operations/read-metrics.ts';
 import { asStrongroomError } from '../core/unforeseen.ts';
 import type { UnsealedVault } from '../core/vault.ts';
+import { SERVER_HOLDER } from '../core/server-holder.ts';
 import { StrongroomError } from '../errors.ts';
 import { toNetworks } from '../lib/ip-networks.ts';
 import type { SlotKey } from '../seal/slot.ts';
@@ -207,7 +208,7 @@ class RunningServer {
       configDirectory,
       rateLimits,
       now,
-      holder: 'strongroom serve',
+      holder: SERVER_HOLDER,
       observer: {
         committed: (cohort) => this.#metrics.committed(cohort),
         recorded: (entry) => {

@@ -89,7 +89,7 @@ describe('strongroom serve', () => {
     const made = await ask(server.port, SECRETS, { token, json: body });
     expect(made.status).toBe(201);
     expect(await server.end()).toBe(0);
-    expect(server.log()).not.toContain('sr_token');
+    expect(server.log()).not.toMatch(/sr_(?:token|invite)/);
 
     // It is a vault like any other, and its log is whole and signed.
     const got = sandbox.run('strongroom get db/password -e development');
@@ -97,17 +97,35 @@ describe('strongroom serve', () => {
     expect(sandbox.run('strongroom audit verify').code).toBe(0);
   });
 
-  it('shows people the lines that put the first secret, which work as they are', async () => {
+  it('shows people the lines that put the first secret and sign in, which work as they are', async () => {
     const sandbox = place();
     const child = sandbox.start('sh', '-c', 'exec strongroom serve --port 0');
     running.push(child);
     let text = '';
     child.stdout?.on('data', (part: Uint8Array) => (text += Buffer.from(part).toString()));
-    while (!text.includes('-d ')) await sleep(50);
-    await sleep(50);
-    const [, lines = ''] = text.split('To put the first secret:\n');
+    while (!/sr_invite_\S+\n/.test(text)) await sleep(50);
+    const [, lines = ''] = /To put the first secret:\n([^]*)\n\nTo sign in as /.exec(text) ?? [];
     const done = sandbox.run(`${lines}\n`);
     expect(JSON.parse(done.stdout)).toMatchObject({ name: 'db/password', version: 1 });
+    const [, login = '', invite = ''] =
+      /(strongroom login .*)\n[^]*: (sr_invite_\S+)/.exec(text) ?? [];
+    sandbox.write('invite', invite);
+    sandbox.write('password', 'seven quiet herons by the weir');
+    const signIn = `${login.replace('-file -', '-file invite')} --password-file password`;
+    expect(sandbox.run(signIn)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('unless they have --profile default'),
+    });
+    // The vault of this directory comes before the server that was signed in to last.
+    expect(sandbox.run('strongroom whoami')).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(
+        /\(strongroom serve\)[^]*login ADDRESS`, then --profile default/,
+      ),
+    });
+    const who = sandbox.run('strongroom whoami --profile default');
+    expect(who.stdout).toMatch(/, an owner of the vault\n/);
+    expect(sandbox.run(signIn).code).not.toBe(0);
     child.kill('SIGINT');
     expect(await ended(child)).toBe(0);
   });
@@ -117,7 +135,8 @@ describe('strongroom serve', () => {
     await (await start(sandbox)).end();
     const again = await start(sandbox);
     expect(again.said).toMatchObject({ sealed: false });
-    expect(again.said.token).toBeUndefined();
+    expect(again.said).not.toHaveProperty('token');
+    expect(again.said).not.toHaveProperty('invite');
     expect(await again.end('SIGINT')).toBe(0);
     const asked = await start(sandbox, '--owner-token');
     const { status } = await ask(asked.port, SECRETS, { token: asked.said.token, json: body });

@@ -7,6 +7,7 @@ import { packageVersion } from '../package-version.ts';
 import { isProfileName, readProfiles, writeProfiles } from '../profiles.ts';
 import { readSecretFile } from '../read-secret.ts';
 import { locateServer } from '../server-target.ts';
+import type { SecretValue } from '../../secret-value.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { currentUser, withSession, type GlobalOptions } from '../vault-access.ts';
@@ -50,7 +51,10 @@ export function registerLogin(program: Command, terminal: Terminal): void {
     .option('--device', 'show a code, and wait until it is confirmed on another machine')
     .option('--confirm <code>', 'let the machine in that shows this code, as who you are here')
     .option('--sso <provider>', 'prove who you are to a provider of the server, in a browser')
-    .option('--invite-file <file>', 'with --sso: an invite, on the first sign-in by this provider')
+    .option(
+      '--invite-file <file>',
+      'an invite, with which a new password is chosen (- asks for it)',
+    )
     .option('--fresh', 'with --sso: have the provider ask anew who you are')
     .option('--jwt-file <file>', 'sign a machine in with a token of somebody who is trusted')
     .option('--trust <name>', 'the trust that this token is for, instead of the one it fits')
@@ -64,6 +68,7 @@ export function registerLogin(program: Command, terminal: Terminal): void {
   addExamples(
     command,
     'strongroom login https://secrets.example --name ada',
+    'strongroom login https://secrets.example --invite-file -',
     'strongroom login https://secrets.example --device',
     'strongroom login http://127.0.0.1:8200 --token-file ci.token --profile ci',
   );
@@ -105,8 +110,13 @@ function placeOf(given: string | undefined, options: LoginOptions): Place {
   if ((roleId === undefined) !== (secretIdFile === undefined)) {
     throw new StrongroomError('usage', '--role-id and --secret-id-file go together');
   }
-  if ((inviteFile !== undefined || fresh !== undefined) && sso === undefined) {
-    throw new StrongroomError('usage', '--invite-file and --fresh go with --sso');
+  if (fresh !== undefined && sso === undefined) {
+    throw new StrongroomError('usage', '--fresh goes with --sso');
+  }
+  if (inviteFile !== undefined && WAYS.some((way) => way !== 'sso' && options[way] !== undefined)) {
+    throw new StrongroomError('usage', 'an invite says itself who signs in', {
+      hint: 'strongroom login https://secrets.example --invite-file FILE',
+    });
   }
   if (trust !== undefined && jwtFile === undefined) {
     throw new StrongroomError('usage', '--trust goes with --jwt-file');
@@ -133,6 +143,9 @@ async function signIn(place: Place, terminal: Terminal): Promise<void> {
   });
   terminal.result({ address, profile, kind: who.kind, name: who.name }, '');
   if (!terminal.isJson) terminal.note(`signed in to ${address} as ${who.kind}:${who.name}`);
+  if (locateServer({})?.profile !== profile) {
+    terminal.note(`here, commands go elsewhere unless they have --profile ${profile}`);
+  }
   if (who.mustEnroll) terminal.warn('a second factor has to be set up before anything else');
 }
 
@@ -163,12 +176,13 @@ async function tokenOfPerson(client: Client, place: Place, terminal: Terminal): 
   const knownAt = `${profile}.known`;
   const { signInDevice } = await import('../device-sign-in.ts');
   const known = readSession(knownAt);
-  const signedIn =
-    options.device === true
-      ? await signInDevice(client, terminal, address)
-      : options.sso === undefined
-        ? await byPassword(client, terminal, { options, known })
-        : await bySso(client, terminal, { name: options.sso, options, known });
+  const { device, sso: name, inviteFile } = options;
+  let signedIn: SignedIn;
+  if (device === true) signedIn = await signInDevice(client, terminal, address);
+  else if (name !== undefined) signedIn = await bySso(client, terminal, { name, options, known });
+  else if (inviteFile !== undefined)
+    signedIn = await byInvite(client, terminal, { options, known });
+  else signedIn = await byPassword(client, terminal, { options, known });
   using session = signedIn.session;
   if (session === null) throw new StrongroomError('unauthenticated', 'the sign-in gave no session');
   if (signedIn.known !== null) keepSession(knownAt, signedIn.known.reveal());
@@ -189,6 +203,28 @@ async function byPassword(
   return await signInPerson(client, terminal, { name, password, known });
 }
 
+/** Chooses a password, which is asked for twice unless it is in a file. */
+async function byInvite(
+  client: Client,
+  terminal: Terminal,
+  { options, known }: { readonly options: LoginOptions; readonly known: string | undefined },
+): Promise<SignedIn> {
+  const { acceptInvite } = await import('../sign-in.ts');
+  const { inviteFile = '-', passwordFile } = options;
+  using invite = await secretOf(inviteFile, 'Invite', terminal);
+  using password =
+    passwordFile === undefined ? await newPassword(terminal) : readSecretFile(passwordFile);
+  return await acceptInvite(client, terminal, { invite, password, known });
+}
+
+async function newPassword(terminal: Terminal): Promise<SecretValue> {
+  const first = await terminal.askSecret('New password (15 characters or more)');
+  using second = await terminal.askSecret('The same password again');
+  if (first.equals(second)) return first;
+  first.wipe();
+  throw new StrongroomError('usage', 'the two passwords differ; the invite is still good');
+}
+
 async function bySso(
   client: Client,
   terminal: Terminal,
@@ -200,7 +236,8 @@ async function bySso(
 ): Promise<SignedIn> {
   const { signInSso } = await import('../sso-sign-in.ts');
   const { inviteFile, fresh } = given.options;
-  using invite = inviteFile === undefined ? undefined : readSecretFile(inviteFile);
+  using invite =
+    inviteFile === undefined ? undefined : await secretOf(inviteFile, 'Invite', terminal);
   return await signInSso(client, terminal, { ...given, invite, fresh });
 }
 

@@ -70,10 +70,13 @@ function registerInvite(group: Command, terminal: Terminal): void {
     .command('invite')
     .description('print an invite, with which a user chooses a password, once')
     .argument('<name>', 'its name')
+    .option('--ttl <duration>', 'how long it is good, such as 1h; three days at most')
     .action(async (name: string, _: object, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions>();
+      const { ttl, ...options } = command.optsWithGlobals<
+        GlobalOptions & { readonly ttl?: string }
+      >();
       const invited = await withSession(options, terminal, (session) =>
-        session.users.invite({ name }),
+        session.users.invite({ name, ttl }),
       );
       const invite = plainText(invited.invite);
       terminal.result({ ...invited, invite }, invite);

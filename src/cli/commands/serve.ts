@@ -7,6 +7,8 @@ import type { Server, ServeOptions } from '../../http/serve.ts';
 import type { RateLimit } from '../../core/rate-limits.ts';
 import { StrongroomError } from '../../errors.ts';
 import { shellWord } from '../../lib/shell-word.ts';
+import type { Session } from '../../core/session.ts';
+import type { UnsealedVault } from '../../core/vault.ts';
 import type { SlotKey } from '../../seal/slot.ts';
 import { holdKeys } from '../openers.ts';
 import { collect } from '../global-options.ts';
@@ -92,7 +94,10 @@ interface Standing {
   readonly server: Server;
   /** Key files of a vault that was made. */
   readonly keyFiles: readonly string[] | undefined;
+  readonly owner: string;
   readonly token: string | undefined;
+  /** With which the owner of a vault that was made chooses a password. */
+  readonly invite: string | undefined;
 }
 
 async function run(options: ServeCommandOptions, terminal: Terminal): Promise<void> {
@@ -119,7 +124,8 @@ async function run(options: ServeCommandOptions, terminal: Terminal): Promise<vo
   const wantsToken = isNew || options.ownerToken === true;
   const who = isNew ? owner : principalOf(options).value;
   const token = wantsToken ? await ownerToken(server, who) : undefined;
-  tellStanding({ directory, server, keyFiles, token }, terminal);
+  const invite = isNew ? await ownerInvite(server, owner) : undefined;
+  tellStanding({ directory, server, keyFiles, owner, token, invite }, terminal);
   if (server.vault?.keyBesideVault !== undefined) noteKeyBesideVault(terminal);
   started();
   const { address, vault } = server;
@@ -199,15 +205,28 @@ async function makeVault(
 /** Somebody's token for the first hour, until others are made. It is given by whoever has the vault's key. */
 async function ownerToken({ vault }: Server, principal: string): Promise<string | undefined> {
   if (vault === undefined) return undefined;
-  const { createSession } = await import('../../core/session.ts');
-  const session = createSession(vault, { principal, userAgent: 'strongroom serve' }, 'cli');
+  const session = await sessionOf(vault, principal);
   const { token } = await session.tokens.create({ ttl: TOKEN_TTL, label: 'strongroom serve' });
   return plainText(token);
 }
 
-function tellStanding({ directory, server, keyFiles, token }: Standing, terminal: Terminal): void {
+/** With it the first owner becomes somebody who can sign in, which no token is enough for. */
+async function ownerInvite({ vault }: Server, name: string): Promise<string | undefined> {
+  if (vault === undefined) return undefined;
+  const session = await sessionOf(vault, name);
+  const { invite } = await session.users.invite({ name, ttl: TOKEN_TTL });
+  return plainText(invite);
+}
+
+async function sessionOf(vault: UnsealedVault, principal: string): Promise<Session> {
+  const { createSession } = await import('../../core/session.ts');
+  return createSession(vault, { principal, userAgent: 'strongroom serve' }, 'cli');
+}
+
+function tellStanding(standing: Standing, terminal: Terminal): void {
+  const { directory, server, keyFiles, owner, token, invite } = standing;
   const { address, vault } = server;
-  const json = { address, path: directory, sealed: vault === undefined, keyFiles, token };
+  const json = { address, path: directory, sealed: vault === undefined, keyFiles, token, invite };
   const facts = formatFacts({
     address,
     vault: vault === undefined ? `${directory}, sealed` : directory,
@@ -219,6 +238,18 @@ function tellStanding({ directory, server, keyFiles, token }: Standing, terminal
     terminal.note(`to open it: strongroom unseal --address ${shellWord(address)}`);
   }
   if (token !== undefined) terminal.write(`\n${firstSecret(address, token)}\n`);
+  if (invite !== undefined) terminal.write(`\n${firstSignIn(address, owner, invite)}\n`);
+}
+
+/** How the owner becomes somebody with a password. */
+function firstSignIn(address: string, owner: string, invite: string): string {
+  return [
+    `To sign in as ${owner} with a password that you choose now, within the same hour:`,
+    '',
+    `  strongroom login ${shellWord(address)} --invite-file -`,
+    '',
+    `It asks for this invite, which is good once: ${invite}`,
+  ].join('\n');
 }
 
 /** What can be typed as it stands. */

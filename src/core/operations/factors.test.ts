@@ -292,6 +292,12 @@ describe('a password', () => {
     const third = await owner.users.invite({ name: 'bob' });
     now += 3 * 24 * 60 * MINUTE;
     expect(await accept(third.invite)).toBe('unauthenticated');
+    const short = await owner.users.invite({ name: 'bob', ttl: '1h' });
+    now += 60 * MINUTE;
+    expect(await accept(short.invite)).toBe('unauthenticated');
+    for (const ttl of ['4d', '0s', 'a week']) {
+      expect(await codeOf(owner.users.invite({ name: 'bob', ttl }))).toBe('invalid_input');
+    }
   });
 
   it('by an invite does not do away with a second factor', async () => {

@@ -5,8 +5,10 @@ import { FactorSet } from '../../domain/identities/factor-set.ts';
 import type { PasswordData } from '../../domain/identities/passwords.ts';
 import { consumeToken, mintToken, revokeToken, tokensOf } from '../../domain/identities/tokens.ts';
 import type { ComplexityRules } from '../../domain/settings/known-settings.ts';
+import { StrongroomError } from '../../errors.ts';
 import { toBase64 } from '../../lib/base64.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
+import { parseDuration } from '../../lib/duration.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import { unauthenticated } from '../denials.ts';
@@ -20,10 +22,13 @@ import { secretOutput } from './schema.ts';
 import { toIso } from './secret-view.ts';
 import { signInOptions, signsIn } from './sign-in.ts';
 import { afterFirst, type SignedIn, type SignInOptions } from './signed-in.ts';
+import { duration } from './token-view.ts';
 
 export interface InviteInput {
   /** A user's name. */
   readonly name: string;
+  /** How long it is good, such as `1h`: three days at most, which is the default. */
+  readonly ttl?: string | undefined;
 }
 
 /** An invite, which is given once. */
@@ -55,12 +60,15 @@ const INVITE_MS = 3 * 86_400_000;
  * factor is asked for as before. An invite takes the place of those before it.
  *
  * Errors: `subject_not_found`; `escalation_refused` for somebody who has rights that the caller does
- * not have; `reauth_required`.
+ * not have; `reauth_required`; `invalid_input`.
  */
 export const inviteUser: Operation<InviteInput, Invited> = {
   name: 'users.invite',
   summary: 'Gives an invite, with which a user chooses a password, once.',
-  input: z.strictObject({ name: z.string().max(128) }),
+  input: z.strictObject({
+    name: z.string().max(128),
+    ttl: duration,
+  }),
   output: z.strictObject({
     id: z.string(),
     subject: z.string(),
@@ -74,14 +82,14 @@ export const inviteUser: Operation<InviteInput, Invited> = {
   fresh: true,
   requires: () => CHANGES_ACCESS,
   subject: ({ name }) => ({ detail: `user:${name}` }),
-  apply: async ({ name }, call) => {
+  apply: async ({ name, ttl }, call) => {
     const row = call.policy.principals.by('name', name).find(({ kind }) => kind === 'user');
     if (row === undefined) throw subjectNotFound(`user:${name}`);
     call.requireHeld(allowing(call.policy.grantsOf(row.id)));
     for (const old of await tokensOf(call, row.id)) {
       if (old.kind === 'invite') await revokeToken(call, old);
     }
-    const expires_at = call.now + INVITE_MS;
+    const expires_at = call.now + msOf(ttl);
     const minted = await mintToken(call, {
       kind: 'invite',
       principal_id: row.id,
@@ -150,6 +158,12 @@ export async function requireInvite(
   const found = await requireValid(call, 'invite', invite);
   if (found.token.state !== stateOf(found.principal)) throw unauthenticated('void');
   return found;
+}
+
+function msOf(ttl: string | undefined): number {
+  const ms = ttl === undefined ? INVITE_MS : (parseDuration(ttl) ?? INVITE_MS);
+  if (ms <= INVITE_MS) return ms;
+  throw new StrongroomError('invalid_input', 'an invite is good for three days at most');
 }
 
 function stateOf({ factors }: PrincipalRow): string {
