@@ -18,6 +18,8 @@ const server = await startServer(
   { STRONGROOM_CONFIG_HOME: join(root, 'config') },
 );
 const sockets: Socket[] = [];
+/** Connections for which this program itself had no descriptor. */
+let failedHere = 0;
 try {
   await sleep(SETTLE_MS);
   const alone = residentMb(server.pid);
@@ -40,7 +42,7 @@ try {
     note:
       open === CONNECTIONS
         ? 'each has had an answer'
-        : `the server kept ${open}: it may not open more files (ulimit -n)`,
+        : `${open} are open: ${failedHere > 0 ? 'this program' : 'the server'} may not open more files (ulimit -n)`,
   });
 } finally {
   for (const socket of sockets) socket.destroy();
@@ -53,7 +55,9 @@ async function openSome(host: string, port: number): Promise<void> {
   sockets.push(...some);
   await Promise.all(
     some.map(async (socket) => {
-      socket.on('error', () => undefined);
+      socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+        if (code === 'EMFILE' || code === 'ENFILE') failedHere += 1;
+      });
       await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
       if (socket.readyState !== 'open') return;
       socket.write(`GET /health/live HTTP/1.1\r\nHost: ${host}\r\n\r\n`);

@@ -7,7 +7,7 @@ export interface Row {
   readonly question: string;
   /** `undefined` if it could not be measured; `note` then says why. */
   readonly measured: number | undefined;
-  readonly unit: 'µs' | 'ms' | 's' | 'MB' | 'fsyncs' | '×' | '/s';
+  readonly unit: 'µs' | 'ms' | 's' | 'MB' | 'fsyncs' | '×' | '/s' | 'errors' | 'operations';
   /** The gate: at most this, in `unit`. Absent for a figure that is only shown. */
   readonly limit?: number;
   /** The gate, where it is the other way round: at least this, in `unit`. */

@@ -35,6 +35,7 @@ const FILES = [
   'backups',
   'http',
   'connections',
+  'at-once',
   'peer',
   'unaudited',
 ] as const;

@@ -42,6 +42,13 @@ const copied = texts('COPY').map((text) => {
   return { from, to: to.endsWith('/') ? join(to, from) : to };
 });
 
+const OF_THE_BUILD: readonly string[] = ['package.json', 'bin', 'dist/bundle'];
+
+/** Packages that the image has besides the bundle, each with what it needs. */
+const optional: readonly string[] = instructions.flatMap(
+  ({ text }) => /optional-packages\.js optional (.+)$/.exec(text)?.[1]?.split(' ') ?? [],
+);
+
 interface Service {
   readonly read_only?: boolean;
   readonly user?: string;
@@ -82,6 +89,7 @@ describe('the image', () => {
     const runs = instructions.filter(({ name }) => name === 'RUN').map(({ text }) => text);
     const installs = runs.filter((text) => /npm (?:ci|install|i)\b/.test(text));
     expect(installs).toEqual(['npm ci --ignore-scripts']);
+    expect(optional).toEqual(['@simplewebauthn/server']);
   });
 
   it('is built from nothing that may be a secret', () => {
@@ -103,8 +111,14 @@ describe('the image', () => {
     const place = mkdtempSync(join(tmpdir(), 'strongroom-image-'));
     let server: ChildProcess | undefined;
     try {
-      expect(copied.map(({ from }) => from)).toEqual(['package.json', 'bin', 'dist/bundle']);
+      expect(copied.map(({ from }) => from)).toEqual([...OF_THE_BUILD, 'optional']);
       for (const { from, to } of copied) {
+        if (from === 'optional') {
+          const script = join(root, 'scripts', 'optional-packages.js');
+          const args = [script, join(place, 'app', to), ...optional];
+          expect(spawnSync(process.execPath, args).status).toBe(0);
+          continue;
+        }
         mkdirSync(dirname(join(place, 'app', to)), { recursive: true });
         cpSync(join(root, from), join(place, 'app', to), { recursive: true });
       }
@@ -119,6 +133,10 @@ describe('the image', () => {
         STRONGROOM_CONFIG_HOME: join(place, 'keys'),
       };
       const cwd = join(place, 'app');
+      for (const name of optional) {
+        const args = ['--input-type=module', '-e', `await import('${name}')`];
+        expect(spawnSync(process.execPath, args, { cwd, env }).status).toBe(0);
+      }
       const started = [...entry, ...command, '--port', '0', '--json'];
       server = spawn(process.execPath, started, { cwd, env, stdio: ['ignore', 'pipe', 'ignore'] });
       const { address, token } = await firstDocument(server);

@@ -74,6 +74,7 @@ const LINES: readonly string[] = [
   'strongroom trust list',
   'strongroom settings set complexity strong',
   'printf short | strongroom set WEAK --type password -e production',
+  'strongroom settings list',
   'strongroom settings reset complexity',
   'strongroom workspace create billing',
   'strongroom workspace list',
@@ -140,7 +141,12 @@ describe('a command', () => {
   });
 
   it('that works on the vault itself is refused on a server, with a way out', () => {
-    for (const line of ['strongroom jobs run', 'strongroom keys drill']) {
+    for (const line of [
+      'strongroom jobs run',
+      'strongroom keys drill',
+      'strongroom init --profile default',
+      'strongroom serve --port 0 --profile default',
+    ]) {
       const { code, stderr } = remote.run(line);
       expect({ code, stderr }).toMatchObject({
         code: 2,

@@ -114,6 +114,14 @@ describe('while a program runs', () => {
     child.kill('SIGTERM');
     expect(await ended(child)).toBe(5);
   });
+
+  test('with --mask a signal that comes at once does not leave the program alone', async () => {
+    const program = `echo $$ > pid; kill -TERM $PPID; exec sleep 30`;
+    const child = sandbox.start('strongroom', 'run', '--mask', '--', 'sh', '-c', program);
+    expect(await ended(child)).toBe('SIGTERM');
+    const { stdout } = sandbox.run('kill -0 "$(cat pid)" 2> /dev/null && echo alone || echo gone');
+    expect(stdout).toBe('gone\n');
+  });
 });
 
 describe('on a terminal', () => {

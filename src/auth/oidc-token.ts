@@ -41,6 +41,7 @@ export interface IdClaims extends JWTPayload {
 
 const OK = 200;
 const ANSWER_MAX = 4 * JWT_MAX;
+const TEXTS_MAX = 1000;
 /** As many characters as a subject has at most (OpenID Connect Core 1.0 §2), none of which is unseen. */
 const SUBJECT = /^[\x21-\x7e]{1,255}$/;
 /** The hash of an algorithm (OpenID Connect Core 1.0 §3.1.3.6); of EdDSA that of Ed25519. */
@@ -119,7 +120,13 @@ export async function verifyIdToken(
 export function textsOf(claims: JWTPayload, name: string): readonly string[] {
   const claim = Object.hasOwn(claims, name) ? claims[name] : undefined;
   const given: readonly unknown[] = Array.isArray(claim) ? claim : [claim];
-  return given.slice(0, 1000).filter((each) => typeof each === 'string');
+  return given.slice(0, TEXTS_MAX).filter((each) => typeof each === 'string');
+}
+
+/** Whether {@link textsOf} is all that a claim says: it is there, a text or a list, and was not cut. */
+export function saysAll(claims: JWTPayload, name: string): boolean {
+  const claim = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  return typeof claim === 'string' || (Array.isArray(claim) && claim.length <= TEXTS_MAX);
 }
 
 function isHashOf(

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 import { StrongroomError } from '../errors.ts';
+import type { TargetOptions } from './server-target.ts';
 import { locateVault } from './project.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -34,4 +35,16 @@ export async function askIfBelowVault(project: string, terminal: Terminal): Prom
   terminal.note(`there is a vault above in ${dirname(above.value)}; this makes another`);
   if (!terminal.canAsk || (await terminal.confirm('Make another?', false))) return;
   throw new StrongroomError('usage', 'nothing was made');
+}
+
+/**
+ * A vault is made, and served, where its files are.
+ *
+ * @throws {@link StrongroomError} `usage` where a server is named.
+ */
+export function requireNoServer({ address, profile }: TargetOptions): void {
+  if (address === undefined && profile === undefined) return;
+  throw new StrongroomError('usage', 'this is done where the vault is, not on a server', {
+    hint: "name the vault's directory with --path, instead of a server",
+  });
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { StrongroomError } from '../errors.ts';
 import { utf8 } from '../lib/bytes.ts';
@@ -33,6 +34,8 @@ interface Waiting {
 
 const PATH = '/callback';
 const URL_MAX = 8192;
+/** For so long an answer may still be sent when it is over. */
+const FLUSH_MS = 1000;
 const PARAMETERS = ['state', 'code', 'iss', 'error'] as const;
 /** What a provider may say that is shown as it is (RFC 6749 §4.1.2.1, OpenID Connect Core 1.0 §3.1.2.6). */
 const ERRORS: ReadonlySet<string> = new Set([
@@ -52,6 +55,7 @@ const ERRORS: ReadonlySet<string> = new Set([
 /** Begins to listen on a free port of the loopback interface. */
 export async function listenForReturn(): Promise<ReturnListener> {
   let waiting: Waiting | undefined;
+  let answered: Promise<unknown> = Promise.resolve();
   const server = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
     const { port } = server.address() as AddressInfo;
     const came = read(request, `127.0.0.1:${port}`);
@@ -61,6 +65,7 @@ export async function listenForReturn(): Promise<ReturnListener> {
     }
     const { settle, refuse } = waiting;
     waiting = undefined;
+    answered = new Promise((resolve) => response.once('close', resolve));
     if (came.code !== undefined && came.error === undefined) {
       answer(response, 200, 'You can close this page and go back to the terminal.');
       settle({ state: came.state, code: came.code, iss: came.iss });
@@ -95,7 +100,11 @@ export async function listenForReturn(): Promise<ReturnListener> {
         server.close(() => {
           resolve();
         });
-        server.closeIdleConnections();
+        // Whoever keeps a connection open, or never asks anything, holds up nobody.
+        const late = sleep(FLUSH_MS, undefined, { ref: false });
+        void Promise.race([answered, late]).then(() => {
+          server.closeAllConnections();
+        });
       }),
   };
 }

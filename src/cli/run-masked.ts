@@ -5,7 +5,7 @@ import { finished } from 'node:stream/promises';
 import type { Variable } from '../formats/variables.ts';
 import { Mask, MASK_BYTES_MIN } from '../mask.ts';
 import { createMaskStream } from '../mask-stream.ts';
-import { endLike, forwardSignals, startChild, type Start } from './start-program.ts';
+import { endLike, startChild, type Start } from './start-program.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A mask needs over a thousand bytes of memory for each byte of a value. */
@@ -49,8 +49,7 @@ export async function startMasked(
   terminal: Terminal,
 ): Promise<{ readonly child: ChildProcess; readonly ended: Promise<End> }> {
   const mask = new Mask(maskable(given, terminal).map(({ value }) => value));
-  const child = await startChild(start, ['inherit', 'pipe', 'pipe']);
-  forwardSignals(child, terminal.isPresent);
+  const child = await startChild(start, ['inherit', 'pipe', 'pipe'], terminal.isPresent);
   const exited = new Promise<End>((resolve) => {
     child.once('exit', (code, signal) => resolve([code, signal]));
   });

@@ -6,7 +6,7 @@ import type { Variable } from '../formats/variables.ts';
 import { utf8 } from '../lib/bytes.ts';
 import { equalBytes } from '../lib/compare.ts';
 import type { Changes } from './changes.ts';
-import { endLike, forwardSignals, startChild, type Start } from './start-program.ts';
+import { endLike, startChild, type Start } from './start-program.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A program with what it is given. */
@@ -143,8 +143,7 @@ async function begin(given: Prepared, { mask, terminal }: WatchOptions): Promise
     const { child, ended } = await startMasked(start, given, terminal);
     return { child, ended };
   }
-  const child = await startChild(start, 'inherit');
-  forwardSignals(child, terminal.isPresent);
+  const child = await startChild(start, 'inherit', terminal.isPresent);
   const ended = new Promise<End>((resolve) => {
     child.once('exit', (code, signal) => resolve([code, signal]));
   });

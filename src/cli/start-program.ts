@@ -100,9 +100,13 @@ function isNonBlocking(file: number): boolean {
 export async function startChild(
   { file, args, environment }: Start,
   stdio: StdioOptions,
+  isOnTerminal: boolean,
 ): Promise<ChildProcess> {
   const [called = file, ...rest] = args;
-  const child = spawn(file, rest, { argv0: called, env: environment, stdio });
+  // First of all: whoever is sent a signal before it is listened for ends, and the program goes on alone.
+  const child = forwarding(isOnTerminal, () =>
+    spawn(file, rest, { argv0: called, env: environment, stdio }),
+  );
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (error) => reject(startFailure(called, error)));
@@ -110,10 +114,11 @@ export async function startChild(
   return child;
 }
 
-/** Passes on what this process is sent, until the child has ended. */
-export function forwardSignals(child: ChildProcess, isOnTerminal: boolean): void {
+/** Passes on what this process is sent, from before a child is started until it has ended. */
+function forwarding(isOnTerminal: boolean, start: () => ChildProcess): ChildProcess {
+  let child: ChildProcess | undefined;
   const forward = (signal: NodeJS.Signals): void => {
-    if (!isOnTerminal || !FROM_TERMINAL.has(signal)) child.kill(signal);
+    if (!isOnTerminal || !FROM_TERMINAL.has(signal)) child?.kill(signal);
   };
   const signals = (Object.keys(signalConstants.signals) as NodeJS.Signals[]).filter(
     (signal) => !NOT_FORWARDED.has(signal),
@@ -125,9 +130,13 @@ export function forwardSignals(child: ChildProcess, isOnTerminal: boolean): void
       // Not every signal can be caught on every system.
     }
   }
-  child.once('exit', () => {
+  const over = (): void => {
     for (const signal of signals) process.off(signal, forward);
-  });
+  };
+  child = start();
+  child.once('exit', over);
+  child.once('error', over);
+  return child;
 }
 
 /** Ends as the child did: with its code, or by its signal. */

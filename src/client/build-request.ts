@@ -31,7 +31,11 @@ const known = new Map<ClientRoute, KnownRoute>();
 export function routeOf(operation: string, input: unknown): KnownRoute {
   const routes = (Object.hasOwn(ROUTES, operation) ? ROUTES[operation] : undefined) ?? [];
   const given = (input ?? {}) as Readonly<Record<string, unknown>>;
-  const route = routes.find((each) => fits(each, given, routes)) ?? routes.at(-1);
+  const route =
+    routes.find((each) => fits(each, given, routes)) ??
+    // The first workspace is meant where no address goes without one.
+    routes.find((each) => fits(each, inFirst(each, given), routes)) ??
+    routes.at(-1);
   if (route === undefined) {
     throw new StrongroomError('route_not_found', `${operation} cannot be called over the network`, {
       hint: 'call it where the vault is, with the library or the command line',
@@ -46,6 +50,13 @@ export function routeOf(operation: string, input: unknown): KnownRoute {
   };
   known.set(route, made);
   return made;
+}
+
+function inFirst(
+  { workspaceAs = 'workspace' }: ClientRoute,
+  given: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return { ...given, [workspaceAs]: given[workspaceAs] ?? FIRST_WORKSPACE };
 }
 
 /** Whether all that an address says is in the input. */

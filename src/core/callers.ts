@@ -11,7 +11,6 @@ import { keyDigestOf } from '../auth/client-certificate.ts';
 import { fingerprintOf } from '../crypto/hash.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { equalBytes } from '../lib/compare.ts';
-import { steadyTime } from '../lib/steady-time.ts';
 import { TOKENS } from '../store/protected-tables.ts';
 import type { RowMac } from '../store/row-mac.ts';
 import { updateRow } from '../store/rows.ts';
@@ -42,6 +41,7 @@ interface Known {
 /** Of whom it is asked who they are. */
 export interface Asked {
   readonly caller: Caller;
+  /** By a clock that does not run backwards: what was over stays over. */
   readonly now: number;
   /** Whether anyone may make the call. */
   readonly anyone: boolean;
@@ -58,13 +58,10 @@ export class Callers {
   readonly #mac: RowMac;
   readonly #keyring: Keyring;
   readonly #known: Map<string, Known> = new Map();
-  readonly #steady: (now: number) => number;
 
-  /** @param elapsed - A clock in milliseconds that is never set back. Default `performance.now`. */
-  constructor(mac: RowMac, keyring: Keyring, elapsed?: () => number) {
+  constructor(mac: RowMac, keyring: Keyring) {
     this.#mac = mac;
     this.#keyring = keyring;
-    this.#steady = steadyTime(elapsed);
   }
 
   /**
@@ -86,7 +83,7 @@ export class Callers {
     if (text === undefined) return withoutCredential(rights, asked);
     const known = await this.#find(transaction, text);
     if (known === undefined) throw unauthenticated('unknown');
-    return judge(known, rights, { ...asked, age: this.#steady(asked.now) });
+    return judge(known, rights, asked);
   }
 
   /**
@@ -100,7 +97,7 @@ export class Callers {
     const text = credentialOf(asked);
     if (text === undefined) return withoutCredential(rights, asked);
     const known = this.#known.get(fingerprintOf(text));
-    return known && judge(known, rights, { ...asked, age: this.#steady(asked.now) });
+    return known && judge(known, rights, asked);
   }
 
   /**
@@ -114,8 +111,7 @@ export class Callers {
       return (rights, now) => withoutCredential(rights, { caller, now, anyone: false });
     }
     const known = knownOf({ ...credential, uses_left: null, idle_ms: null });
-    return (rights, now) =>
-      judge(known, rights, { caller, now, anyone: false, age: this.#steady(now) });
+    return (rights, now) => judge(known, rights, { caller, now, anyone: false });
   }
 
   /** Drops everything, after a failure that left in doubt what was kept. */
@@ -191,11 +187,11 @@ function withoutCredential(rights: Rights, { caller, now, anyone }: Asked): Iden
 function judge(
   { row, can, condition }: Known,
   rights: Rights,
-  { caller: { context, carrier = 'bearer' }, now, age }: Asked & { readonly age: number },
+  { caller: { context, carrier = 'bearer' }, now }: Asked,
 ): Identified {
   const calling = { ...context, now };
   const reason: Invalidity | undefined =
-    invalidity(row, rights, { now: age, carrier }) ??
+    invalidity(row, rights, { now, carrier }) ??
     (isBoundElsewhere(row, calling) ? 'not_bound' : undefined) ??
     (condition === undefined || condition(calling) === 'met' ? undefined : 'limits');
   const view = row.principal_id === null ? undefined : rights.view(row.principal_id);

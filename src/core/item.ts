@@ -97,5 +97,8 @@ export interface Progress {
     /** How it ended, if not like the call. */
     readonly end?: Pick<EntryFields, 'outcome' | 'reason'> | undefined;
   }[];
+  /** By the clock that does not run backwards: what the call goes by. */
   readonly now: number;
+  /** By the clock as it is: what goes on record. */
+  readonly at: number;
 }

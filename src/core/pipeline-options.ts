@@ -15,6 +15,8 @@ export interface PipelineOptions {
   readonly mac: RowMac;
   readonly log: AuditLog;
   readonly now: Clock;
+  /** A clock in milliseconds that is never set. Default: that of {@link PipelineOptions.rateLimits}. */
+  readonly elapsed?: (() => number) | undefined;
   /** The vault's directory. */
   readonly directory: string;
   /** Where the newest checkpoint is kept outside the vault; verifier keys lie beside it. */

@@ -5,6 +5,7 @@ import { loadKeys } from '../domain/keys/load-keys.ts';
 import { FIRST_WORKSPACE } from '../domain/workspaces/names.ts';
 import { StrongroomError } from '../errors.ts';
 import { uuidv7 } from '../lib/ids.ts';
+import { steadyTime } from '../lib/steady-time.ts';
 import { isStoreError, storageFailure } from '../store/sqlite-errors.ts';
 import type { Transaction } from '../store/store.ts';
 import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
@@ -48,7 +49,11 @@ const REFUSALS: ReadonlySet<string> = new Set([
  * the same transaction. Nothing else calls an operation.
  */
 export class Pipeline {
+  /** Its clock does not run backwards: whatever was over stays over when the clock is set back. */
   readonly #options: PipelineOptions;
+  /** What the record goes by: the clock as it is. */
+  readonly #wall: PipelineOptions['now'];
+  readonly #steady: (now: number) => number;
   readonly #rights: Rights;
   /** What was read last beside the cohorts, for checks before long preparations. */
   readonly #rightsBefore: Rights;
@@ -61,16 +66,18 @@ export class Pipeline {
   readonly #committer: Committer<Item>;
 
   constructor(options: PipelineOptions) {
-    this.#options = options;
+    this.#steady = steadyTime(options.elapsed ?? options.rateLimits?.clock);
+    this.#options = { ...options, now: () => this.#steady(options.now()) };
+    this.#wall = options.now;
     this.#rights = new Rights(options.mac);
     this.#rightsBefore = new Rights(options.mac);
     const limits = new RateLimits(options.rateLimits);
     this.#admission = new Admission(limits, this.#refusals, options.now);
-    this.#callers = new Callers(options.mac, options.keyring, options.rateLimits?.clock);
+    this.#callers = new Callers(options.mac, options.keyring);
     const feed = new ChangeFeed({
       rights: this.#rights,
       callers: this.#callers,
-      now: options.now,
+      now: this.#options.now,
       limits: options.streamLimits,
       changed: options.changed,
       recordEnd: (stream, reason) => this.#recordEnd(stream, reason),
@@ -307,7 +314,7 @@ export class Pipeline {
     const refusals = this.#refusals.stage();
     const outcomes: ItemOutcome[] = [];
     const fault = await this.#refresh(transaction);
-    for (const fields of refusals.drain(this.#options.now())) this.#recorder.append(staged, fields);
+    for (const fields of refusals.drain(this.#wall())) this.#recorder.append(staged, fields);
     const cohort: Cohort = {
       transaction,
       staged,
@@ -331,7 +338,8 @@ export class Pipeline {
 
   async #one(cohort: Cohort, item: Item): Promise<ItemOutcome> {
     const { transaction } = cohort;
-    const progress: Progress = { subject: {}, extra: [], now: this.#options.now() };
+    const at = this.#wall();
+    const progress: Progress = { subject: {}, extra: [], now: this.#steady(at), at };
     try {
       // A change of rights that was undone took along what is known of them.
       if (!this.#rights.isKnown) cohort.fault ??= await this.#refresh(transaction);

@@ -95,14 +95,14 @@ export class Recorder {
     };
     // Too many calls must not become as many entries, whoever makes them.
     if (view === undefined || item.refused !== undefined) {
-      for (const entry of refusals.take(fields, progress.now)) this.append(staged, entry);
+      for (const entry of refusals.take(fields, progress.at)) this.append(staged, entry);
       return;
     }
-    this.append(staged, fields, progress.now);
+    this.append(staged, fields, progress.at);
     for (const { action, subject, end: own } of progress.extra) {
       const left = credential === undefined ? subject.usesLeft : undefined;
       const more = { ...subject, ...common, ...own, state: undefined, usesLeft: left, action };
-      this.append(staged, more, progress.now);
+      this.append(staged, more, progress.at);
     }
   }
 

@@ -32,6 +32,8 @@ export interface VaultParts {
   readonly mac: RowMac;
   readonly log: AuditLog;
   readonly now: Clock;
+  /** A clock in milliseconds that is never set. Default: that of {@link VaultParts.rateLimits}. */
+  readonly elapsed?: (() => number) | undefined;
   /** Where the newest checkpoint is kept outside the vault. */
   readonly checkpointPath: string;
   /** Path of the key file that opened the vault, if it lies in the vault's own directory. */

@@ -43,7 +43,8 @@ export function send(response: ServerResponse, answer: Answer): void {
     return;
   }
   // As a list, names and values in turn: Node takes it as it is.
-  const head = [...(response.socket instanceof TLSSocket ? SAFE_OF_TLS : SAFE)];
+  // The request's socket: an answer has none yet while one before it is under way.
+  const head = [...(response.req.socket instanceof TLSSocket ? SAFE_OF_TLS : SAFE)];
   if (status !== 204 && status !== 304 && stream === undefined) {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : (body?.length ?? 0);
     head.push('Content-Length', String(length));

@@ -90,20 +90,19 @@ describe('a stream of events', () => {
 
   it('that is not taken is told reset, once, and is let go of; what is on its way is bounded', async () => {
     const [wire, stream] = [new Wire(), new Endless()];
-    await sendEvents(responseOf(wire), stream, { slowMs: 50 });
+    await sendEvents(responseOf(wire), stream, { slowMs: 50, lastMs: 30 });
     expect(stream.ending).toBe('slow');
     expect(wire.text.match(/event: reset/g)).toHaveLength(1);
     expect(wire.text).toMatch(
       /event: reset\nid: e0\ndata: \{\}\n\nevent: end\ndata: \{"reason":"slow"\}\n\n$/,
     );
     expect(wire.text.length).toBeLessThan(128 * 1024);
-    await sleep(2100);
-    expect(wire.destroyed).toBe(true);
+    await expect.poll(() => wire.destroyed).toBe(true);
   });
 
   it('that is taken late, but in time, goes on', async () => {
     const [wire, stream] = [new Wire(), new Endless()];
-    const sending = sendEvents(responseOf(wire), stream, { slowMs: 200 });
+    const sending = sendEvents(responseOf(wire), stream, { slowMs: 5000 });
     for (let times = 0; times < 5; times += 1) {
       await sleep(80);
       expect(wire.pending).toBeLessThan(128 * 1024);
@@ -126,10 +125,10 @@ describe('a stream of events', () => {
       return undefined;
     };
     const sending = sendEvents(responseOf(wire), stream, { heartbeatMs: 20 });
-    await sleep(90);
+    await expect.poll(() => wire.text.split(': \n').length - 1).toBeGreaterThanOrEqual(2);
     wire.destroy();
     await sending;
-    expect(wire.text).toMatch(/^retry: 1000\nid: e0\n\n(?:: \nid: e0\n\n){2,5}$/);
+    expect(wire.text).toMatch(/^retry: 1000\nid: e0\n\n(?:: \nid: e0\n\n){2,}$/);
     expect(stream.ending).toBe('closed');
   });
 });

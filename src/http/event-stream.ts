@@ -30,11 +30,12 @@ export interface SendEventsOptions {
   readonly heartbeatMs?: number | undefined;
   /** How long a reader may take for what was sent, in milliseconds. Default 5,000. */
   readonly slowMs?: number | undefined;
+  /** How long the last of a stream may take to be sent, in milliseconds. Default 2,000. */
+  readonly lastMs?: number | undefined;
 }
 
 const HEARTBEAT_MS = 15_000;
 const SLOW_MS = 5000;
-/** How long the last of a stream may take to be sent. */
 const LAST_MS = 2000;
 /** How much may be on its way to a reader. */
 const PENDING_BYTES_MAX = 64 * 1024;
@@ -52,7 +53,7 @@ export async function sendEvents(
   stream: Pick<FollowedChanges, 'take' | 'end' | 'ending' | 'position'>,
   options: SendEventsOptions = {},
 ): Promise<void> {
-  const { heartbeatMs = HEARTBEAT_MS, slowMs = SLOW_MS } = options;
+  const { heartbeatMs = HEARTBEAT_MS, slowMs = SLOW_MS, lastMs = LAST_MS } = options;
   const gone = (): void => void stream.end('closed');
   response.once('close', gone);
   response.on('error', gone);
@@ -73,7 +74,7 @@ export async function sendEvents(
     }
   } finally {
     clearInterval(heartbeat);
-    finish(response, stream.ending);
+    finish(response, stream.ending, lastMs);
   }
 }
 
@@ -102,9 +103,9 @@ function isTaken(response: ServerResponse, withinMs: number): Promise<boolean> {
 }
 
 /** Says why it ends, where that is not known, and lets go of whoever does not take even that. */
-function finish(response: ServerResponse, reason: Ended | undefined): void {
+function finish(response: ServerResponse, reason: Ended | undefined, withinMs: number): void {
   if (response.destroyed) return;
-  const timer = setTimeout(() => response.destroy(), LAST_MS);
+  const timer = setTimeout(() => response.destroy(), withinMs);
   response.once('close', () => clearTimeout(timer));
   response.end(reason === undefined ? '' : `event: end\ndata: ${JSON.stringify({ reason })}\n\n`);
 }

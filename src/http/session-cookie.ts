@@ -75,13 +75,20 @@ export function knownCookie(known: SecretValue): string {
 /**
  * Whether a request is from a page of this server itself: it has
  * {@link OWN_HEADER}, which a page of another site could send only if CORS let
- * it, and there is none; and the browser says so (`Sec-Fetch-Site`, W3C Fetch
- * Metadata), or where it says nothing its `Origin` is what the request was
- * sent to. A proxy before the server may be what speaks TLS; plain HTTP is for
- * this machine alone, as it is for cookies that are `Secure`.
+ * it, and there is none; and it is {@link isSameOrigin}.
  */
-export function isOwnPage({ headers, socket }: IncomingMessage): boolean {
-  if (headers[OWN_HEADER] !== '1') return false;
+export function isOwnPage(message: IncomingMessage): boolean {
+  return message.headers[OWN_HEADER] === '1' && isSameOrigin(message);
+}
+
+/**
+ * Whether the browser says that a page of this server sends the request
+ * (`Sec-Fetch-Site`, W3C Fetch Metadata), or where it says nothing its `Origin`
+ * is what the request was sent to. A proxy before the server may be what speaks
+ * TLS; plain HTTP is for this machine alone, as it is for cookies that are
+ * `Secure`. A form has no more than this; whatever else can is {@link isOwnPage}.
+ */
+export function isSameOrigin({ headers, socket }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== undefined) return site === 'same-origin';
   const { origin, host = '' } = headers;

@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http';
-import { TLSSocket } from 'node:tls';
 
 import type { Caller } from '../core/item.ts';
+import { signOut } from '../core/operations/account.ts';
 import { giveRecoveryCode, verifyTotp } from '../core/operations/sign-in.ts';
 import type { SignedIn } from '../core/operations/signed-in.ts';
 import { beginSso, finishSso } from '../core/operations/sso.ts';
 import type { UnsealedVault } from '../core/vault.ts';
 import { StrongroomError } from '../errors.ts';
 import { utf8Decode, wipe } from '../lib/bytes.ts';
+import { uuidv7 } from '../lib/ids.ts';
 import type { SecretValue } from '../secret-value.ts';
 import type { Answer } from './answer.ts';
 import type { PageRequest, Pages } from './page.ts';
@@ -16,6 +17,7 @@ import { parseTarget } from './request-target.ts';
 import { callerOf } from './rest/rest-face.ts';
 import {
   crossSite,
+  isSameOrigin,
   knownCookie,
   NO_SESSION,
   readCookies,
@@ -40,7 +42,6 @@ const NO_FLOW = `${FLOW_COOKIE}=; ${ATTRIBUTES}; Max-Age=0`;
 const BODY_BYTES_MAX = 1024;
 const TOTP = /^\d{6}$/;
 const FORM = /^application\/x-www-form-urlencoded(?:; ?charset=utf-8)?$/i;
-const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 
 /**
  * The pages by which a browser signs in at a provider and comes back. They are
@@ -63,8 +64,9 @@ export function ssoPages({ vault, now = Date.now }: SsoPagesOptions): Pages {
 async function begin(request: PageRequest, vault: UnsealedVault): Promise<Answer> {
   const site = request.message.headers['sec-fetch-site'] ?? 'none';
   if (site !== 'same-origin' && site !== 'none') throw crossSite();
-  const name = parametersOf(request.message, ['name']).get('name') ?? '';
-  const given = { name, carrier: 'cookie' } as const;
+  const asked = parametersOf(request.message, ['name', 'fresh']);
+  const fresh = asked.get('fresh') === 'true';
+  const given = { name: asked.get('name') ?? '', carrier: 'cookie', fresh } as const;
   const options = { request: request.request };
   const begun = await vault.call(beginSso, callerOfPage(request), given, options);
   using challenge = begun.challenge;
@@ -88,18 +90,21 @@ async function comeBack(request: PageRequest, vault: UnsealedVault, now: number)
   const options = { request: request.request };
   const signedIn = await tried(vault.call(finishSso, callerOfPage(request), input, options));
   if (signedIn === undefined) return page(403, REFUSED, [NO_FLOW]);
+  await endFormer(request, vault);
   return toPage(signedIn, now);
 }
 
 /** Takes the second factor of whoever came back. */
 async function second(request: PageRequest, vault: UnsealedVault, now: number): Promise<Answer> {
-  if (!isOwnForm(request.message)) throw crossSite();
+  if (!isSameOrigin(request.message)) throw crossSite();
   const challenge = flowOf(request);
   if (challenge === undefined) return page(403, REFUSED, []);
   const code = await codeOf(request);
   const operation = TOTP.test(code) ? verifyTotp : giveRecoveryCode;
   const options = { request: request.request };
-  const call = vault.call(operation, callerOfPage(request), { challenge, code }, options);
+  // A browser that is known does not wait for what others guessed.
+  const { known } = readCookies(request.head.cookie ?? '');
+  const call = vault.call(operation, callerOfPage(request), { challenge, code, known }, options);
   const signedIn = await tried(call);
   if (signedIn === undefined) return page(403, `${NOT_TAKEN}${CODE_FORM}`, []);
   return toPage(signedIn, now);
@@ -154,6 +159,18 @@ async function tried(call: Promise<SignedIn>): Promise<SignedIn | undefined> {
   }
 }
 
+/** A browser has one session: what it brought, if it was sent along, ends with its cookie. */
+async function endFormer({ head, ip }: PageRequest, vault: UnsealedVault): Promise<void> {
+  const { session } = readCookies(head.cookie ?? '');
+  if (session === undefined) return;
+  const caller = callerOf({ ...head, credential: undefined }, { ip, session });
+  try {
+    await vault.call(signOut, caller, {}, { request: uuidv7() });
+  } catch (error) {
+    if (!(error instanceof StrongroomError) || error.code !== 'unauthenticated') throw error;
+  }
+}
+
 function callerOfPage({ head, ip }: PageRequest): Caller {
   // Whoever signs in is not held to what they were.
   return { ...callerOf(head, { ip }), credential: undefined };
@@ -190,15 +207,6 @@ function flowOf({ head: { cookie = '' } }: PageRequest): string | undefined {
   if (only === undefined || own.length > 1) return undefined;
   const value = only.slice(FLOW_COOKIE.length + 1);
   return value === '' ? undefined : value;
-}
-
-/** Whether a form of a page of this server sends it (W3C Fetch Metadata, or by `Origin`). */
-function isOwnForm({ headers, socket }: IncomingMessage): boolean {
-  const site = headers['sec-fetch-site'];
-  if (site !== undefined) return site === 'same-origin';
-  const { origin, host = '' } = headers;
-  if (origin === `https://${host}`) return true;
-  return LOOPBACK.test(host) && !(socket instanceof TLSSocket) && origin === `http://${host}`;
 }
 
 async function codeOf({ message, head }: PageRequest): Promise<string> {

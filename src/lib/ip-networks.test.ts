@@ -5,6 +5,7 @@ import {
   canonicalAddress,
   networkFault,
   networkOfClient,
+  siteOfClient,
   toNetworks,
 } from './ip-networks.ts';
 
@@ -42,6 +43,17 @@ describe('an address', () => {
     ['::3:4:5:6:7:8', '0:0:3:4::/64'],
   ])('A53 %s belongs to the client at %s', (address, client) => {
     expect(networkOfClient(address)).toBe(client);
+  });
+
+  it.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1::/48'],
+    ['2001:db8:1:ffff::1', '2001:db8:1::/48'],
+    ['::1', '::/48'],
+    ['none', undefined],
+  ])('A56 %s belongs to the site at %s', (address, site) => {
+    expect(siteOfClient(address)).toBe(site);
   });
 });
 

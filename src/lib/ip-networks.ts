@@ -1,6 +1,7 @@
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
 const GROUPS = 8;
+const GROUP_BITS = 16;
 
 /** Addresses, held against a list of networks. */
 export interface Networks {
@@ -90,12 +91,24 @@ export function canonicalAddress(address: string): string | undefined {
  * address its /64, all of which one client has. `undefined` if it is none.
  */
 export function networkOfClient(address: string): string | undefined {
+  return prefixOf(address, 64);
+}
+
+/**
+ * What one site is told from another by: an IPv4 address, or of an IPv6 address
+ * its /48, which is what a site is given (RFC 6177). `undefined` if it is none.
+ */
+export function siteOfClient(address: string): string | undefined {
+  return prefixOf(address, 48);
+}
+
+function prefixOf(address: string, bits: 48 | 64): string | undefined {
   const plain = canonicalAddress(address);
   if (plain === undefined || isIP(plain) === 4) return plain;
   const [head = [], tail = []] = plain.split('::').map(groupsOf);
   const zeros = Array.from({ length: GROUPS - head.length - tail.length }, () => '0');
-  const prefix = `${[...head, ...zeros, ...tail].slice(0, GROUPS / 2).join(':')}::`;
-  return `${new SocketAddress({ address: prefix, family: 'ipv6' }).address}/64`;
+  const prefix = `${[...head, ...zeros, ...tail].slice(0, bits / GROUP_BITS).join(':')}::`;
+  return `${new SocketAddress({ address: prefix, family: 'ipv6' }).address}/${bits}`;
 }
 
 /** The groups of a part of an address, whose last two may be written as an IPv4 address. */

@@ -107,7 +107,8 @@ export async function startProvider(now: () => number): Promise<SignInProvider> 
       return send(400, { error: 'invalid_grant', error_description: '<script>no</script>' });
     }
     const nonce = given.address.get('nonce');
-    const claims = { sub: 'sub-of-bob', aud: CLIENT.id, nonce, ...given.claims };
+    const auth_time = Math.floor(now() / 1000);
+    const claims = { sub: 'sub-of-bob', aud: CLIENT.id, nonce, auth_time, ...given.claims };
     const idToken = await (provider.token?.(claims) ?? sign(claims));
     const tokens = { token_type: 'Bearer', access_token: 'an-access-token', id_token: idToken };
     return send(200, provider.answer?.(tokens) ?? tokens);

@@ -119,7 +119,7 @@ export async function openParts(
     checkpointPath,
     seal,
   };
-  const vault = new UnsealedVault({ ...parts, rateLimits });
+  const vault = new UnsealedVault({ ...parts, rateLimits, elapsed: rateLimits?.clock ?? now });
   return {
     vault,
     store,

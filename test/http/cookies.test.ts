@@ -2,6 +2,8 @@
 
 import { rmSync } from 'node:fs';
 import { request as requestHttps } from 'node:https';
+import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -370,6 +372,14 @@ describe('answers', () => {
         });
         expect(found).toBe('max-age=31536000');
       }
+      const { port } = overTls.server;
+      // The certificate is the one just made, signed by itself.
+      const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+      const asked = 'GET /health/live HTTP/1.1\r\nHost: localhost\r\n';
+      socket.write(`${asked}\r\n`.repeat(3) + `${asked}Connection: close\r\n\r\n`);
+      const told = await text(socket);
+      expect(told.match(/^HTTP\/1\.1 200/gm)).toHaveLength(4);
+      expect(told.match(/^Strict-Transport-Security: /gm)).toHaveLength(4);
     } finally {
       await overTls.close();
       rmSync(directory, { recursive: true, force: true });

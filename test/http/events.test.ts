@@ -1,7 +1,5 @@
 // Changes, followed over a real socket: what is told, to whom, and until when.
 
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Session } from '../../src/core/session.ts';
@@ -24,8 +22,6 @@ beforeAll(async () => {
 
 afterEach(async () => {
   for (const each of open.splice(0)) each.leave();
-  // What they leave behind is on record before the next test counts.
-  await sleep(30);
 });
 
 afterAll(async () => served.close());
@@ -453,6 +449,13 @@ describe('ids', () => {
   });
 });
 
+const entriesOf = async (name: string) =>
+  (await owner.audit.query({ actor: name, limit: 50 })).entries;
+
+/** What is on record of the streams of somebody, the last first. */
+const eventsOf = async (name: string): ReturnType<typeof entriesOf> =>
+  (await entriesOf(name)).filter(({ action }) => action.startsWith('events.'));
+
 describe('on record', () => {
   it('is one entry at the opening and one at the end, whatever happened between, in the name of who followed', async () => {
     const { name, token } = await machine('default/**');
@@ -462,11 +465,9 @@ describe('on record', () => {
     const tokens = await owner.tokens.list({ subject: `machine:${name}` });
     await owner.tokens.revoke({ token: tokens[0]?.id ?? '' });
     await probe.ended();
-    await sleep(50);
-    const { entries } = await owner.audit.query({ actor: name, limit: 50 });
-    const own = entries.filter(({ action }) => action.startsWith('events.'));
-    expect(own).toHaveLength(2);
-    const [end, begin] = own;
+    // Whoever reads is not kept waiting for the record of the end.
+    await expect.poll(async () => (await eventsOf(name)).length).toBe(2);
+    const [end, begin] = await eventsOf(name);
     expect(begin).toMatchObject({
       action: 'events.open',
       outcome: 'ok',
@@ -487,9 +488,9 @@ describe('on record', () => {
     const { name, token } = await machine('default/**');
     const probe = await follow({ token });
     probe.leave();
-    await sleep(200);
-    const { entries } = await owner.audit.query({ actor: name, limit: 50 });
-    expect(entries.map(({ action, detail }) => [action, detail])).toEqual([
+    const lines = async (): Promise<readonly unknown[]> =>
+      (await entriesOf(name)).map(({ action, detail }) => [action, detail]);
+    await expect.poll(lines).toEqual([
       ['events.close', 'closed, 0 events'],
       ['events.open', undefined],
     ]);
@@ -515,8 +516,12 @@ describe('there are limits', () => {
     // Others have room.
     await follow();
     probes[0]?.leave();
-    await sleep(100);
-    await follow({ token });
+    const again = async (): Promise<number> => {
+      const probe = await openEventSource(served.server.port, { token });
+      open.push(probe);
+      return probe.status;
+    };
+    await expect.poll(again).toBe(200);
   });
 
   it('20 streams are told of 200 writes each, in their order', async () => {

@@ -2,7 +2,6 @@
 import { rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { connect as connectSocket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -291,8 +290,8 @@ describe('A59 a TLS port', () => {
       );
     }
     expect(await isLive()).toBe(true);
-    await sleep(50);
-    const connections = /^http_connections (\d+)$/m.exec(await metrics())?.[1];
-    expect(connections).toBe('1');
+    const connections = async (): Promise<string | undefined> =>
+      /^http_connections (\d+)$/m.exec(await metrics())?.[1];
+    await expect.poll(connections, { timeout: 10_000 }).toBe('1');
   });
 });

@@ -115,6 +115,38 @@ describe('a browser', () => {
     expect((await comeBack(query, valueOf(one, FLOW))).status).toBe(403);
   });
 
+  it('A13 ends the session that it had, once it is somebody else’s', async () => {
+    const signIn = async (claims: object, more = ''): Promise<Answer> => {
+      const begun = await begin();
+      return served.ask(`/auth/sso/return?${brought(begun, claims)}`, {
+        headers: { cookie: `${FLOW}=${valueOf(begun, FLOW)}${more}` },
+      });
+    };
+    const statusOf = async (session: string): Promise<number> => {
+      const own = { cookie: `${SESSION}=${session}`, 'x-strongroom': '1' };
+      const headers = { ...own, 'sec-fetch-site': 'same-origin' };
+      return (await served.ask('/api/auth/who-am-i', { headers })).status;
+    };
+    const first = valueOf(await signIn(bob), SESSION);
+    const failed = await served.ask('/auth/sso/return?state=a&code=b', {
+      headers: { cookie: `${FLOW}=sr_challenge_a; ${SESSION}=${first}` },
+    });
+    expect([failed.status, await statusOf(first)]).toEqual([403, 200]);
+    const dora = { sub: 'sub-of-dora', preferred_username: 'dora' };
+    const back = await signIn(dora, `; ${SESSION}=${first}`);
+    const second = valueOf(back, SESSION);
+    expect([await statusOf(first), await statusOf(second)]).toEqual([401, 200]);
+    const none = await signIn(bob, `; ${SESSION}=nothing`);
+    expect(none.status).toBe(200);
+  });
+
+  it('A16 asks the provider anew where a page says `fresh`', async () => {
+    const begun = await served.ask('/auth/sso/begin?name=corp&fresh=true');
+    expect(new URL(begun.headers.location ?? '').searchParams.get('max_age')).toBe('0');
+    const other = await begin();
+    expect(new URL(other.headers.location ?? '').searchParams.has('max_age')).toBe(false);
+  });
+
   it('is sent nowhere by a page of another site', async () => {
     for (const site of ['cross-site', 'same-site']) {
       const answer = await begin({ 'sec-fetch-site': site });
@@ -172,8 +204,11 @@ describe('a browser', () => {
     }
     expect((await sendCode(code, flow, { origin: 'https://evil.example' })).status).toBe(403);
     expect((await sendCode('abc', flow)).status).toBe(403);
-    const done = await sendCode(code, flow);
+    // A11: a browser that is known says so, and is not made known once more.
+    const known = valueOf(back, '__Host-strongroom-known');
+    const done = await sendCode(code, `${flow}; __Host-strongroom-known=${known}`);
     expect(done.status).toBe(200);
+    expect(done.cookies.some((each) => each.includes('sr_known_'))).toBe(false);
     expect(done.cookies.join('\n')).toMatch(/__Host-strongroom=sr_session_/);
     expect((await sendCode(code, flow)).status).toBe(403);
   });

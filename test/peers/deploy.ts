@@ -29,6 +29,9 @@ const USER = 8200;
 /** What the image has of the build. */
 const IMAGE: readonly string[] = ['package.json', 'bin', 'dist/bundle'];
 
+/** What it has besides. */
+const OPTIONAL: readonly string[] = ['@simplewebauthn/server'];
+
 /** Holds the files of deploy/ against those who know what may stand in them. */
 export async function deployFiles(
   python: string,
@@ -131,6 +134,8 @@ function layOut(): string {
     mkdirSync(join(place, 'app', dirname(part)), { recursive: true });
     cpSync(join(PROJECT, part), join(place, 'app', part), { recursive: true });
   }
+  const script = join(PROJECT, 'scripts', 'optional-packages.js');
+  run(process.execPath, [script, join(place, 'app', 'node_modules'), ...OPTIONAL]);
   for (const volume of ['vault', 'keys']) {
     mkdirSync(join(place, volume), { mode: 0o700 });
     chownSync(join(place, volume), USER, USER);

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { connect } from '../../src/client/client.ts';
-import { addStrongroom, installInto } from './packages.ts';
+import { addStrongroom, installed } from './packages.ts';
 import type { Report } from './report.ts';
 import { startServer, type RunningServer } from './running-server.ts';
 import { lastLine, PROJECT, run } from './tools.ts';
@@ -22,11 +22,12 @@ const READY_MS = 60_000;
 export async function nextExample(directory: string, report: Report): Promise<void> {
   const app = join(directory, 'app');
   cpSync(EXAMPLE, app, { recursive: true });
-  const missing = installInto(app, packagesOfExample());
-  if (missing !== undefined) {
-    report.leaveOut('Next.js', missing);
+  const got = installed('next', packagesOfExample());
+  if ('missing' in got) {
+    report.leaveOut('Next.js', got.missing);
     return;
   }
+  cpSync(got.directory, app, { recursive: true, verbatimSymlinks: true });
   addStrongroom(app);
   const env = { PATH: process.env['PATH'], HOME: directory, NEXT_TELEMETRY_DISABLED: '1' };
   const next = join(app, 'node_modules', 'next', 'dist', 'bin', 'next');
@@ -58,7 +59,7 @@ export async function nextExample(directory: string, report: Report): Promise<vo
   }
 }
 
-/** What the example itself says that it needs, but for ourselves. */
+/** What the example itself says that it needs, each with its version, but for ourselves. */
 function packagesOfExample(): readonly string[] {
   const { dependencies } = JSON.parse(readFileSync(join(EXAMPLE, 'package.json'), 'utf8')) as {
     readonly dependencies: Readonly<Record<string, string>>;

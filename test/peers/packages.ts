@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { CACHE, lastLine, PROJECT, run } from './tools.ts';
@@ -17,6 +17,7 @@ export function installed(
   const stamp = join(directory, 'packages.txt');
   const wanted = packages.join('\n');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return { directory };
+  rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const missing = installInto(directory, packages);
   if (missing !== undefined) return { missing };
@@ -30,9 +31,10 @@ export function installed(
  *
  * @returns Why that could not be done, if so.
  */
-export function installInto(directory: string, packages: readonly string[]): string | undefined {
+function installInto(directory: string, packages: readonly string[]): string | undefined {
   writeFileSync(join(directory, 'package.json'), '{"private":true,"type":"module"}\n');
-  const how = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefix', directory];
+  const quiet = ['--no-audit', '--no-fund'];
+  const how = ['--ignore-scripts', '--prefer-offline', ...quiet, '--prefix', directory];
   const ran = run('npm', ['install', ...how, ...packages], { cwd: directory });
   return ran.ok ? undefined : `npm install failed: ${lastLine(ran)}`;
 }

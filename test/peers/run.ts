@@ -1,8 +1,8 @@
 // Holds Strongroom against other people's programs: Python's cryptography and
 // argon2, PyYAML, python-dotenv, npm dotenv, schemathesis, the shells, Chromium,
 // Bun, Deno, Next.js, and those who know what may stand in the files of deploy/.
-// What it needs it installs: packages of Python and npm into node_modules/.cache
-// or a temporary directory, Debian's with apt-get.
+// What it needs it installs: packages of Python and npm into ~/.cache/strongroom-peers
+// or below XDG_CACHE_HOME, Debian's with apt-get.
 // With CI set, a peer that cannot be had is a failure.
 
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
@@ -32,27 +32,35 @@ const place = (name: string): string => {
   mkdirSync(path);
   return path;
 };
+/** Runs one part, and says how long it took. */
+const part = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
+  const begun = performance.now();
+  const result = await work();
+  const seconds = (performance.now() - begun) / 1000;
+  process.stdout.write(`        ${name}: ${seconds.toFixed(1)} s\n`);
+  return result;
+};
 
 try {
-  const found = python();
+  const found = await part('python', python);
   const path = 'path' in found ? found.path : undefined;
   if ('missing' in found) report.leaveOut('Python with its packages', found.missing);
   if (path !== undefined) {
-    fernet(path, report);
+    await part('fernet', () => fernet(path, report));
     const spec = place('spec');
     const made = await makeSampleVault(spec);
-    backupBySpec(path, { made, directory: spec }, report);
-    await vaultBySpec(path, { made, directory: spec }, report);
-    await fuzzRest(path, place('fuzz'), report);
-    await deployFiles(path, place('deploy'), report);
+    await part('backup', () => backupBySpec(path, { made, directory: spec }, report));
+    await part('vault', () => vaultBySpec(path, { made, directory: spec }, report));
+    await part('fuzz', () => fuzzRest(path, place('fuzz'), report));
+    await part('deploy', () => deployFiles(path, place('deploy'), report));
   }
-  formats(path, place('formats'), report);
-  completion(place('completion'), report);
-  await browserClient(place('browser'), report);
-  await otherRuntimes(place('runtimes'), report);
-  await nextExample(place('next'), report);
-  await passkeys(place('passkeys'), report);
-  await sso(place('sso'), report);
+  await part('formats', () => formats(path, place('formats'), report));
+  await part('completion', () => completion(place('completion'), report));
+  await part('browser', () => browserClient(place('browser'), report));
+  await part('runtimes', () => otherRuntimes(place('runtimes'), report));
+  await part('next', () => nextExample(place('next'), report));
+  await part('passkeys', () => passkeys(place('passkeys'), report));
+  await part('sso', () => sso(place('sso'), report));
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

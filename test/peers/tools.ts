@@ -1,12 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 
 export const PROJECT: string = resolve(import.meta.dirname, '../..');
 
-/** Where peers are kept between runs. */
-export const CACHE: string = join(PROJECT, 'node_modules', '.cache', 'strongroom-peers');
+/** Where peers are kept between runs: not in `node_modules`, which `npm ci` takes away. */
+export const CACHE: string = join(cacheHome(), 'strongroom-peers');
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
+
+/** Where programs keep what they can make anew (XDG Base Directory). */
+function cacheHome(): string {
+  const given = process.env['XDG_CACHE_HOME'] ?? '';
+  // One that is not absolute is to be passed over.
+  return isAbsolute(given) ? given : join(homedir(), '.cache');
+}
 
 /** How a program ended. */
 export interface Ran {
@@ -75,15 +83,16 @@ export function hasShell(name: string): boolean {
 
 let isListUpdated = false;
 
-/** Installs a package of Debian's, where that is possible. */
+/** Installs a package of Debian's without what it only recommends, where that is possible. */
 export function install(name: string): boolean {
   if (process.getuid?.() !== 0) return false;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = (...args: readonly string[]): boolean => run('apt-get', args, { env }).ok;
-  if (apt('install', '-y', name)) return true;
+  const isInstalled = (): boolean => apt('install', '-y', '--no-install-recommends', name);
+  if (isInstalled()) return true;
   if (isListUpdated) return false;
   isListUpdated = true;
-  return apt('update') && apt('install', '-y', name);
+  return apt('update') && isInstalled();
 }
 
 /** The command line as people start it, in a project and home of its own. */

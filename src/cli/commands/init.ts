@@ -13,7 +13,7 @@ import { firstSlots, keysOfNewVault, SEALS, type SealOptions } from '../first-sl
 import { ignoreInGit, isTrackedByGit } from '../git-ignore.ts';
 import { collect } from '../global-options.ts';
 import { describePlan, planImport, wipePlan, type ImportPlan } from '../import-plan.ts';
-import { askIfBelowVault, requireOwnDirectory } from '../new-vault-place.ts';
+import { askIfBelowVault, requireNoServer, requireOwnDirectory } from '../new-vault-place.ts';
 import { environmentOption } from '../option-values.ts';
 import { PROJECT_DIRECTORY } from '../project.ts';
 import { readFile } from '../read-text-file.ts';
@@ -88,6 +88,7 @@ export function registerInit(program: Command, terminal: Terminal): void {
 }
 
 async function init(options: InitOptions, terminal: Terminal): Promise<void> {
+  requireNoServer(options);
   const project = process.cwd();
   const { environment } = options;
   const directory = vaultDirectory(project, options.path);

@@ -143,6 +143,9 @@ async function signIn(place: Place, terminal: Terminal): Promise<void> {
   });
   terminal.result({ address, profile, kind: who.kind, name: who.name }, '');
   if (!terminal.isJson) terminal.note(`signed in to ${address} as ${who.kind}:${who.name}`);
+  if ((process.env['STRONGROOM_TOKEN'] ?? '') !== '') {
+    terminal.warn('STRONGROOM_TOKEN is set, and goes before this sign-in: unset it');
+  }
   if (locateServer({})?.profile !== profile) {
     terminal.note(`here, commands go elsewhere unless they have --profile ${profile}`);
   }
@@ -182,7 +185,7 @@ async function tokenOfPerson(client: Client, place: Place, terminal: Terminal): 
   else if (name !== undefined) signedIn = await bySso(client, terminal, { name, options, known });
   else if (inviteFile !== undefined)
     signedIn = await byInvite(client, terminal, { options, known });
-  else signedIn = await byPassword(client, terminal, { options, known });
+  else signedIn = await byPassword(client, terminal, place, known);
   using session = signedIn.session;
   if (session === null) throw new StrongroomError('unauthenticated', 'the sign-in gave no session');
   if (signedIn.known !== null) keepSession(knownAt, signedIn.known.reveal());
@@ -192,10 +195,13 @@ async function tokenOfPerson(client: Client, place: Place, terminal: Terminal): 
 async function byPassword(
   client: Client,
   terminal: Terminal,
-  { options, known }: { readonly options: LoginOptions; readonly known: string | undefined },
+  { address, profile, options }: Place,
+  known: string | undefined,
 ): Promise<SignedIn> {
   const { signInPerson } = await import('../sign-in.ts');
-  const name = options.name ?? currentUser();
+  const before = readProfiles().profiles[profile];
+  const name =
+    options.name ?? (before?.address === address ? before.user : undefined) ?? currentUser();
   using password =
     options.passwordFile === undefined
       ? await terminal.askSecret(`Password of ${name}`)

@@ -17,7 +17,7 @@ import type { Changes } from '../changes.ts';
 import type { Prepared } from '../run-watched.ts';
 import { locateServer } from '../server-target.ts';
 import { splitNames } from '../split-names.ts';
-import { becomeProgram, endLike, forwardSignals, startChild } from '../start-program.ts';
+import { becomeProgram, endLike, startChild } from '../start-program.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import {
@@ -106,8 +106,7 @@ async function run(
     return;
   }
   becomeProgram(start);
-  const child = await startChild(start, 'inherit');
-  forwardSignals(child, terminal.isPresent);
+  const child = await startChild(start, 'inherit', terminal.isPresent);
   child.once('exit', endLike);
 }
 

@@ -12,7 +12,7 @@ import type { UnsealedVault } from '../../core/vault.ts';
 import type { SlotKey } from '../../seal/slot.ts';
 import { holdKeys } from '../openers.ts';
 import { collect } from '../global-options.ts';
-import { requireOwnDirectory } from '../new-vault-place.ts';
+import { requireNoServer, requireOwnDirectory } from '../new-vault-place.ts';
 import { plainText } from '../plain-value.ts';
 import { packageVersion } from '../package-version.ts';
 import { locateVault, PROJECT_DIRECTORY } from '../project.ts';
@@ -101,6 +101,7 @@ interface Standing {
 }
 
 async function run(options: ServeCommandOptions, terminal: Terminal): Promise<void> {
+  requireNoServer(options);
   const begun = performance.now();
   const started = smallStart();
   const { serve } = await import('../../http/serve.ts');
@@ -236,6 +237,9 @@ function tellStanding(standing: Standing, terminal: Terminal): void {
   if (terminal.isJson) return;
   if (vault === undefined) {
     terminal.note(`to open it: strongroom unseal --address ${shellWord(address)}`);
+  }
+  if (keyFiles !== undefined && keyFiles.length > 0) {
+    terminal.note('without its key file nobody can open the vault: keep a copy in a safe place');
   }
   if (token !== undefined) terminal.write(`\n${firstSecret(address, token)}\n`);
   if (invite !== undefined) terminal.write(`\n${firstSignIn(address, owner, invite)}\n`);

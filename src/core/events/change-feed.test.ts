@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { mintToken } from '../../domain/identities/tokens.ts';
@@ -45,10 +43,13 @@ async function open(session: Session = owner, input: object = {}): Promise<Follo
   return stream;
 }
 
+/** Who reads is not kept waiting for the record of an end that others brought about. */
+async function expectEnd(detail: string): Promise<void> {
+  await expect.poll(ends).toEqual([detail]);
+}
+
 async function ends(): Promise<readonly (string | number | undefined)[]> {
-  // Who reads is not kept waiting for the record of an end that others brought about.
-  await sleep(20);
-  return (await owner.audit.query({ action: 'events.close' })).entries.map(({ detail }) => detail);
+  return (await owner.audit.query({ action: 'events.close' })).entries.map((entry) => entry.detail);
 }
 
 describe('a stream in the same process', () => {
@@ -59,14 +60,14 @@ describe('a stream in the same process', () => {
       expect(event).toMatchObject({ type: 'secret.changed', path: 'one', version: 1 });
       break;
     }
-    expect(await ends()).toEqual(['closed, 1 event']);
+    await expectEnd('closed, 1 event');
   });
 
   it('that is closed twice is on record once', async () => {
     const stream = await open();
     await Promise.all([stream.close(), stream.close(), stream.end('slow')]);
     expect(await stream.take()).toBeUndefined();
-    expect(await ends()).toEqual(['closed, 0 events']);
+    await expectEnd('closed, 0 events');
   });
 
   it('fails where its principal is disabled', async () => {
@@ -76,7 +77,7 @@ describe('a stream in the same process', () => {
     const next = stream[Symbol.asyncIterator]().next();
     await owner.users.disable({ name: 'bea' });
     await expect(next).rejects.toMatchObject({ code: 'unauthenticated' });
-    expect(await ends()).toEqual(['unauthenticated, 0 events']);
+    await expectEnd('unauthenticated, 0 events');
   });
 
   it('ends with the vault, on record, and none begins any more', async () => {
@@ -86,9 +87,27 @@ describe('a stream in the same process', () => {
       expect(next).rejects.toMatchObject({ code: 'vault_closed' }),
       parts.vault.endStreams(),
     ]);
-    expect(await ends()).toEqual(['sealed, 0 events']);
+    await expectEnd('sealed, 0 events');
     await expect(owner.events.open()).rejects.toMatchObject({ code: 'vault_closed' });
   });
+});
+
+it('A56 eight who take all streams keep nobody else out', async () => {
+  const opened: FollowedChanges[] = [];
+  for (let at = 0; at < 9; at += 1) {
+    await owner.users.create({ name: `u${at}` });
+    await owner.roles.assign({ name: 'reader', member: `user:u${at}`, wholeVault: true });
+  }
+  for (let at = 0; at < 8; at += 1) {
+    const session = parts.as(`u${at}`);
+    opened.push(...(await Promise.all(Array.from({ length: 32 }, () => open(session)))));
+  }
+  const last = parts.as('u8');
+  const own = await open(last);
+  expect(opened.filter(({ ending }) => ending === 'limit')).toHaveLength(1);
+  expect(own.ending).toBeUndefined();
+  await expectEnd('limit, 0 events');
+  await expect(open(last)).rejects.toMatchObject({ code: 'rate_limited' });
 });
 
 describe('whoever does not take what there is', () => {
@@ -111,10 +130,12 @@ describe('whoever does not take what there is', () => {
 
   it('goes on from where a quiet stream is, whatever others do', async () => {
     const stream = await open(owner, { environment: 'staging' });
+    const [before, taken] = [stream.position, stream.take()];
     await write('elsewhere');
-    await sleep(30);
+    await expect.poll(() => stream.position).not.toBe(before);
     const { position } = stream;
     await stream.close();
+    expect(await taken).toBeUndefined();
     await owner.secrets.write({ environment: 'staging', path: 'here', value: 'v' });
     const again = await open(owner, { environment: 'staging', lastEventId: position });
     expect(told(await again.take())).toEqual(['secret.changed here']);
@@ -166,23 +187,25 @@ describe('nothing is told of', () => {
     await write('one');
     const { store } = parts;
     const real = store.write.bind(store);
+    const [begun, lost] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let isFirst = true;
     const slowly: typeof real = (work) =>
       real(async (transaction) => {
         const result = await work(transaction);
         if (!isFirst) return result;
         isFirst = false;
-        await sleep(80);
+        begun.resolve();
+        await lost.promise;
         throw new Error('it is lost after all');
       });
     Object.defineProperty(store, 'write', { value: slowly });
     const granting = owner.access.grant({ subject: 'user:bea', can: ['list'], pattern: '**' });
     const refused = expect(granting).rejects.toThrow();
-    await sleep(30);
+    await begun.promise;
     const taken = stream.take();
+    lost.resolve();
     await refused;
     await write('two');
-    await sleep(30);
     expect(isFirst).toBe(false);
     expect(told(await taken)).toEqual(['reset']);
   });
@@ -211,7 +234,7 @@ describe('a session', () => {
     const begun = performance.now();
     expect(await (stream as FollowedChanges).take()).toBeUndefined();
     expect(performance.now() - begun).toBeLessThan(1500);
-    expect(await ends()).toEqual(['unauthenticated, 1 event']);
+    await expectEnd('unauthenticated, 1 event');
   });
 });
 
@@ -237,10 +260,9 @@ describe('the deletion of a workspace', () => {
     await parts.vault.call(deleteWorkspace, parts.vault.caller({ principal: OWNER }, 'cli'), {
       name: 'gone',
     });
-    await sleep(40);
-    await write('after');
     expect(told(await next[0])).toEqual(['reset']);
-    expect(told(await next[1])).toEqual(['secret.changed after']);
     expect(told(await next[2])).toEqual(['reset']);
+    await write('after');
+    expect(told(await next[1])).toEqual(['secret.changed after']);
   });
 });

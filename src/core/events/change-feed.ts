@@ -159,10 +159,25 @@ export class ChangeFeed {
     const all = [...this.#streams, ...this.#ending.keys(), ...this.#stagedStreams];
     const own = all.filter((stream) => stream.principalId === principalId);
     if (own.length < principal && all.length < total) return;
+    // A few cannot keep everybody else out. What ends has not ended yet, hence the bound.
+    if (own.length === 0 && all.length < total + principal && this.#endOneOfMost()) return;
     throw new StrongroomError('rate_limited', 'there are too many streams of changes', {
       details: { retryAfter: 5 },
       hint: 'end one that is not needed, or ask for the changes of several environments with one',
     });
+  }
+
+  /** Ends the newest stream of whoever has most. @returns Whether somebody has more than one. */
+  #endOneOfMost(): boolean {
+    const newest = new Map<string, { stream: FollowedChanges; count: number }>();
+    for (const stream of this.#streams) {
+      const count = (newest.get(stream.principalId)?.count ?? 0) + 1;
+      newest.set(stream.principalId, { stream, count });
+    }
+    const most = [...newest.values()].toSorted((one, other) => other.count - one.count)[0];
+    if (most === undefined || most.count < 2) return false;
+    void most.stream.end('limit');
+    return true;
   }
 
   #end(stream: FollowedChanges, reason: Ended): Promise<void> {

@@ -22,7 +22,7 @@ export const closeEvents: InnerOperation<CloseEventsInput, undefined> = {
     workspace: z.string().optional(),
     environment: z.string().optional(),
     prefix: z.string().optional(),
-    reason: z.enum(['closed', 'slow', 'sealed', 'unauthenticated', 'denied']),
+    reason: z.enum(['closed', 'slow', 'sealed', 'unauthenticated', 'denied', 'limit']),
     told: z.int(),
   }),
   secretMembers: [],

@@ -13,9 +13,10 @@ import { mayKnow } from './may-know.ts';
 
 /**
  * Why a stream ended. `closed`: whoever read it is done, or gone. `slow`: they did not take what
- * was sent. `sealed`: the vault or the server is being closed.
+ * was sent. `sealed`: the vault or the server is being closed. `limit`: all streams were taken, and
+ * somebody who had none was let in.
  */
-export type Ended = 'closed' | 'slow' | 'sealed' | 'unauthenticated' | 'denied';
+export type Ended = 'closed' | 'slow' | 'sealed' | 'unauthenticated' | 'denied' | 'limit';
 
 /** What a stream works with. */
 export interface StreamParts {
@@ -260,6 +261,9 @@ function endOf(reason: Ended | undefined): StrongroomError {
   }
   if (reason === 'denied') {
     return new StrongroomError('denied', 'the changes may not be followed any more');
+  }
+  if (reason === 'limit') {
+    return new StrongroomError('rate_limited', 'there are too many streams of changes');
   }
   return new StrongroomError('vault_closed', 'the vault was closed');
 }

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { giveRole } from '../../testing/give-role.ts';
-import { remoteSession, type Remote } from '../../testing/remote-session.ts';
+import {
+  remoteSession,
+  signedInAs,
+  userWithPassword,
+  type Remote,
+} from '../../testing/remote-session.ts';
 import {
   makeTemporaryVault,
   openParts,
@@ -291,6 +296,23 @@ describe('who makes ways to sign in', () => {
       await expect(attempt).rejects.toMatchObject({ code: 'escalation_refused' });
     }
     await clerk.methods.disable({ kind: 'approle', name: 'ci' });
+  });
+
+  it('A16 has proven just now who they are, for opening one again too', async () => {
+    await userWithPassword(parts, OWNER);
+    const session = await signedInAs(parts, OWNER);
+    const { approle, methods } = remoteSession(parts, { credential: session });
+    await approle.create({ machine: 'ci' });
+    await methods.disable({ kind: 'approle', name: 'ci' });
+    now += 6 * 60_000;
+    for (const attempt of [
+      approle.newSecretId({ role: 'ci' }),
+      approle.update({ name: 'ci' }),
+      methods.enable({ kind: 'approle', name: 'ci' }),
+    ]) {
+      await expect(attempt).rejects.toMatchObject({ code: 'reauth_required' });
+    }
+    await methods.remove({ kind: 'approle', name: 'ci' });
   });
 
   it('does not do it from within a network that a token is limited to', async () => {

@@ -10,12 +10,16 @@ import {
   DEVICE_MS,
   findDevice,
 } from '../../domain/identities/device.ts';
-import { devicesWaiting, INTERVAL_MS } from '../../domain/identities/devices-waiting.ts';
+import { originOf } from '../../domain/identities/clients-waiting.ts';
+import {
+  devicesWaiting,
+  INTERVAL_MS,
+  INTERVAL_MS_MIN,
+} from '../../domain/identities/devices-waiting.ts';
 import { decodeLimits } from '../../domain/identities/limits.ts';
-import { consumeToken, findToken, findTokenById } from '../../domain/identities/tokens.ts';
+import { consumeToken, findToken } from '../../domain/identities/tokens.ts';
 import { invalidity } from '../../domain/identities/validity.ts';
 import { StrongroomError } from '../../errors.ts';
-import { networkOfClient } from '../../lib/ip-networks.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
 import { enrollmentDue, unauthenticated } from '../denials.ts';
@@ -25,6 +29,7 @@ import { AUTH } from '../rest-binding.ts';
 import { beginOwnAttempt } from './begin-attempt.ts';
 import { credentialText, secretText, textOf, type CredentialText } from './credential-text.ts';
 import { ownUser } from './own-user.ts';
+import { removeWaiting } from './remove-waiting.ts';
 import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 import { signsIn } from './sign-in.ts';
@@ -100,7 +105,7 @@ const onCode = {
   subject: () => ({}),
 } as const;
 
-/** Errors: `rate_limited` for the eleventh that waits from one address. */
+/** Errors: none of its own. The eleventh that waits from one address ends the first of them. */
 export const beginDeviceSignIn: Operation<Record<string, never>, DeviceBegun> = {
   name: 'auth.beginDevice',
   summary: 'Begins to sign in where there is no browser: gives a code for somebody to confirm.',
@@ -122,13 +127,11 @@ export const beginDeviceSignIn: Operation<Record<string, never>, DeviceBegun> = 
   subject: () => ({}),
   apply: async (_input, call) => {
     const waiting = devicesWaiting(call.keyring);
-    for (const id of waiting.takeOver(call.now)) await removeOver(call, id);
-    const { ip = '' } = call.circumstances;
-    const network = networkOfClient(ip) ?? '';
-    requireRoom(waiting.roomIn(network, call.now));
+    const origin = originOf(call.circumstances.ip);
+    for (const id of waiting.makeRoom(origin, call.now)) await removeWaiting(call, id);
     const given = { restoreId: call.standing.restoreId, client: clientOf(call) };
     const { row, text, userCode } = await beginDevice(call, given);
-    waiting.begin(row.id, network, call.now);
+    waiting.begin(row.id, origin, call.now);
     call.about({ target: row.id });
     return {
       id: row.id,
@@ -227,7 +230,7 @@ function requireDecided(call: Call, row: TokenRow): void {
   if (decision === 'denied') {
     throw new StrongroomError('access_denied', 'the sign-in was turned away');
   }
-  if (!devicesWaiting(call.keyring).ask(row.id, call.now)) {
+  if (!devicesWaiting(call.keyring).ask(row.id, call.now, INTERVAL_MS_MIN)) {
     const retryAfter = INTERVAL_MS / 1000;
     throw new StrongroomError('slow_down', `ask again in ${retryAfter} seconds`, {
       details: { retryAfter },
@@ -270,21 +273,6 @@ async function requireDevice(
   await takeBack(call, counted);
   call.about({ target: row.id });
   return { row, principal, session: call.credential };
-}
-
-function requireRoom(waitMs: number): void {
-  if (waitMs === 0) return;
-  const retryAfter = Math.ceil(waitMs / 1000);
-  throw new StrongroomError('rate_limited', 'too many sign-ins wait to be confirmed already', {
-    details: { retryAfter },
-    hint: `confirm or deny one of them, or try again in ${retryAfter} seconds`,
-  });
-}
-
-/** The row of a device that nobody confirmed. */
-async function removeOver(call: Call, id: string): Promise<void> {
-  const row = await findTokenById(call, id);
-  if (row !== undefined) await consumeToken(call, row);
 }
 
 function toSummary(row: TokenRow, principal: PrincipalRow, session: TokenRow): DeviceSummary {

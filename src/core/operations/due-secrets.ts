@@ -9,6 +9,7 @@ import type { Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
   decodePosition,
+  listBinding,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
@@ -105,6 +106,7 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: async (input, call) => {
     const { environments, mayList } = listScope(call, input);
+    const binding = listBinding(call, 'secrets.due', input);
     const { rows, next } = await listByMoment(call, environments, {
       by: 'rotation_due_at',
       before: call.now + aheadMs(input) + 1,
@@ -112,7 +114,7 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       generated: input.automatic,
       limit: input.limit ?? PAGE_LIMIT.byDefault,
       looksMax: LOOKS_MAX,
-      after: decodePosition(call, input.cursor),
+      after: decodePosition(call, input.cursor, binding),
       mayList,
     });
     const secrets = rows.map(({ row, environment }) => ({
@@ -127,7 +129,7 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       isOverdue: (row.rotation_due_at ?? 0) <= call.now,
       rotatedAt: row.rotated_at === null ? null : toIso(row.rotated_at),
     }));
-    return { secrets, next: positionCursor(call, next) };
+    return { secrets, next: positionCursor(call, next, binding) };
   },
 };
 

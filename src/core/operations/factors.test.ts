@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { totpCode, totpStep } from '../../crypto/totp.ts';
+import { beginSession, isEnrolling, renewSession } from '../../domain/identities/sessions.ts';
 import { fromBase32 } from '../../lib/base32.ts';
+import { canonicalJson } from '../../lib/canonical-json.ts';
+import type { PrincipalRow } from '../../store/tables.ts';
 import {
   PASSWORD,
   remoteSession,
@@ -148,6 +151,19 @@ describe('what takes a proof of just now', () => {
     const session = await signedInAs(parts, OWNER);
     now -= 6 * MINUTE;
     expect(await codeOf(as(session).tokens.create({}))).toBe('reauth_required');
+  });
+
+  it('A68 does not become one of just now again by setting the clock back', async () => {
+    let elapsed = 0;
+    await parts.vault.close();
+    parts = await openParts(place, { now: () => now, rateLimits: { clock: () => elapsed } });
+    await userWithPassword(parts, 'bob');
+    const bob = as(await signedInAs(parts, 'bob'));
+    now += 12 * MINUTE;
+    elapsed += 12 * MINUTE;
+    expect(await codeOf(bob.tokens.create({}))).toBe('reauth_required');
+    now -= 11 * MINUTE;
+    expect(await codeOf(bob.tokens.create({}))).toBe('reauth_required');
   });
 
   it('is not asked for where the vault itself is', async () => {
@@ -367,6 +383,29 @@ describe('a second factor', () => {
     expect(await use(renewed.recoveryCodes[0])).toBe('ok');
     const factors = await as(renewed.session).auth.listFactors();
     expect(factors.find(({ kind }) => kind === 'recovery')).toMatchObject({ left: 9 });
+  });
+
+  it('A13 leaves the limits in place that a session has besides', async () => {
+    const { id } = await parts.as(OWNER).users.create({ name: 'bob' });
+    const limits = canonicalJson({ can: ['read'], conditions: { cidr: ['192.0.2.0/24'] } });
+    const rows = await parts.write(async (work) => {
+      const principal = { id, generation: 0 } as PrincipalRow;
+      const from = { principal, restoreId: '', carrier: 'bearer', client: null } as const;
+      const within = { limits, method_id: null, method_generation: 0 };
+      const given = { ...from, authenticatedAt: work.now, mfaAt: null, within };
+      const times = { maxMs: 60 * MINUTE, idleMs: 60 * MINUTE };
+      const begun = await beginSession(work, given, { ...times, mustEnroll: true });
+      const proven = { principal, authenticatedAt: work.now, mfaAt: null };
+      const again = await renewSession(work, begun.row, proven);
+      const free = await renewSession(work, again.row, { ...proven, mfaAt: work.now });
+      return [begun, again, free].map(({ row }) => row);
+    });
+    const enrolling = canonicalJson({ can: [], conditions: { cidr: ['192.0.2.0/24'] } });
+    expect(rows.map((row) => [isEnrolling(row), row.limits])).toEqual([
+      [true, enrolling],
+      [true, enrolling],
+      [false, limits],
+    ]);
   });
 
   it('is due before anything else of whoever has a role that asks for it', async () => {

@@ -10,6 +10,7 @@ import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import { unauthenticated } from '../denials.ts';
 import type { Call, Operation } from '../operation.ts';
+import { requireFresh } from '../require-fresh.ts';
 import { AUTH } from '../rest-binding.ts';
 import { ACCESS, allowing } from './access-scope.ts';
 import { beginOwnAttempt } from './begin-attempt.ts';
@@ -19,6 +20,7 @@ import { secretOutput } from './schema.ts';
 import { toIso } from './secret-view.ts';
 import type { SecondProof } from './sign-in.ts';
 import { goOn, NOT_RENEWED, renewed, type SessionRenewed } from './signed-in.ts';
+import { takeOutWithAccount } from './sso-rights.ts';
 
 /** A factor without anything that it could be used with. Times are RFC 3339. */
 export interface FactorSummary {
@@ -130,7 +132,7 @@ export const enrollTotp: Operation<EnrollTotpInput, TotpEnrolled> = {
   },
 };
 
-/** Errors: `unauthenticated` if the code is wrong; `factor_not_found`. */
+/** Errors: `unauthenticated` if the code is wrong; `factor_not_found`; `reauth_required` if another came meanwhile. */
 export const confirmTotp: Operation<ConfirmTotpInput, TotpConfirmed, SecondProof> = {
   name: 'auth.confirmTotp',
   summary: 'Confirms a second factor with a code of it; gives recovery codes once.',
@@ -154,6 +156,7 @@ export const confirmTotp: Operation<ConfirmTotpInput, TotpConfirmed, SecondProof
     const given = { code: textOf(input.code), restoredAt: call.standing.restoredAt };
     const step = findStep(call, factor, given);
     if (step === undefined) throw unauthenticated('wrong');
+    await requireFreshSince(call, factors, factor.row.created_at);
     await takeBack(call, counted);
     await factors.use(call, factor, step);
     await factors.change(call, factors.get(input.factor) ?? factor, { confirmedAt: call.now });
@@ -168,7 +171,8 @@ export const confirmTotp: Operation<ConfirmTotpInput, TotpConfirmed, SecondProof
 
 /**
  * Of somebody else it needs the right to change who may do what, and all rights that they have. A password is
- * changed, or an invite given, rather than taken away by its owner.
+ * changed, or an invite given, rather than taken away by its owner. An account of a provider goes with the
+ * groups that it gave; out of one that denies something only who has that takes anybody.
  *
  * Errors: `factor_not_found`, `subject_not_found`, `escalation_refused`, `reauth_required`, `invalid_input`.
  */
@@ -196,6 +200,7 @@ export const removeFactor: Operation<RemoveFactorInput, SessionRenewed> = {
     if (isOwn && factor.row.kind === 'password') {
       throw new StrongroomError('invalid_input', 'a password is changed, not taken away');
     }
+    await takeOutWithAccount(call, factor.row);
     await factors.remove(call, factor);
     // Recovery codes stand for another factor, and for nothing by themselves.
     if (factors.second.length === 0) {
@@ -235,6 +240,24 @@ export const renewRecoveryCodes: Operation<Record<string, never>, RecoveryCodesR
     return { ...session, recoveryCodes };
   },
 };
+
+/**
+ * What was begun before somebody had a second factor needs it by the time it
+ * is to become another: it could be somebody else's beginning.
+ *
+ * @throws {@link StrongroomError} `reauth_required`.
+ */
+export async function requireFreshSince(
+  call: Call,
+  factors: FactorSet,
+  begunAt: number,
+): Promise<void> {
+  const kinds = ['totp', 'passkey'] as const;
+  const came = kinds
+    .flatMap((kind) => factors.confirmed(kind))
+    .some(({ row }) => (row.confirmed_at ?? 0) >= begunAt);
+  if (came) await requireFresh(call);
+}
 
 /** Gives somebody recovery codes, who has none that count. */
 export async function newRecoveryCodes(

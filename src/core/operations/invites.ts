@@ -22,6 +22,7 @@ import { secretOutput } from './schema.ts';
 import { toIso } from './secret-view.ts';
 import { signInOptions, signsIn } from './sign-in.ts';
 import { afterFirst, type SignedIn, type SignInOptions } from './signed-in.ts';
+import { dropAccounts } from './sso-rights.ts';
 import { duration } from './token-view.ts';
 
 export interface InviteInput {
@@ -125,7 +126,12 @@ const findInvited: InnerOperation<{ readonly invite: CredentialText }, Owner> = 
   },
 };
 
-/** Errors: `unauthenticated` if it is none, was used or is over; `too_weak`, `invalid_input`; `rate_limited`. */
+/**
+ * Accounts of providers that were linked before are taken away: whoever linked them may be somebody else.
+ * Second factors stay, and are asked for.
+ *
+ * Errors: `unauthenticated` if it is none, was used or is over; `too_weak`, `invalid_input`; `rate_limited`.
+ */
 export const acceptInvite: Operation<AcceptInviteInput, SignedIn, PasswordData> = {
   ...signsIn,
   name: 'auth.acceptInvite',
@@ -143,6 +149,7 @@ export const acceptInvite: Operation<AcceptInviteInput, SignedIn, PasswordData> 
     call.identified(principal.id);
     const factors = await FactorSet.of(call, principal);
     await setPassword(call, factors, data);
+    await dropAccounts(call, factors);
     factors.makeVoid();
     const stored = await factors.store(call);
     call.record('auth.inviteAccepted', { target: token.id });

@@ -47,6 +47,31 @@ async function pagesOf(limit: number): Promise<readonly (readonly string[])[]> {
   return pages;
 }
 
+describe('the cursor of a list of a moment', () => {
+  it('A35 A36 goes on in that list alone: a prefix cannot find out where it stands', async () => {
+    const { next } = await secrets.list({ at, limit: 1 });
+    expect(next).toBeTypeOf('string');
+    const page = await secrets.list({ at, limit: 7, cursor: next });
+    expect(page.secrets.map(({ path }) => path)).toEqual(['Z']);
+    for (const narrower of [
+      { prefix: 'A' },
+      { prefix: 'Z' },
+      { prefix: 'nothing' },
+      { type: 'password' as const },
+      { tag: 'one' },
+      { environment: 'development' },
+      { at: new Date(Date.parse(at) - 1).toISOString() },
+      { at: undefined },
+    ]) {
+      const refused = secrets.list({ at, ...narrower, cursor: next });
+      await expect(refused).rejects.toMatchObject({
+        code: 'invalid_input',
+        message: 'the cursor is not one of ours',
+      });
+    }
+  });
+});
+
 describe('a list of a moment over many environments', () => {
   it('is whole, however many of them are empty', async () => {
     for (const limit of [2, 100, 1000]) expect((await pagesOf(limit)).flat()).toEqual(ALL);

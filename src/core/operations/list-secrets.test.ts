@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createUser } from '../../domain/access/principals.ts';
-import { secretCursor } from './cursor.ts';
-import { listSecrets as list } from '../../domain/secrets/list.ts';
+import { listBinding, secretCursor } from './cursor.ts';
+import { listSecrets as list, type NextSecret } from '../../domain/secrets/list.ts';
 import { Directory } from '../../domain/workspaces/directory.ts';
 import { uuidBytes, uuidv7 } from '../../lib/ids.ts';
 import { toBase64Url } from '../../lib/base64.ts';
@@ -282,7 +282,7 @@ describe('a page', () => {
     for (const looksMax of [1, 2, 5, 1000]) {
       const found: string[] = [];
       const lengths: number[] = [];
-      let after: string | undefined;
+      let after: NextSecret | undefined;
       do {
         const { rows, next } = await parts.write(async (work) => {
           const directory = Directory.from(await checkIntegrity(work.transaction, work.mac));
@@ -293,7 +293,7 @@ describe('a page', () => {
         });
         found.push(...rows.map(({ row, environment: { name } }) => `${name} ${row.path}`));
         lengths.push(rows.length);
-        after = next?.id;
+        after = next;
       } while (after !== undefined);
       expect(found).toEqual(whole);
       expect(lengths.length > 1).toBe(looksMax < 1000);
@@ -301,11 +301,80 @@ describe('a page', () => {
     }
   });
 
-  it('says nothing of what the caller may not know, not even in its cursor', async () => {
+  it('A35 A36 takes no cursor of what the caller may not know, as if nothing had that id', async () => {
     const blind = await withGrants('blind', [['allow', 'list', 'default/production/z']]);
     const { next } = await session.secrets.list({ environment, limit: 1 });
     expect(Buffer.from(next ?? '', 'base64url')).toHaveLength(16);
-    expect((await blind.secrets.list({ environment, cursor: next })).secrets).toHaveLength(1);
+    const told = (cursor: string | undefined, prefix?: string): Promise<unknown> =>
+      blind.secrets.list({ environment, prefix, cursor }).then(
+        () => 'a page',
+        (error: unknown) => String(error),
+      );
+    const strange = await told(cursorAfter({ id: uuidv7() }));
+    expect(strange).toContain('not one of this list');
+    for (const prefix of [undefined, '-', 'z']) expect(await told(next, prefix)).toBe(strange);
+    const { secrets } = await session.secrets.list({ environment: 'staging', prefix: 'only/' });
+    const [elsewhere] = secrets.map(cursorAfter);
+    for (const prefix of [undefined, 'only/', 'z']) {
+      const page = blind.secrets.list({ prefix, cursor: elsewhere });
+      await expect(page.catch(String)).resolves.toBe(strange);
+    }
+  });
+
+  it('A35 A36 does not tell by the cursor of a secret where it was moved to', async () => {
+    const opened = await withGrants('opened', [['allow', 'list', 'default/testing/open/**']]);
+    const at = { environment: 'testing' };
+    for (const path of ['open/old', 'open/other']) {
+      await session.secrets.write({ ...at, path, value: 'v' });
+    }
+    const { next } = await opened.secrets.list({ ...at, limit: 1 });
+    expect((await opened.secrets.list({ ...at, cursor: next })).secrets).toHaveLength(1);
+    await session.secrets.move({ ...at, path: 'open/old', to: 'zz/merger' });
+    for (const prefix of [undefined, 'zz/', 'zz/m', 'zz/n', 'open/']) {
+      const page = opened.secrets.list({ ...at, prefix, cursor: next });
+      await expect(page).rejects.toMatchObject({
+        code: 'invalid_input',
+        message: 'the cursor is not one of this list',
+      });
+    }
+    await session.secrets.delete({ ...at, path: 'zz/merger' });
+  });
+
+  it('A35 A36 goes on after what is hidden in its own list alone, however that is narrowed', async () => {
+    const narrow = await withGrants('own-list', [['allow', 'list', 'default/production/z/**']]);
+    const { id } = (await session.secrets.describe({ environment, path: 'a/b' })) as { id: string };
+    const sealedFor = (list: string, input: object): Promise<string> =>
+      parts.write(async (work) => {
+        const directory = Directory.from(await checkIntegrity(work.transaction, work.mac));
+        const binding = listBinding({ directory }, list, input);
+        return secretCursor(work, { id, isHidden: true }, binding) ?? '';
+      });
+    const cursor = await sealedFor('secrets.list', { environment, limit: 7 });
+    const page = await narrow.secrets.list({ environment, limit: 5, cursor });
+    expect(page.secrets.map(({ path }) => path)).toEqual(['z', 'z/z/z']);
+    for (const narrower of [
+      { prefix: 'a' },
+      { prefix: 'a/' },
+      { prefix: 'b' },
+      { prefix: '' },
+      { tag: 'one' },
+      { search: 'a' },
+      { type: 'password' as const },
+      { environment: undefined },
+      { environment: 'staging' },
+      { at: new Date().toISOString() },
+    ]) {
+      // The owner too: the cursor is refused, not what it leads to.
+      for (const who of [session, narrow]) {
+        const refused = who.secrets.list({ environment, ...narrower, cursor });
+        const code =
+          narrower.environment === 'staging' && who === narrow ? 'denied' : 'invalid_input';
+        await expect(refused).rejects.toMatchObject({ code });
+      }
+    }
+    await expect(narrow.secrets.search({ environment, cursor })).rejects.toMatchObject({
+      code: 'invalid_input',
+    });
   });
 
   it('goes on after what the caller may not know with a cursor that does not say its id', async () => {
@@ -317,7 +386,7 @@ describe('a page', () => {
     const hidden = known.filter(({ path }) => path.startsWith('hidden/')).map(({ id }) => id);
     const cursors: string[] = [];
     for (const looksMax of [1, 2, 5, 12]) {
-      const next = await parts.write(async (work) => {
+      const cursor = await parts.write(async (work) => {
         const directory = Directory.from(await checkIntegrity(work.transaction, work.mac));
         const environments = directory
           .environments(directory.workspace('default'))
@@ -325,9 +394,10 @@ describe('a page', () => {
         const mayList = (_: unknown, path: string): boolean => path.startsWith('seen/');
         const filter = { prefix: 'hidden/' };
         const options = { filter, limit: 10, after: undefined, looksMax, mayList };
-        return (await list(work, environments, options)).next;
+        const { next } = await list(work, environments, options);
+        const input = { environment: 'testing' };
+        return secretCursor(work, next, listBinding({ directory }, 'secrets.list', input));
       });
-      const cursor = secretCursor(parts, next);
       if (cursor !== undefined) cursors.push(cursor);
     }
     expect(cursors.length).toBeGreaterThan(2);
@@ -455,8 +525,8 @@ describe('a cursor', () => {
     ]);
     const { secrets } = await session.secrets.list({ limit: 1000 });
     for (const secret of secrets.filter(({ path }) => !path.startsWith('payments/'))) {
-      const page = await narrow.secrets.list({ cursor: cursorAfter(secret) });
-      expect(page.secrets.every(({ path }) => path.startsWith('payments/'))).toBe(true);
+      const page = narrow.secrets.list({ cursor: cursorAfter(secret) });
+      await expect(page).rejects.toMatchObject({ code: 'invalid_input' });
     }
   });
 });

@@ -7,6 +7,7 @@ import type { Call, Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
   decodeSecretCursor,
+  listBinding,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
@@ -92,31 +93,33 @@ export const listSecrets: Operation<ListSecretsInput, SecretList> = {
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: (input, call) =>
     input.at === undefined
-      ? pageOf(call, input, { ...input, text: input.search })
+      ? pageOf(call, 'secrets.list', input, { ...input, text: input.search })
       : listPast(call, listScope(call, input).environments, { ...input, at: input.at }),
 };
 
-/** One page of the secrets that fit a filter. */
+/** One page of the secrets that fit a filter, of the operation of a name. */
 export async function pageOf(
   call: Call,
+  name: string,
   input: ListSecretsInput,
   filter: ListFilter,
 ): Promise<SecretList> {
   const { environments, mayList } = listScope(call, input);
   const { offset } = input;
+  const binding = listBinding(call, name, input);
   if (offset !== undefined && input.cursor !== undefined) {
     throw new StrongroomError('invalid_input', 'a cursor and an offset exclude each other');
   }
   const { rows, next } = await list(call, environments, {
     filter,
     limit: input.limit ?? PAGE_LIMIT.byDefault,
-    after: decodeSecretCursor(call, input.cursor),
+    after: decodeSecretCursor(call, input.cursor, binding),
     offset,
     looksMax: LOOKS_MAX + (offset ?? 0),
     mayList,
   });
   return {
     secrets: rows.map(({ row, environment }) => toSummary(call, environment, row)),
-    next: secretCursor(call, next),
+    next: secretCursor(call, next, binding),
   };
 }

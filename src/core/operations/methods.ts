@@ -5,6 +5,7 @@ import { removeMethod, requireMethod, setMethodDisabled } from '../../domain/ide
 import type { AuthMethodRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
 import { ADMIN } from '../rest-binding.ts';
+import { requireFreshPerson } from '../require-fresh.ts';
 import { CHANGES_ACCESS, page, pageOf, SEES_ACCESS, type PageInput } from './access-scope.ts';
 import {
   methodName,
@@ -65,7 +66,7 @@ export const disableMethod: Operation<MethodInput, MethodSummary> = changing({
   change: (call, row) => setMethodDisabled(call, row, true),
 });
 
-/** Errors: `method_not_found`, `escalation_refused`. */
+/** Errors: `method_not_found`, `escalation_refused`; `reauth_required` of a person. */
 export const enableMethod: Operation<MethodInput, MethodSummary> = changing({
   verb: 'enable',
   summary: 'Lets a way to sign in be used again. What it gave before it was disabled stays void.',
@@ -107,7 +108,10 @@ function changing({
     apply: async (given, call) => {
       const { row } = requireMethod(call.standing.methods, given.kind, given.name);
       // Ending something sets nothing free; opening it again does.
-      if (verb === 'enable') requireHeldBy(call, row.principal_id);
+      if (verb === 'enable') {
+        requireHeldBy(call, row.principal_id);
+        await requireFreshPerson(call);
+      }
       await followMethod(call, row, verb);
       call.about({ method: row.id });
       return toMethodSummary(call, await change(call, row));

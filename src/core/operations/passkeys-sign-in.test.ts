@@ -50,6 +50,25 @@ const codeOf = async (work: Promise<unknown>): Promise<string> =>
     (error: unknown) => String((error as { code?: unknown }).code),
   );
 
+it('A56 sign-ins by a passkey alone that are under way are bounded, and nobody is kept out', async () => {
+  const pending = () =>
+    tamper(place, (db) => storedRows(db, 'tokens')).filter((row) => row['kind'] === 'challenge');
+  const from = (ip: string): Remote => remoteSession(parts, { ip });
+  const before = pending().length;
+  const first = await from('2001:db8::1').auth.beginPasskey({});
+  const other = await from('192.0.2.9').auth.beginPasskey({});
+  for (let at = 0; at < 110; at += 1) await from(`2001:db8::${at}`).auth.beginPasskey({});
+  expect(pending()).toHaveLength(before + 101);
+  const finish = async ({ challenge, options }: typeof first): Promise<string> => {
+    const credential = bob.authenticator.get(options);
+    return codeOf(anyone().auth.verifyPasskey({ challenge, credential }));
+  };
+  expect([await finish(first), await finish(other)]).toEqual(['unauthenticated', 'ok']);
+  now += 11 * MINUTE;
+  await anyone().auth.beginPasskey({});
+  expect(pending().length).toBeLessThan(before + 64);
+});
+
 /** Signs in with nothing but a passkey. */
 async function alone(authenticator: SoftwareAuthenticator, faults: Faults = {}): Promise<SignedIn> {
   const { challenge, options } = await anyone().auth.beginPasskey({});

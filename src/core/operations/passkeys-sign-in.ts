@@ -1,9 +1,11 @@
 import { z } from 'zod';
 
 import type { AssertionJson, RequestOptionsJson } from '../../auth/passkey-json.ts';
-import { requestOptions } from '../../auth/passkeys.ts';
+import { CEREMONY_MS, requestOptions } from '../../auth/passkeys.ts';
+import { originOf } from '../../domain/identities/clients-waiting.ts';
 import { FactorSet } from '../../domain/identities/factor-set.ts';
 import { beginSecondCeremony, type Ceremony } from '../../domain/identities/passkeys.ts';
+import { passkeysWaiting } from '../../domain/identities/passkeys-waiting.ts';
 import { carrierOf, type Carrier } from '../../domain/identities/sessions.ts';
 import { consumeToken } from '../../domain/identities/tokens.ts';
 import { SecretValue } from '../../secret-value.ts';
@@ -24,6 +26,7 @@ import {
   type AssertionProof,
 } from './passkeys-ceremony.ts';
 import { assertionJson, requestOptionsJson } from './passkeys-schema.ts';
+import { removeWaiting } from './remove-waiting.ts';
 import * as schema from './schema.ts';
 import { signsIn } from './sign-in.ts';
 import { afterAll, type SignedIn } from './signed-in.ts';
@@ -83,7 +86,11 @@ export const beginPasskey: Operation<BeginPasskeyInput, PasskeyBegun, undefined>
   apply: async ({ challenge: given, carrier }, call) => {
     const party = relyingParty(call);
     if (given !== undefined) return beginSecond(call, given);
+    const waiting = passkeysWaiting(call.keyring, CEREMONY_MS);
+    const origin = originOf(call.circumstances.ip);
+    for (const id of waiting.makeRoom(origin, call.now)) await removeWaiting(call, id);
     const { text, row, challenge } = await begin(call, { use: 'alone', carrier });
+    waiting.begin(row.id, origin, call.now);
     call.about({ target: row.id });
     const asked = { challenge, allow: [], userVerification: 'required' } as const;
     return { challenge: text, options: requestOptions(party, asked) };
@@ -112,6 +119,7 @@ export const verifyPasskey: Operation<VerifyPasskeyInput, SignedIn, AssertionPro
     const hasOther = use === 'second';
     await spendPasskey(call, factors, { ceremony, proof, hasOther });
     await consumeToken(call, token);
+    passkeysWaiting(call.keyring, CEREMONY_MS).end(token.id);
     call.identified(principal.id);
     const stored = await factors.store(call);
     const authenticatedAt = token.authenticated_at ?? call.now;

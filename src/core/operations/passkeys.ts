@@ -16,7 +16,7 @@ import { unauthenticated } from '../denials.ts';
 import type { Operation } from '../operation.ts';
 import { AUTH } from '../rest-binding.ts';
 import { secretText, type CredentialText } from './credential-text.ts';
-import { newRecoveryCodes, type TotpConfirmed } from './factors.ts';
+import { newRecoveryCodes, requireFreshSince, type TotpConfirmed } from './factors.ts';
 import { ownUser } from './own-user.ts';
 import {
   begin,
@@ -90,7 +90,8 @@ export const enrollPasskey: Operation<Record<string, never>, PasskeyEnrolled, un
 
 /**
  * Errors: `unauthenticated` for whatever is wrong with it, also if it is somebody's already;
- * `not_configured`; `package_missing`; `invalid_input` for an eleventh one.
+ * `not_configured`; `package_missing`; `invalid_input` for an eleventh one; `reauth_required` if a
+ * second factor came meanwhile.
  */
 export const confirmPasskey: Operation<ConfirmPasskeyInput, PasskeyConfirmed, RegistrationProof> = {
   name: 'auth.confirmPasskey',
@@ -128,6 +129,7 @@ export const confirmPasskey: Operation<ConfirmPasskeyInput, PasskeyConfirmed, Re
     const factors = await FactorSet.of(call, user);
     requireRoom(factors);
     if ((await findPasskey(call, right.id)) !== undefined) throw unauthenticated('taken');
+    await requireFreshSince(call, factors, ceremony.token.created_at);
     await consumeToken(call, ceremony.token);
     const row = await factors.add(call, {
       kind: 'passkey',

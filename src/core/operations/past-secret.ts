@@ -8,7 +8,15 @@ import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import { denied } from '../denials.ts';
 import type { Call } from '../operation.ts';
-import { LOOKS_MAX, PAGE_LIMIT, sealCursor, unsealCursor } from './cursor.ts';
+import {
+  listBinding,
+  LOOKS_MAX,
+  PAGE_LIMIT,
+  sealCursor,
+  unsealCursor,
+  type ListBinding,
+  type ListPlace,
+} from './cursor.ts';
 import { mayListAt, mayNow, pastMoment } from './snapshot.ts';
 import { toSummary, type SecretSummary } from './secret-view.ts';
 
@@ -67,7 +75,7 @@ export function toPastSummary(
 }
 
 /** What a list of a moment can be narrowed to; see `secrets.list`. */
-export interface ListPastInput {
+export interface ListPastInput extends ListPlace {
   readonly at?: string | undefined;
   readonly prefix?: string | undefined;
   readonly type?: string | undefined;
@@ -105,11 +113,12 @@ export async function listPast(
     });
   }
   const at = pastMoment(call, input.at);
+  const binding = listBinding(call, 'secrets.list', input);
   const { rows, next } = await listSecretsAt(call, environments, {
     at,
     filter: { prefix: input.prefix, type: input.type, tag: input.tag },
     limit: input.limit ?? PAGE_LIMIT.byDefault,
-    after: input.cursor === undefined ? undefined : decodePastCursor(call, input.cursor),
+    after: input.cursor === undefined ? undefined : decodePastCursor(call, input.cursor, binding),
     looksMax: LOOKS_MAX,
     mayList: mayListAt(call),
   });
@@ -117,7 +126,7 @@ export async function listPast(
     secrets: rows.map(({ former, environment }) =>
       toPastSummary(call, environment, { former, at }),
     ),
-    next: next === undefined ? undefined : encodePastCursor(call, next),
+    next: next === undefined ? undefined : encodePastCursor(call, next, binding),
   };
 }
 
@@ -125,13 +134,14 @@ const MOMENTS = ['former', 'now', 'start'] as const;
 const ID_BYTES = 16;
 
 /** Where it goes on may be a secret that the caller may not know of, so it is sealed. */
-function encodePastCursor(work: OpeningWork, cursor: PastCursor): string {
+function encodePastCursor(work: OpeningWork, cursor: PastCursor, binding: ListBinding): string {
   const id = cursor.moment === 'start' ? cursor.environmentId : cursor.id;
-  return sealCursor(work, 'past', Uint8Array.of(MOMENTS.indexOf(cursor.moment), ...uuidBytes(id)));
+  const content = Uint8Array.of(MOMENTS.indexOf(cursor.moment), ...uuidBytes(id));
+  return sealCursor(work, { kind: 'past', binding }, content);
 }
 
-function decodePastCursor(work: OpeningWork, cursor: string): PastCursor {
-  const bytes = unsealCursor(work, 'past', cursor);
+function decodePastCursor(work: OpeningWork, cursor: string, binding: ListBinding): PastCursor {
+  const bytes = unsealCursor(work, { kind: 'past', binding }, cursor);
   const moment = MOMENTS[bytes[0] ?? MOMENTS.length];
   if (bytes.length === 1 + ID_BYTES && moment !== undefined) {
     const id = uuidText(bytes.subarray(1));

@@ -5,6 +5,7 @@ import type { Call, Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
   decodePosition,
+  listBinding,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
@@ -81,7 +82,7 @@ export const searchSecrets: Operation<SearchSecretsInput, SecretsFound> = {
   requires: requiresToList,
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: async (input, call) => {
-    const found = await pageOf(call, input, {
+    const found = await pageOf(call, 'secrets.search', input, {
       ...input,
       owner: ownerOf(call, input.owner),
       changedBefore: schema.toMs(input.changedBefore) ?? undefined,
@@ -110,16 +111,17 @@ export const expiringSecrets: Operation<ExpiringSecretsInput, SecretsFound> = {
   subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
   apply: async (input, call) => {
     const { environments, mayList } = listScope(call, input);
+    const binding = listBinding(call, 'secrets.expiring', input);
     const { rows, next } = await listByMoment(call, environments, {
       by: 'expires_at',
       before: schema.toMs(input.before) ?? undefined,
       limit: input.limit ?? PAGE_LIMIT.byDefault,
       looksMax: LOOKS_MAX,
-      after: decodePosition(call, input.cursor),
+      after: decodePosition(call, input.cursor, binding),
       mayList,
     });
     const secrets = rows.map(({ row, environment }) => toSummary(call, environment, row));
-    return withOwners(call, { secrets, next: positionCursor(call, next) });
+    return withOwners(call, { secrets, next: positionCursor(call, next, binding) });
   },
 };
 

@@ -16,6 +16,7 @@ import type { PrincipalRow } from '../../store/tables.ts';
 import type { Call, InnerOperation } from '../operation.ts';
 import { secretText, type CredentialText } from './credential-text.ts';
 import { requireInvite } from './invites.ts';
+import { denialsOf, dropAccounts } from './sso-rights.ts';
 
 /** What a provider said of somebody, as far as it is of use. */
 export interface PersonSaid {
@@ -25,6 +26,8 @@ export interface PersonSaid {
   readonly name?: string | undefined;
   /** Values of the claim that lists groups. */
   readonly groups: readonly string[];
+  /** Whether that claim is there, and these are all of its values. */
+  readonly saysGroups: boolean;
   /** Of a user who has no account of this provider yet. */
   readonly invite?: CredentialText | undefined;
 }
@@ -50,6 +53,7 @@ export const identifyPerson: InnerOperation<PersonSaid, { readonly principalId: 
     sub: z.string(),
     name: z.string().optional(),
     groups: z.array(z.string()),
+    saysGroups: z.boolean(),
     invite: secretText.optional(),
   }),
   secretMembers: ['invite'],
@@ -63,6 +67,9 @@ export const identifyPerson: InnerOperation<PersonSaid, { readonly principalId: 
     call.identified(principal.id, toPrincipal(principal));
     call.about({ target: principal.id, detail: `user:${principal.name}` });
     const { groups: mapped = {}, group_claim: claim } = method.config;
+    // Which scopes are asked for is in an address that goes through the hands of whoever signs in.
+    const denies = Object.values(mapped).some((id) => denialsOf(call, id).length > 0);
+    if (denies && !said.saysGroups) throw notLetIn('groups not said');
     const values = said.groups.filter((value) => Object.hasOwn(mapped, value));
     const groupIds = new Set(
       claim === undefined ? [] : values.flatMap((value) => mapped[value] ?? []),
@@ -134,7 +141,10 @@ async function personOf(
   return factors.store(call);
 }
 
-/** An invite stands for its user, as where it is used to choose a password. */
+/**
+ * An invite stands for its user, as where it is used to choose a password; but of whoever has a
+ * second factor for no account: they sign in with both, and link the two.
+ */
 async function invited(
   call: Call,
   given: {
@@ -146,7 +156,10 @@ async function invited(
   const { token, principal } = await requireInvite(call, given.invite);
   const factors = await FactorSet.of(call, principal);
   if (hasAccount(factors, given.method.row.id)) throw notLetIn('linked');
+  // The provider's word could stand for the second factor too, by an account that its owner never saw.
+  if (factors.second.length > 0) throw notLetIn('second factor');
   await consumeToken(call, token);
+  await dropAccounts(call, factors);
   await addAccount(call, factors, { account: given.account, label: given.method.row.name });
   factors.makeVoid();
   const stored = await factors.store(call);

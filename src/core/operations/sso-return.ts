@@ -39,9 +39,9 @@ export interface ReturnProof {
   readonly method: Method<'oidc'>;
   readonly flow: OidcFlow;
   readonly claims: IdClaims;
-  /** When they proved to the provider who they are. */
+  /** When they proved to the provider who they are; {@link UNSAID} if it does not say. */
   readonly authenticatedAt: number;
-  /** When they gave the provider a second factor; `null` if the way does not say that they did. */
+  /** When they gave the provider a second factor, likewise; `null` if the way does not say that they did. */
   readonly mfaAt: number | null;
 }
 
@@ -58,6 +58,8 @@ interface TakeFlowInput extends Omit<ReturnedInput, 'code'> {
 }
 
 const LEEWAY_MS = 30_000;
+/** At some time, which was not said: long over, so nothing that takes a proof of just now takes it for one. */
+const UNSAID = 0;
 
 /**
  * Takes a sign-in that was under way: once, whatever comes of it, so that its
@@ -114,11 +116,22 @@ export async function proveReturn(
   const returned = { code: textOf(code), redirect, verifier, nonce, iss };
   const claims = await redeem(services, method, returned);
   const now = services.now();
-  const said = typeof claims['auth_time'] === 'number' ? claims['auth_time'] * 1000 : undefined;
+  const said = authTime(claims, now);
   if (flow.fresh && (said === undefined || said < begunAt - LEEWAY_MS)) throw notLetIn('stale');
-  const authenticatedAt = Math.min(said ?? now, now);
+  const authenticatedAt = said ?? UNSAID;
   const mfaAt = saysSecondFactor(claims, method.config) ? authenticatedAt : null;
   return { method, flow, claims, authenticatedAt, mfaAt };
+}
+
+/**
+ * The claim `auth_time` (OpenID Connect Core 1.0 §2), in milliseconds; `undefined` if it is none, or is
+ * of a time that is still to come.
+ */
+function authTime(claims: IdClaims, now: number): number | undefined {
+  const said = claims['auth_time'];
+  if (typeof said !== 'number' || said < 0) return undefined;
+  const at = Math.floor(said) * 1000;
+  return Number.isSafeInteger(at) && at <= now + LEEWAY_MS ? Math.min(at, now) : undefined;
 }
 
 /** Whether the provider asked for a second factor, by what the way to sign in takes for that. */

@@ -1,8 +1,18 @@
-import { endMemberships, membershipsBy } from '../../domain/access/method-memberships.ts';
+import {
+  endMemberships,
+  membershipsBy,
+  membershipsOf,
+} from '../../domain/access/method-memberships.ts';
+import type { HeldGrant } from '../../domain/access/policy.ts';
 import { FactorSet } from '../../domain/identities/factor-set.ts';
 import { toMethod, type Method, type OidcConfig } from '../../domain/identities/method-config.ts';
-import { hasAccount, isAccountOf, linkedTo } from '../../domain/identities/oidc-account.ts';
-import type { AuthMethodRow } from '../../store/tables.ts';
+import {
+  hasAccount,
+  isAccountOf,
+  linkedTo,
+  methodOfAccount,
+} from '../../domain/identities/oidc-account.ts';
+import type { AuthMethodRow, FactorRow, MembershipRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
 import { allowing } from './access-scope.ts';
 import { requireHeldBy } from './method-view.ts';
@@ -43,13 +53,51 @@ export async function takeOutOfGroups(
   { id }: AuthMethodRow,
   but: ReadonlySet<string> = new Set(),
 ): Promise<void> {
-  const rows = membershipsBy(call.policy, id, but);
+  await takeOut(call, membershipsBy(call.policy, id, but));
+}
+
+/**
+ * Takes a user out of the groups that an account which they lose put them into.
+ *
+ * @throws {@link StrongroomError} `escalation_refused`, as {@link takeOutOfGroups}.
+ */
+export async function takeOutWithAccount(call: Call, row: FactorRow): Promise<void> {
+  await takeOut(call, givenBy(call, row));
+}
+
+/**
+ * Takes away the accounts of somebody who comes by an invite, whoever linked
+ * them, and what they gave. What a group denies stays denied: nobody sheds
+ * that by being invited.
+ */
+export async function dropAccounts(call: Call, factors: FactorSet): Promise<void> {
+  for (const each of factors.all) {
+    if (each.row.kind !== 'oidc') continue;
+    const rows = givenBy(call, each.row);
+    await endMemberships(
+      call,
+      rows.filter((row) => denialsOf(call, row.parent_id).length === 0),
+    );
+    await factors.remove(call, each);
+    call.record('auth.ssoUnlinked', { target: each.row.id, method: methodOfAccount(each.row) });
+  }
+}
+
+/** What a group denies to who is in it, by whatever it is in itself. */
+export function denialsOf({ policy }: Call, groupId: string): readonly HeldGrant[] {
+  const workspaceId = policy.groups.get(groupId)?.workspace_id ?? null;
+  return policy.grantsOf(groupId, workspaceId).filter(({ effect }) => effect === 'deny');
+}
+
+function givenBy({ policy }: Call, row: FactorRow): readonly MembershipRow[] {
+  const methodId = methodOfAccount(row);
+  if (methodId === undefined) return [];
+  return membershipsOf(policy, { principalId: row.principal_id, methodId });
+}
+
+async function takeOut(call: Call, rows: readonly MembershipRow[]): Promise<void> {
   for (const groupId of new Set(rows.map((row) => row.parent_id))) {
-    const workspaceId = call.policy.groups.get(groupId)?.workspace_id ?? null;
-    const denials = call.policy
-      .grantsOf(groupId, workspaceId)
-      .filter(({ effect }) => effect === 'deny');
-    call.requireHeld(denials);
+    call.requireHeld(denialsOf(call, groupId));
   }
   await endMemberships(call, rows);
 }

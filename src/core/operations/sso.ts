@@ -1,9 +1,10 @@
 import { z } from 'zod';
 
 import { authorizationAddress, type OidcProvider } from '../../auth/oidc-provider.ts';
-import { textsOf, type IdClaims } from '../../auth/oidc-token.ts';
+import { saysAll, textsOf, type IdClaims } from '../../auth/oidc-token.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { hasToWait } from '../../domain/identities/attempts.ts';
+import { originOf, whichToEnd } from '../../domain/identities/clients-waiting.ts';
 import { FactorSet } from '../../domain/identities/factor-set.ts';
 import { methodsOf, type Method } from '../../domain/identities/method-config.ts';
 import { readMethods, requireMethod } from '../../domain/identities/methods.ts';
@@ -13,7 +14,6 @@ import type { Carrier } from '../../domain/identities/sessions.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
 import { toBase64Url } from '../../lib/base64.ts';
-import { networkOfClient } from '../../lib/ip-networks.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import { unauthenticated } from '../denials.ts';
@@ -24,6 +24,7 @@ import { secretText, textOf, type CredentialText } from './credential-text.ts';
 import { requireUnchanged } from './machine-session.ts';
 import { methodName } from './method-view.ts';
 import { ownUser } from './own-user.ts';
+import { removeWaiting } from './remove-waiting.ts';
 import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 import { signsIn } from './sign-in.ts';
@@ -99,9 +100,8 @@ interface PersonProof extends ReturnProof {
 const SSO = `${AUTH}/sso`;
 const PORT_MIN = 1024;
 const PORT_MAX = 65_535;
-/** Sign-ins under way: in all, and from one address. Whoever begins more waits until some are over. */
-const PENDING_MAX = 2000;
-const PENDING_OF_ONE_MAX = 20;
+/** Sign-ins under way, from one address and in all. Whoever begins more ends the first of their own. */
+const PENDING = { ofOne: 20, total: 2000 } as const;
 
 const place = {
   name: methodName,
@@ -136,7 +136,7 @@ export const signInWays: Operation<Record<string, never>, SignInWays> = {
   },
 };
 
-/** Errors: `method_not_found`; `unreachable`; `rate_limited`; `not_configured` without a place to come back to. */
+/** Errors: `method_not_found`; `unreachable`; `not_configured` without a place to come back to. */
 export const beginSso: Operation<BeginSsoInput, SsoBegun, ProviderAsked> = {
   name: 'auth.beginSso',
   summary: 'Begins a sign-in by way of a provider: says where somebody proves who they are.',
@@ -177,6 +177,7 @@ export const finishSso: Operation<FinishSsoInput, SignedIn, PersonProof> = {
       sub: claims.sub,
       name: nameOf(claims, method.config.name_claim),
       groups: textsOf(claims, method.config.group_claim ?? ''),
+      saysGroups: saysAll(claims, method.config.group_claim ?? ''),
       invite,
     });
     return { ...proof, principalId };
@@ -271,7 +272,7 @@ async function begin(
 ): Promise<SsoBegun> {
   const method = requireUnchanged(call, asked.method);
   call.about({ method: method.row.id });
-  await requireRoom(call);
+  await makeRoom(call);
   const redirect = redirectOf(call, port);
   const { row, text } = await beginFlow(call, {
     method,
@@ -308,18 +309,13 @@ function redirectOf(call: Call, port: number | undefined): string {
 }
 
 /** What anybody can begin must not fill the disk, nor keep others out. */
-async function requireRoom(call: Call): Promise<void> {
-  const own = networkOfClient(call.circumstances.ip ?? '') ?? '';
-  const clients = await pendingFlows(call, PENDING_MAX);
-  const ofOne = clients.filter((client) => {
-    const { ip = '' } = JSON.parse(client ?? '{}') as { readonly ip?: string };
-    return (networkOfClient(ip) ?? '') === own;
+async function makeRoom(call: Call): Promise<void> {
+  const pending = (await pendingFlows(call, PENDING.total)).map(({ id, client }) => {
+    const { ip } = JSON.parse(client ?? '{}') as { readonly ip?: string };
+    return { id, ...originOf(ip) };
   });
-  if (clients.length < PENDING_MAX && ofOne.length < PENDING_OF_ONE_MAX) return;
-  throw new StrongroomError('rate_limited', 'too many sign-ins are under way', {
-    details: { retryAfter: 60 },
-    hint: 'finish one of them, or try again in some minutes',
-  });
+  const ended = whichToEnd(pending, originOf(call.circumstances.ip), PENDING);
+  if (ended !== undefined) await removeWaiting(call, ended.id);
 }
 
 /** Whoever has to wait after wrong guesses adds no way around the wait. */

@@ -7,6 +7,7 @@ import type { Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
   decodePosition,
+  listBinding,
   listScope,
   LOOKS_MAX,
   PAGE_LIMIT,
@@ -101,12 +102,13 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
   apply: async (input, call) => {
     const workspace = call.directory.workspace(schema.workspaceOf(input));
     const { environments, mayList } = listScope(call, input);
+    const binding = listBinding(call, 'trash.list', input);
     const days = readSetting(call, workspace.id, 'trash_retention_days');
     const { rows, next } = await listByMoment(call, environments, {
       by: 'deleted_at',
       limit: input.limit ?? PAGE_LIMIT.byDefault,
       looksMax: LOOKS_MAX,
-      after: decodePosition(call, input.cursor),
+      after: decodePosition(call, input.cursor, binding),
       mayList,
     });
     return {
@@ -119,7 +121,7 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
         deletedByName: row.deleted_by === null ? '' : call.policy.nameOf(row.deleted_by),
         purgeAfter: toIso((row.deleted_at ?? 0) + days * DAY_MS),
       })),
-      next: positionCursor(call, next),
+      next: positionCursor(call, next, binding),
     };
   },
 };

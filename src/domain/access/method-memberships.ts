@@ -64,6 +64,16 @@ export function membershipsBy(
     .filter((row) => row.method_id === methodId && !but.has(row.parent_id));
 }
 
+/** Those of one user. */
+export function membershipsOf(
+  policy: Policy,
+  given: { readonly principalId: string; readonly methodId: string },
+): readonly MembershipRow[] {
+  return policy.memberships
+    .by('member', given.principalId)
+    .filter((row) => row.method_id === given.methodId);
+}
+
 /** Takes memberships away. */
 export async function endMemberships(work: Work, rows: readonly MembershipRow[]): Promise<void> {
   for (const row of rows) await removeRow(work.transaction, work.mac, MEMBERSHIPS, row);

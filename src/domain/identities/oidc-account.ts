@@ -72,6 +72,11 @@ export function isAccountOf({ kind, lookup }: FactorRow, methodId: string): bool
   return kind === 'oidc' && lookup?.startsWith(`${methodId}/`) === true;
 }
 
+/** Id of the way to sign in that an account is by. */
+export function methodOfAccount({ kind, lookup }: FactorRow): string | undefined {
+  return kind === 'oidc' ? lookup?.split('/', 1)[0] : undefined;
+}
+
 /**
  * Seals the secret that a way to sign in proves itself to its provider with.
  *

@@ -59,12 +59,14 @@ const BYTES = 32;
 const pending = statement((db, p: Parameters<{ now: number; until: number; limit: number }>) =>
   db
     .selectFrom('tokens')
-    .select('client')
+    .select(['id', 'client'])
     .where('kind', '=', 'challenge')
     .where('principal_id', 'is', null)
     .where('method_id', 'is not', null)
     .where('expires_at', '>', p('now'))
     .where('expires_at', '<=', p('until'))
+    .orderBy('expires_at')
+    .orderBy('id')
     .limit(p('limit')),
 );
 
@@ -120,11 +122,10 @@ export function flowTexts({ vaultId }: Keyring, challenge: string): FlowTexts | 
   }
 }
 
-/** From where each sign-in was begun that is under way, as rows have it: at most as many as asked for. */
+/** The sign-ins that are under way, the oldest first, and where they were begun: at most as many as asked for. */
 export async function pendingFlows(
   { transaction, now }: Work,
   limit: number,
-): Promise<readonly (string | null)[]> {
-  const rows = await transaction.all(pending, { now, until: now + FLOW_MS, limit });
-  return rows.map(({ client }) => client);
+): Promise<readonly Pick<TokenRow, 'id' | 'client'>[]> {
+  return transaction.all(pending, { now, until: now + FLOW_MS, limit });
 }

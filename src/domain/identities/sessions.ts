@@ -1,7 +1,7 @@
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
 import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
-import { encodeLimits } from './limits.ts';
+import { encodeLimits, narrowLimits } from './limits.ts';
 import { consumeToken, mintToken, type MintedToken } from './tokens.ts';
 
 /** As what a credential is taken. */
@@ -34,8 +34,13 @@ export type NewChallenge = Omit<NewSession, 'mfaAt'>;
 
 const CHALLENGE_MS = 10 * 60_000;
 const KNOWN_MS = 90 * 86_400_000;
-/** Of a session with which nothing can be done but to set up a second factor. */
-const ENROLLING = canonicalJson({ enroll: true });
+
+/** `state` of a session with which nothing can be done but to set up a second factor. */
+interface EnrollingState {
+  readonly enroll: true;
+  /** The limits that it has afterwards, as a row has them. Default: none. */
+  readonly limits?: string;
+}
 
 /** Begins a session, with a credential and a family of its own. */
 export function beginSession(
@@ -43,13 +48,14 @@ export function beginSession(
   given: NewSession,
   { maxMs, idleMs, mustEnroll }: SessionTimes & { readonly mustEnroll: boolean },
 ): Promise<MintedToken> {
+  const limits = given.within?.limits ?? null;
   return mintToken(work, {
     ...common(given),
     kind: 'session',
     method_id: given.within?.method_id ?? null,
     method_generation: given.within?.method_generation ?? 0,
-    state: mustEnroll ? ENROLLING : null,
-    limits: mustEnroll ? encodeLimits({ can: [] }) : (given.within?.limits ?? null),
+    state: mustEnroll ? enrollingState(limits) : null,
+    limits: mustEnroll ? narrowLimits(limits, encodeLimits({ can: [] })) : limits,
     expires_at: work.now + maxMs,
     idle_ms: idleMs,
     used_at: work.now,
@@ -73,7 +79,8 @@ export async function renewSession(
   },
 ): Promise<MintedToken> {
   // A session for setting up a second factor is a whole one with it.
-  const isFree = isEnrolling(old) && given.mfaAt !== null;
+  const enrolling = given.mfaAt === null ? undefined : enrollingOf(old);
+  const isFree = enrolling !== undefined;
   const minted = await mintToken(work, {
     kind: 'session',
     principal_id: given.principal.id,
@@ -83,7 +90,7 @@ export async function renewSession(
     method_id: old.method_id,
     method_generation: old.method_generation,
     label: old.label,
-    limits: isFree ? null : old.limits,
+    limits: isFree ? (enrolling.limits ?? null) : old.limits,
     state: isFree ? null : old.state,
     client: old.client,
     carrier: old.carrier,
@@ -99,8 +106,18 @@ export async function renewSession(
 }
 
 /** Whether a session is good for nothing but setting up a second factor. */
-export function isEnrolling({ kind, state }: TokenRow): boolean {
-  return kind === 'session' && state === ENROLLING;
+export function isEnrolling(row: TokenRow): boolean {
+  return enrollingOf(row) !== undefined;
+}
+
+function enrollingOf({ kind, state }: TokenRow): EnrollingState | undefined {
+  if (kind !== 'session' || state === null) return undefined;
+  const stored = parseCanonicalJson(state) as Partial<EnrollingState> | undefined;
+  return stored?.enroll === true ? { ...stored, enroll: true } : undefined;
+}
+
+function enrollingState(limits: string | null): string {
+  return canonicalJson({ enroll: true, ...(limits === null ? {} : { limits }) });
 }
 
 /** What stands between two steps of a sign-in. */

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { decodePosition, positionCursor } from '../../core/operations/cursor.ts';
+import {
+  decodePosition,
+  listBinding,
+  positionCursor,
+  type ListBinding,
+} from '../../core/operations/cursor.ts';
 import type { Session } from '../../core/session.ts';
 import { uuidBytes } from '../../lib/ids.ts';
 import { toBase64Url } from '../../lib/base64.ts';
@@ -14,6 +19,7 @@ import {
   type TemporaryVault,
 } from '../../testing/temporary-vault.ts';
 import { Directory } from '../workspaces/directory.ts';
+import type { Work } from '../work.ts';
 import { listByMoment } from './list-by-moment.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -30,6 +36,12 @@ const environment = 'production';
 
 /** In their order: one that is open, then hidden ones, then another one that is open. */
 const PATHS = ['open/a', 'shut/b', 'shut/c', 'shut/d', 'open/e'] as const;
+
+/** Of a list of what expires in all environments. */
+async function bindingOf(work: Work, list: string, input: object): Promise<ListBinding> {
+  const directory = Directory.from(await checkIntegrity(work.transaction, work.mac));
+  return listBinding({ directory }, list, input);
+}
 
 beforeAll(async () => {
   place = await makeTemporaryVault({ now: () => now });
@@ -83,6 +95,7 @@ describe('a page of a list by a moment', () => {
         const from = cursor;
         const { rows, next } = await parts.write(async (work) => {
           const directory = Directory.from(await checkIntegrity(work.transaction, work.mac));
+          const binding = listBinding({ directory }, 'secrets.expiring', {});
           const found = await listByMoment(
             work,
             directory.environments(directory.workspace('default')),
@@ -90,11 +103,11 @@ describe('a page of a list by a moment', () => {
               by: 'expires_at',
               limit: 10,
               looksMax,
-              after: decodePosition(work, from),
+              after: decodePosition(work, from, binding),
               mayList: (_environment, path) => path.startsWith('open/'),
             },
           );
-          return { rows: found.rows, next: positionCursor(work, found.next) };
+          return { rows: found.rows, next: positionCursor(work, found.next, binding) };
         });
         seen.push(...rows.map(({ row }) => row.path));
         if (next !== undefined) cursors.push(next);
@@ -118,15 +131,37 @@ describe('a page of a list by a moment', () => {
   it('A30 takes no sealed cursor that was altered', async () => {
     const position = { moment: START, id: ids.get('shut/b') ?? '', isHidden: true };
     await parts.write(async (work) => {
-      const cursor = positionCursor(work, position) ?? '';
-      expect(decodePosition(work, cursor)).toEqual({ moment: START, id: position.id });
-      expect(positionCursor(work, position)).not.toBe(cursor);
+      const binding = await bindingOf(work, 'trash.list', {});
+      const cursor = positionCursor(work, position, binding) ?? '';
+      expect(decodePosition(work, cursor, binding)).toEqual({ moment: START, id: position.id });
+      expect(positionCursor(work, position, binding)).not.toBe(cursor);
       for (const at of [0, 15, 30, 60, cursor.length - 2]) {
         const other = cursor[at] === 'A' ? 'B' : 'A';
         const altered = cursor.slice(0, at) + other + cursor.slice(at + 1);
-        expect(() => decodePosition(work, altered)).toThrow('the cursor is not one of ours');
+        expect(() => decodePosition(work, altered, binding)).toThrow(
+          'the cursor is not one of ours',
+        );
       }
-      return Promise.resolve();
     });
+  });
+
+  it('A35 A36 takes no sealed cursor of another list, or of one that is narrowed otherwise', async () => {
+    const position = { moment: START, id: ids.get('shut/b') ?? '', isHidden: true };
+    const before = iso(START + 30 * DAY_MS);
+    const cursor = await parts.write(async (work) => {
+      const binding = await bindingOf(work, 'secrets.expiring', { environment, before });
+      return positionCursor(work, position, binding);
+    });
+    const who = await limitedUser(parts, ['list', 'default/production/open/**']);
+    const { secrets } = await who.secrets.expiring({ environment, before, limit: 9, cursor });
+    expect(secrets.map(({ path }) => path)).toEqual(['open/a', 'open/e']);
+    for (const refused of [
+      who.secrets.expiring({ environment, before: iso(START + 9 * DAY_MS), cursor }),
+      who.secrets.expiring({ before, cursor }),
+      who.secrets.due({ environment, cursor }),
+      who.trash.list({ environment, cursor }),
+    ]) {
+      await expect(refused).rejects.toMatchObject({ code: 'invalid_input' });
+    }
   });
 });

@@ -61,8 +61,11 @@ export interface SecretPage {
 export interface ListOptions {
   readonly filter: ListFilter;
   readonly limit: number;
-  /** The id in `next` of the page before. */
-  readonly after: string | undefined;
+  /**
+   * `next` of the page before. One that is not hidden has to be of a secret that
+   * may be listed: what was made up must not tell where another one stands.
+   */
+  readonly after: NextSecret | undefined;
   /** How many of those that fit are passed over first. Default none. */
   readonly offset?: number | undefined;
   /** How many rows are looked at for one page. */
@@ -143,15 +146,20 @@ function nextAfter(
 async function* candidates(
   work: Work,
   environments: readonly Environment[],
-  { filter, limit, after, offset = 0 }: ListOptions,
+  { filter, limit, after, offset = 0, mayList }: ListOptions,
 ): AsyncGenerator<Candidate> {
   const prefix = filter.prefix ?? '';
   const isNarrow = NARROWING.some((name) => filter[name] !== undefined);
   const batchSize = isNarrow ? BATCH : Math.min(offset + limit + 1, BATCH);
-  const from = after === undefined ? undefined : await position(work, after);
+  const from = after === undefined ? undefined : await position(work, after.id);
   const start =
     from === undefined ? 0 : environments.findIndex(({ id }) => id === from.environmentId);
-  if (start < 0 || from?.path.startsWith(prefix) === false) throw strangeCursor();
+  const first = environments[start];
+  if (from !== undefined && after !== undefined) {
+    if (first === undefined) throw strangeCursor();
+    if (!after.isHidden && !mayList(first, from.path)) throw strangeCursor();
+    if (!from.path.startsWith(prefix)) throw strangeCursor();
+  }
   for (const environment of environments.slice(start)) {
     let last = environment.id === from?.environmentId ? from.path : beforePrefix(prefix);
     for (let batch: SecretRow[] | undefined; batch?.length !== 0;) {

@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
 
+import { EVENTS_TYPE } from '../event-stream.ts';
 import { STATUS } from '../problem.ts';
 import { SESSION_COOKIE } from '../session-cookie.ts';
 import { jsonSchemaOf, objectSchemaOf, type JsonSchema } from './json-schema.ts';
@@ -13,7 +14,6 @@ const FAILURES: readonly number[] = [...new Set([...Object.values(STATUS), 417])
 const PARAMETER = /\{([a-z_]+)\+?\}/g;
 const JSON_TYPE = 'application/json';
 const BYTES_TYPE = 'application/octet-stream';
-const EVENTS_TYPE = 'text/event-stream';
 
 /** What a parameter of an address is, where its schema does not say. */
 const ADDRESS_PARAMETERS: Readonly<Record<string, JsonSchema>> = {

@@ -1,0 +1,21 @@
+import type { Keyring } from '../../keys/keyring.ts';
+import { ClientsWaiting } from './clients-waiting.ts';
+
+/** Most sign-ins with a passkey alone that one address (of IPv6: one /64) has under way. */
+export const PASSKEYS_WAITING_OF_ONE_MAX = 100;
+
+const LIMITS = { ofOne: PASSKEYS_WAITING_OF_ONE_MAX, total: 5000 } as const;
+
+const waitingOf = new WeakMap<Keyring, ClientsWaiting>();
+
+/**
+ * The sign-ins with a passkey alone that are under way, of one open vault, which its keyring
+ * stands for: anybody can begin one.
+ *
+ * @param lastsMs - How long one is good.
+ */
+export function passkeysWaiting(keyring: Keyring, lastsMs: number): ClientsWaiting {
+  const found = waitingOf.get(keyring) ?? new ClientsWaiting(LIMITS, { lastsMs, keptMs: 0 });
+  waitingOf.set(keyring, found);
+  return found;
+}
