@@ -5,7 +5,7 @@ import { setDefaultCACertificates } from 'node:tls';
 
 import { makeCertificate } from '../test/http/certificates.ts';
 import { median, newDirectory, report, type Row } from './harness.ts';
-import { Loader, processorUs, startServer, type Load } from './server-load.ts';
+import { Loader, processorUs, startServer, type Load, type LoadedServer } from './server-load.ts';
 import { BATCH, fill, SECRETS, serve } from './served-vault.ts';
 
 const CONNECTIONS = 64;
@@ -17,7 +17,10 @@ const BARE_BYTES = 700;
 
 const root = newDirectory('http');
 const loader = new Loader(root);
-const plain = await serve(root, 'plain');
+// What one load leaves behind is not to be measured as part of another.
+const reading = await serve(root, 'reading');
+const writing = await serve(root, 'writing');
+const batching = await serve(root, 'batching');
 const files = makeCertificate(root, 'localhost');
 setDefaultCACertificates([readFileSync(files.certificate, 'utf8')]);
 const tls = await serve(root, 'tls', [`--tls-cert=${files.certificate}`, `--tls-key=${files.key}`]);
@@ -27,56 +30,54 @@ const bare = await startServer(join(import.meta.dirname, 'children', 'bare-http.
 try {
   await measure();
 } finally {
-  for (const server of [plain, tls, bare]) await server.stop();
+  for (const server of [reading, writing, batching, tls, bare]) await server.stop();
 }
 
 async function measure(): Promise<void> {
-  const scripts = await fill(loader, 'plain', plain);
-  const overTls = (await fill(loader, 'tls', tls)).read;
-  const of = (script: string, connections = CONNECTIONS, seconds = SECONDS): Load =>
-    loader.run(plain.address, script, connections, seconds);
-  const bareLoad = (): Load => loader.run(bare.address, scripts.read, CONNECTIONS, SECONDS);
-  const tlsLoad = (): Load => loader.run(tls.address, overTls, CONNECTIONS, SECONDS);
-  for (const script of Object.values(scripts)) of(script, CONNECTIONS, WARM_SECONDS);
-  for (const load of [bareLoad, tlsLoad]) load();
-
-  const loads: Record<Kind, Load[]> = {
-    bare: [],
-    read: [],
-    write: [],
-    batch: [],
-    unchanged: [],
-    who: [],
-    tls: [],
+  const { read, unchanged, who } = await fill(loader, 'reading', reading);
+  const { write } = await fill(loader, 'writing', writing);
+  const { batch } = await fill(loader, 'batching', batching);
+  const { read: overTls } = await fill(loader, 'tls', tls);
+  /** Who is asked what. What writes most comes last, and the bare server, which writes nothing, after it. */
+  const asked: Readonly<Record<Kind, readonly [LoadedServer, script: string]>> = {
+    read: [reading, read],
+    tls: [tls, overTls],
+    unchanged: [reading, unchanged],
+    who: [reading, who],
+    write: [writing, write],
+    batch: [batching, batch],
+    bare: [bare, read],
   };
-  const before = processorUs(plain.pid);
+  const kinds = Object.keys(asked) as readonly Kind[];
+  const load = (kind: Kind, seconds = SECONDS, connections = CONNECTIONS): Load => {
+    const [{ address }, script] = asked[kind];
+    return loader.run(address, script, connections, seconds);
+  };
+  for (const kind of kinds) load(kind, WARM_SECONDS);
+  const loads = Object.fromEntries(kinds.map((kind) => [kind, [] as Load[]])) as Loads;
   let whoUs = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
-    loads.bare.push(bareLoad());
-    loads.read.push(of(scripts.read));
-    loads.unchanged.push(of(scripts.unchanged));
-    loads.batch.push(of(scripts.batch));
-    loads.write.push(of(scripts.write));
-    loads.tls.push(tlsLoad());
-    const spent = processorUs(plain.pid);
-    const who = of(scripts.who);
-    whoUs += (processorUs(plain.pid) - spent) / (who.perSecond * SECONDS) / ROUNDS;
-    loads.who.push(who);
+    for (const kind of kinds) {
+      const before = processorUs(reading.pid);
+      const came = load(kind);
+      loads[kind].push(came);
+      if (kind !== 'who') continue;
+      whoUs += (processorUs(reading.pid) - before) / (came.perSecond * SECONDS) / ROUNDS;
+    }
   }
-  if (processorUs(plain.pid) === before) throw new Error('the processor time cannot be read');
-  const alone = of(scripts.read, 1);
-  const failed = [...Object.values(loads).flat(), alone].reduce(
-    (sum, load) => sum + load.failed,
-    0,
-  );
+  if (!(whoUs > 0)) throw new Error('the processor time cannot be read');
+  const alone = load('read', SECONDS, 1);
+  const all = [...Object.values(loads).flat(), alone];
+  const failed = all.reduce((sum, each) => sum + each.failed, 0);
   if (failed > 0) throw new Error(`${failed} requests failed`);
   for (const row of rows(loads, { alone, whoUs })) report(row);
 }
 
 type Kind = 'bare' | 'read' | 'write' | 'batch' | 'unchanged' | 'who' | 'tls';
+type Loads = Readonly<Record<Kind, Load[]>>;
 
 function rows(
-  loads: Readonly<Record<Kind, readonly Load[]>>,
+  loads: Loads,
   { alone, whoUs }: { readonly alone: Load; readonly whoUs: number },
 ): readonly Row[] {
   const rate = (kind: Kind): number => median(loads[kind].map((load) => load.perSecond));

@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { connect } from '../src/client/client.ts';
+import { totpCode, totpStep } from '../src/crypto/totp.ts';
+import { fromBase32 } from '../src/lib/base32.ts';
 import { firstDocument } from './first-document.ts';
 import { Sandbox } from './sandbox.ts';
 
@@ -36,6 +38,11 @@ afterAll(async () => {
   sandbox[Symbol.dispose]();
 });
 
+function factorsOf(options: string): readonly { readonly id: string; readonly kind: string }[] {
+  const { stdout } = sandbox.run(`strongroom factor list ${options} --json`);
+  return (JSON.parse(stdout) as { factors: readonly { id: string; kind: string }[] }).factors;
+}
+
 describe('factors on the command line', () => {
   it('are listed, and taken away in a session that goes on', () => {
     const login = `strongroom login ${address} --name bob --password-file password`;
@@ -51,11 +58,45 @@ describe('factors on the command line', () => {
     expect(sandbox.run(`strongroom factor remove ${factor}`).code).toBe(3);
   });
 
+  it('are set up at a terminal, with recovery codes, and the password is changed', async () => {
+    const login = `strongroom login ${address} --name bob --password-file password`;
+    expect(sandbox.run(login).code).toBe(0);
+    expect(sandbox.run('strongroom factor add').stderr).toContain('no terminal to ask at');
+    let key = new Uint8Array();
+    const added = await sandbox.atTerminal('strongroom factor add --label phone', [
+      [
+        'The code that it shows',
+        (output) => {
+          const secret = /[?&]secret=([A-Z2-7]+)/.exec(output)?.[1] ?? '';
+          key = new Uint8Array(fromBase32(secret) ?? []);
+          return totpCode(key, totpStep(Date.now()) - 1);
+        },
+      ],
+    ]);
+    expect(added).toMatch(/^0 [^]*from now on a sign-in asks for a code/);
+    expect(added.match(/\b(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}\b/g)).toHaveLength(10);
+    // The session goes on, and has the second factor.
+    expect(sandbox.run('strongroom whoami --json').stdout).toMatch(/"mfa":\s*true/);
+    const codes = sandbox.run('strongroom factor codes');
+    expect(codes.stdout.trim().split('\n')).toHaveLength(10);
+    const changed = await sandbox.atTerminal('strongroom factor password', [
+      ['Your password as it is', PASSWORD],
+      ['New password', `${PASSWORD} again`],
+      ['The same password again', `${PASSWORD} again`],
+    ]);
+    expect(changed).toMatch(/^0 [^]*the password is changed/);
+    expect(changed).not.toContain('herons');
+    expect(sandbox.run('strongroom whoami').stdout).toMatch(/^user:bob\n/);
+    expect(sandbox.run(login).code).not.toBe(0);
+    for (const { id, kind } of factorsOf('')) {
+      if (kind === 'totp') expect(sandbox.run(`strongroom factor remove ${id}`).code).toBe(0);
+    }
+  });
+
   it('of somebody else are looked after where the vault is', async () => {
     server.kill('SIGTERM');
     await once(server, 'exit');
-    const listed = sandbox.run('strongroom factor list user:bob --path vault --json');
-    const { factors } = JSON.parse(listed.stdout) as { factors: readonly { id: string }[] };
+    const factors = factorsOf('user:bob --path vault');
     expect(factors).toMatchObject([{ kind: 'password', label: null, left: null }]);
     const id = factors[0]?.id ?? '';
     expect(sandbox.run(`strongroom factor remove ${id} user:bob --path vault`).code).toBe(0);

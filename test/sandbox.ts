@@ -68,6 +68,26 @@ export class Sandbox implements Disposable {
     return `${await ended(child)} ${output.replaceAll('\r\n', '\n')}`;
   }
 
+  /**
+   * Answers each question at a terminal, if need be by what was written until then.
+   *
+   * @returns As {@link Sandbox.onTerminal}.
+   */
+  async atTerminal(
+    command: string,
+    answers: readonly (readonly [asked: string, typed: string | ((output: string) => string)])[],
+  ): Promise<string> {
+    const child = this.start('script', '-qec', `stty cols 120; exec ${command}`, '/dev/null');
+    let output = '';
+    child.stdout?.on('data', (chunk: Uint8Array) => (output += Buffer.from(chunk).toString()));
+    const end = ended(child);
+    for (const [asked, typed] of answers) {
+      await written(child, asked);
+      child.stdin?.write(`${typeof typed === 'string' ? typed : typed(output)}\r`);
+    }
+    return `${await end} ${output}`;
+  }
+
   /** Puts a file into the project's directory. */
   write(name: string, content: string | Uint8Array): string {
     const path = join(this.directory, name);

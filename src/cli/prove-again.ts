@@ -6,9 +6,10 @@ import type { SecretValue } from '../secret-value.ts';
 import { packageVersion } from './package-version.ts';
 import { readSecretFile } from './read-secret.ts';
 import { remoteSession } from './remote-session.ts';
-import type { ServerTarget } from './server-target.ts';
+import { locateServer, type ServerTarget } from './server-target.ts';
 import { keepSession } from './session-store.ts';
 import type { Terminal } from './terminal.ts';
+import { withSession, type GlobalOptions } from './vault-access.ts';
 
 /**
  * Runs a call that takes a proof of just now; where there is none, asks for the
@@ -41,6 +42,25 @@ export async function withProof<T>(
   keepSession(server.profile ?? '', token.reveal());
   const userAgent = `strongroom-cli/${packageVersion()}`;
   return await work(connect({ address: server.value, token, userAgent }));
+}
+
+/**
+ * As {@link withProof}, for what gives the session another credential: that one is kept. Without a
+ * server it is done in the vault of this machine.
+ *
+ * @throws {@link StrongroomError} as {@link withProof}.
+ */
+export async function withRenewal<T extends SessionRenewed>(
+  options: GlobalOptions,
+  terminal: Terminal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const server = locateServer(options);
+  if (server === undefined) return withSession(options, terminal, work);
+  const answer = await withProof(server, terminal, {}, work);
+  const isOwn = (process.env['STRONGROOM_TOKEN'] ?? '') === '' && server.profile !== undefined;
+  if (answer.session !== null && isOwn) keepSession(server.profile ?? '', answer.session.reveal());
+  return answer;
 }
 
 async function isOfPerson({ auth }: Session): Promise<boolean> {

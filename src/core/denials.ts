@@ -21,7 +21,7 @@ export function unauthenticated(cause?: string): StrongroomError {
 /** A role of whoever calls asks for a second factor, which they do not have yet. */
 export function enrollmentDue(): StrongroomError {
   return new StrongroomError('mfa_required', 'a second factor has to be set up first', {
-    hint: 'a role of yours asks for one: set up time-based codes, and confirm them',
+    hint: 'a role of yours asks for one: `strongroom factor add`',
   });
 }
 

@@ -14,7 +14,8 @@ export function steadyTime(
   let began: { readonly now: number; readonly elapsed: number } | undefined;
   return (now) => {
     began ??= { now, elapsed: elapsed() };
-    const least = began.now + elapsed() - began.elapsed;
+    // Whole, as all times are that are stored.
+    const least = began.now + Math.floor(elapsed() - began.elapsed);
     return now < least - SLACK_MS ? least : now;
   };
 }

@@ -52,7 +52,13 @@ beforeEach(async () => {
 afterEach(() => served.close());
 
 async function start(options: ServedOptions = {}): Promise<Served> {
-  const own = await startServed({ tls, clientCertificates: true, now: () => now, ...options });
+  const own = await startServed({
+    tls,
+    clientCertificates: true,
+    now: () => now,
+    rateLimits: { clock: () => now, address: null, principal: null },
+    ...options,
+  });
   await own.owner().secrets.write({
     environment: 'production',
     path: 'db/password',

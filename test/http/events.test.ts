@@ -346,7 +346,8 @@ describe('a stream ends within a second', () => {
 
   it('of which the token expires', async () => {
     let lateMs = 0;
-    const own = await startServed({ now: () => Date.now() + lateMs });
+    const clock = (): number => Date.now() + lateMs;
+    const own = await startServed({ now: clock, rateLimits: { clock } });
     const probe = await openEventSource(own.server.port, { token: own.token });
     lateMs = 3_601_000;
     expect(await probe.ended()).toBeLessThan(1500);

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 
 import type { FactorSummary } from '../../core/operations/factors.ts';
-import { locateServer } from '../server-target.ts';
+import { StrongroomError } from '../../errors.ts';
+import type { SecretValue } from '../../secret-value.ts';
+import { newPassword } from '../new-password.ts';
+import { plainText } from '../plain-value.ts';
 import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
-
-const TOKEN_VARIABLE = 'STRONGROOM_TOKEN';
 
 /** `strongroom factor …`: what people prove who they are with. */
 export function registerFactors(program: Command, terminal: Terminal): void {
@@ -15,6 +16,9 @@ export function registerFactors(program: Command, terminal: Terminal): void {
     .command('factor')
     .description('passwords, codes and passkeys of people, without what they consist of');
   registerList(group, terminal);
+  registerAdd(group, terminal);
+  registerCodes(group, terminal);
+  registerPassword(group, terminal);
   registerRemove(group, terminal);
 }
 
@@ -46,32 +50,81 @@ function registerRemove(group: Command, terminal: Terminal): void {
     .argument('[subject]', 'whose, such as user:bob; without it your own')
     .action(async (factor: string, subject: string | undefined, _: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      await remove(options, terminal, { factor, subject });
+      const { withRenewal } = await import('../prove-again.ts');
+      await withRenewal(options, terminal, ({ auth }) => auth.removeFactor({ factor, subject }));
       terminal.result({ factor }, '');
       if (!terminal.isJson) terminal.note(`took factor ${factor} away`);
     });
   addExamples(command, 'strongroom factor remove 01a20325-7a0e-7001-9d0e-6ac3d7a1f2b4 user:bob');
 }
 
-/** Over a server it takes a proof of just now; a session that goes on is kept. */
-async function remove(
-  options: GlobalOptions,
-  terminal: Terminal,
-  input: { readonly factor: string; readonly subject: string | undefined },
-): Promise<void> {
-  const server = locateServer(options);
-  if (server === undefined) {
-    await withSession(options, terminal, (session) => session.auth.removeFactor(input));
-    return;
-  }
-  const { withProof } = await import('../prove-again.ts');
-  const { session: token } = await withProof(server, terminal, {}, (session) =>
-    session.auth.removeFactor(input),
-  );
-  const isKept = (process.env[TOKEN_VARIABLE] ?? '') === '' && server.profile !== undefined;
-  if (token === null || !isKept) return;
-  const { keepSession } = await import('../session-store.ts');
-  keepSession(server.profile ?? '', token.reveal());
+function registerAdd(group: Command, terminal: Terminal): void {
+  const command = group
+    .command('add')
+    .description('set up an app that makes time-based codes, as your second factor')
+    .option('--label <text>', 'what you call it')
+    .action(async (_: object, command: Command) => {
+      const { label, ...options } = command.optsWithGlobals<
+        GlobalOptions & { readonly label?: string }
+      >();
+      requireTerminal(terminal);
+      const { withRenewal } = await import('../prove-again.ts');
+      const { recoveryCodes } = await withRenewal(options, terminal, async ({ auth }) => {
+        const begun = await auth.enrollTotp({ label });
+        terminal.write(`For your app:\n\n  ${plainText(begun.uri)}\n\n`);
+        terminal.write(`or by hand, as a time-based key:\n\n  ${plainText(begun.secret)}\n\n`);
+        using code = await terminal.askSecret('The code that it shows');
+        return auth.confirmTotp({ factor: begun.factor, code: code.reveal().trim() });
+      });
+      terminal.note('from now on a sign-in asks for a code');
+      if (recoveryCodes !== null) tellRecoveryCodes(recoveryCodes, terminal);
+    });
+  addExamples(command, 'strongroom factor add --label phone');
+}
+
+function registerCodes(group: Command, terminal: Terminal): void {
+  group
+    .command('codes')
+    .description('print new recovery codes; those before count no more')
+    .action(async (_: object, command: Command) => {
+      const { withRenewal } = await import('../prove-again.ts');
+      const renewed = await withRenewal(
+        command.optsWithGlobals<GlobalOptions>(),
+        terminal,
+        ({ auth }) => auth.renewRecoveryCodes({}),
+      );
+      tellRecoveryCodes(renewed.recoveryCodes, terminal);
+    });
+}
+
+function registerPassword(group: Command, terminal: Terminal): void {
+  group
+    .command('password')
+    .description('change your password; your other sessions and tokens end')
+    .action(async (_: object, command: Command) => {
+      requireTerminal(terminal);
+      const { withRenewal } = await import('../prove-again.ts');
+      using current = await terminal.askSecret('Your password as it is');
+      using password = await newPassword(terminal);
+      await withRenewal(command.optsWithGlobals<GlobalOptions>(), terminal, ({ auth }) =>
+        auth.changePassword({ current, password }),
+      );
+      terminal.result({ changed: true }, '');
+      if (!terminal.isJson) terminal.note('the password is changed');
+    });
+}
+
+function requireTerminal(terminal: Terminal): void {
+  if (terminal.canAsk) return;
+  throw new StrongroomError('usage', 'there is no terminal to ask at', {
+    hint: 'programs use the REST API: docs/guide/sign-in.md',
+  });
+}
+
+function tellRecoveryCodes(codes: readonly SecretValue[], terminal: Terminal): void {
+  const shown = codes.map(plainText);
+  terminal.result({ recoveryCodes: shown }, shown.join('\n'));
+  terminal.note('each of these stands for one code of your app, once: keep them in a safe place');
 }
 
 function toRow({ kind, label, confirmedAt, usedAt, left, id }: FactorSummary): readonly string[] {

@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import type { Client } from '../../client/client.ts';
 import type { SignedIn } from '../../core/operations/signed-in.ts';
 import { StrongroomError } from '../../errors.ts';
+import { newPassword } from '../new-password.ts';
 import { packageVersion } from '../package-version.ts';
 import { isProfileName, readProfiles, writeProfiles } from '../profiles.ts';
 import { readSecretFile } from '../read-secret.ts';
 import { locateServer } from '../server-target.ts';
-import type { SecretValue } from '../../secret-value.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { currentUser, withSession, type GlobalOptions } from '../vault-access.ts';
@@ -221,14 +221,6 @@ async function byInvite(
   using password =
     passwordFile === undefined ? await newPassword(terminal) : readSecretFile(passwordFile);
   return await acceptInvite(client, terminal, { invite, password, known });
-}
-
-async function newPassword(terminal: Terminal): Promise<SecretValue> {
-  const first = await terminal.askSecret('New password (15 characters or more)');
-  using second = await terminal.askSecret('The same password again');
-  if (first.equals(second)) return first;
-  first.wipe();
-  throw new StrongroomError('usage', 'the two passwords differ; the invite is still good');
 }
 
 async function bySso(
