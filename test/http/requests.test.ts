@@ -52,6 +52,23 @@ describe('a request', () => {
     ]);
   });
 
+  it('has members and no list, also where it needs none', async () => {
+    const begin = (body: string): ReturnType<TestServer['request']> =>
+      server.request(
+        [
+          'POST /api/auth/device HTTP/1.1',
+          'Host: localhost',
+          'Content-Type: application/json',
+          `Content-Length: ${Buffer.byteLength(body)}`,
+        ],
+        body,
+      );
+    for (const body of ['[]', '[{}]', '"x"', '1', 'null', 'true']) {
+      expect([body, (await begin(body)).status]).toEqual([body, 400]);
+    }
+    expect((await begin('{}')).status).toBe(201);
+  });
+
   it('A24 is of nobody unless it has exactly one bearer token', async () => {
     const token = server.ownerToken;
     for (const header of [

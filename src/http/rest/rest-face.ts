@@ -188,7 +188,7 @@ export class RestFace {
     const isNamed = path === undefined && environment !== undefined;
     const named = isNamed ? { ...others, environment } : others;
     const decoded = route.input.decode(withNames(document, named));
-    if (typeof decoded !== 'object' || decoded === null) return decoded;
+    if (typeof decoded !== 'object' || decoded === null || Array.isArray(decoded)) return decoded;
     const input: Record<string, unknown> = {
       ...decoded,
       ...route.binding.fixed,
