@@ -81,7 +81,7 @@ export class Pipeline {
       limits: options.streamLimits,
       changed: options.changed,
       recordEnd: (stream, reason) => this.#recordEnd(stream, reason),
-      requireUsed: (caller) => this.#beside(caller, closeEvents as never, () => undefined),
+      requireUsed: (caller) => this.#beside(caller, closeEvents, () => undefined),
     });
     this.#feed = feed;
     this.#recorder = new Recorder(this.#rights, { ...options, feed });
@@ -284,7 +284,7 @@ export class Pipeline {
   /** Looks who calls, beside the cohorts. */
   async #beside(
     caller: Caller,
-    operation: Item['operation'],
+    operation: Pick<Item['operation'], 'anyone'>,
     look: (who: Identified, rights: Rights, transaction: Transaction) => void | Promise<void>,
   ): Promise<void> {
     const now = this.#options.now();

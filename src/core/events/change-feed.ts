@@ -74,6 +74,7 @@ export class ChangeFeed {
   #isOver = false;
   #state: string | undefined;
   #isAwaited = false;
+  #isChecking = false;
   #wake: NodeJS.Timeout | undefined;
   #checks: NodeJS.Timeout | undefined;
 
@@ -91,7 +92,7 @@ export class ChangeFeed {
 
   /** Notes what an entry of the transaction stands for. */
   note(entry: NotedEntry, at: number): void {
-    if (entry.outcome === 'ok') this.#staged.push(...changesOf(entry, at));
+    for (const change of changesOf(entry, at)) this.#staged.push(change);
   }
 
   /** The transaction is durable. */
@@ -149,7 +150,6 @@ export class ChangeFeed {
     this.#isOver = true;
     for (const stream of this.#streams) void stream.end('sealed');
     await Promise.allSettled(this.#ending.values());
-    if (this.#streams.size > 0) return;
     clearTimeout(this.#wake);
     clearInterval(this.#checks);
   }
@@ -212,13 +212,25 @@ export class ChangeFeed {
 
   /** What ends by time alone makes no transaction. */
   async #check(): Promise<void> {
-    for (const stream of this.#streams) {
-      stream.wake();
-      if (!stream.endsUnused) continue;
-      await this.#options.requireUsed(stream.caller).catch((error: unknown) => {
-        const isOver = error instanceof StrongroomError && error.code === 'unauthenticated';
-        if (isOver) void stream.end('unauthenticated');
-      });
+    // With many streams one look may take longer than the pause before the next.
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    try {
+      for (const stream of this.#streams) {
+        stream.wake();
+        if (stream.endsUnused) await this.#requireUsed(stream);
+      }
+    } finally {
+      this.#isChecking = false;
+    }
+  }
+
+  async #requireUsed(stream: FollowedChanges): Promise<void> {
+    try {
+      await this.#options.requireUsed(stream.caller);
+    } catch (error) {
+      const isOver = error instanceof StrongroomError && error.code === 'unauthenticated';
+      if (isOver) void stream.end('unauthenticated');
     }
   }
 }

@@ -27,21 +27,32 @@ const OF_ONE: ReadonlySet<string> = new Set(['secrets.override', 'secrets.remove
 /** Which change what an environment has from others. */
 const OF_IMPORTS: ReadonlySet<string> = new Set(['imports.create', 'imports.delete']);
 
+/** Which change no secret's row, and are told of all the same. */
+const WITHOUT_REVISION: ReadonlySet<string> = new Set([
+  'workspaces.delete',
+  ...OF_IMPORTS,
+  ...OF_ONE,
+]);
+
+const NONE: readonly Change[] = [];
+
 /**
- * The changes that an entry of the audit log stands for. Each change of a
+ * The changes that an entry of the audit log stands for: none for most, which
+ * are of reads or of what was refused. Each change of a
  * secret's row is on record with the row's revision, since the log is what
  * revisions are held against: so none is missed.
  *
  * @param at - When it was made, in milliseconds since 1970.
  */
 export function changesOf(entry: NotedEntry, at: number): readonly Change[] {
-  if (entry.outcome !== 'ok' || entry.workspaceId === undefined) return [];
-  const { action, workspaceId, environmentId, path } = entry;
+  const { action, outcome, workspaceId, environmentId, path, revision } = entry;
+  if (outcome !== 'ok' || workspaceId === undefined) return NONE;
+  if (revision === undefined && !WITHOUT_REVISION.has(action)) return NONE;
   const base = { workspaceId, at, secretId: undefined, version: undefined, only: undefined };
   if (action === 'workspaces.delete') {
     return [{ ...base, type: 'workspace.deleted', environmentId: '', path: undefined }];
   }
-  if (environmentId === undefined) return [];
+  if (environmentId === undefined) return NONE;
   const there = { ...base, environmentId, path };
   if (OF_IMPORTS.has(action)) return [{ ...there, type: 'environment.changed', path: undefined }];
   if (OF_ONE.has(action)) return [{ ...there, type: 'override.changed', only: entry.actor ?? '' }];
@@ -52,7 +63,7 @@ function ofSecret(
   { secretId, revision, version, commit, became, formerly }: NotedEntry,
   there: Omit<Change, 'type'>,
 ): readonly Change[] {
-  if (secretId === undefined || revision === undefined || became === 'unseen') return [];
+  if (secretId === undefined || revision === undefined || became === 'unseen') return NONE;
   const change: Change = {
     ...there,
     type: became === 'left' ? 'secret.deleted' : 'secret.changed',
