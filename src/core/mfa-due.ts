@@ -1,7 +1,7 @@
 import type { Principal } from '../domain/access/principals.ts';
 import { rolesOf } from '../domain/access/roles-of.ts';
 import { isEnrolling } from '../domain/identities/sessions.ts';
-import { readSetting } from '../domain/settings/settings.ts';
+import { readSetting, type SettingsWork } from '../domain/settings/settings.ts';
 import type { TokenRow } from '../store/tables.ts';
 import type { Rights } from './rights.ts';
 
@@ -15,13 +15,17 @@ export function isFactorDue(
   rights: Pick<Rights, 'policy' | 'setting'>,
 ): boolean {
   if (row.kind !== 'session' || row.mfa_at !== null || kind !== 'user') return false;
-  return isEnrolling(row) || hasMfaRole(rights, id);
+  return isEnrolling(row) || hasMfaRole({ policy: rights.policy, standing: rights }, id);
 }
 
 /** Whether somebody has a role whose holders have a second factor. */
-function hasMfaRole(rights: Pick<Rights, 'policy' | 'setting'>, id: string): boolean {
+export function hasMfaRole(
+  work: SettingsWork & Pick<Rights, 'policy'>,
+  principalId: string,
+): boolean {
+  const asked = readSetting(work, null, 'mfa_roles');
   // Of most vaults it is not set, and it is asked with each call.
-  if (rights.setting(null, 'mfa_roles') === undefined) return false;
-  const roles = rolesOf(rights.policy, id);
-  return readSetting({ standing: rights }, null, 'mfa_roles').some((name) => roles.has(name));
+  if (asked.length === 0) return false;
+  const roles = rolesOf(work.policy, principalId);
+  return asked.some((name) => roles.has(name));
 }

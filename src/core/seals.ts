@@ -1,10 +1,10 @@
-import { SERVER_HOLDER } from './server-holder.ts';
 import { z } from 'zod';
 
 import { isSlotKind } from '../seal/slot-kinds.ts';
 import type { SlotKind } from '../seal/slot.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { acquireVaultLock } from '../store/vault-lock.ts';
+import { SERVER_HOLDER } from './server-holder.ts';
 import { loadRows } from './unseal-rows.ts';
 
 /** One set of shares that opens a vault. */

@@ -34,7 +34,7 @@ import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 import { signsIn } from './sign-in.ts';
 import { afterAll, type SignedIn } from './signed-in.ts';
-import { clientOf } from './token-view.ts';
+import { clientOf, clientOfRow } from './token-view.ts';
 
 /** A device that waits for somebody (RFC 8628 §3.2). */
 export interface DeviceBegun {
@@ -276,14 +276,9 @@ async function requireDevice(
 }
 
 function toSummary(row: TokenRow, principal: PrincipalRow, session: TokenRow): DeviceSummary {
-  const client = JSON.parse(row.client ?? '{}') as {
-    readonly ip?: string;
-    readonly user_agent?: string;
-  };
   return {
     id: row.id,
-    ip: client.ip ?? null,
-    userAgent: client.user_agent ?? null,
+    ...clientOfRow(row),
     begunAt: toIso(row.created_at),
     expiresAt: toIso(row.expires_at ?? 0),
     subject: `user:${principal.name}`,

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import { rolesOf } from '../../domain/access/roles-of.ts';
 import type { FactorKind, FactorSet } from '../../domain/identities/factor-set.ts';
 import { toMethod } from '../../domain/identities/method-config.ts';
 import {
@@ -17,6 +16,7 @@ import { readSetting } from '../../domain/settings/settings.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
 import { unauthenticated } from '../denials.ts';
+import { hasMfaRole } from '../mfa-due.ts';
 import type { Call } from '../operation.ts';
 import { knownClient } from './begin-attempt.ts';
 import { type CredentialText } from './credential-text.ts';
@@ -171,11 +171,6 @@ const NOTHING: SignedIn = {
 
 function endOf({ expires_at: at }: Pick<TokenRow, 'expires_at'>): string | null {
   return at === null ? null : toIso(at);
-}
-
-function hasMfaRole(call: Call, id: string): boolean {
-  const roles = rolesOf(call.policy, id);
-  return readSetting(call, null, 'mfa_roles').some((name) => roles.has(name));
 }
 
 /** How long a session lives: no longer than the way lets it that it came by. */

@@ -32,7 +32,7 @@ import { afterFirst, type SignedIn } from './signed-in.ts';
 import { findPerson, identifyPerson, notLetIn } from './sso-person.ts';
 import { providerOf } from './sso-provider.ts';
 import { proveReturn, returnedInput, type ReturnedInput, type ReturnProof } from './sso-return.ts';
-import { clientOf } from './token-view.ts';
+import { clientOf, clientOfRow } from './token-view.ts';
 
 /** The ways in which people may sign in besides by name and password. */
 export interface SignInWays {
@@ -310,10 +310,10 @@ function redirectOf(call: Call, port: number | undefined): string {
 
 /** What anybody can begin must not fill the disk, nor keep others out. */
 async function makeRoom(call: Call): Promise<void> {
-  const pending = (await pendingFlows(call, PENDING.total)).map(({ id, client }) => {
-    const { ip } = JSON.parse(client ?? '{}') as { readonly ip?: string };
-    return { id, ...originOf(ip) };
-  });
+  const pending = (await pendingFlows(call, PENDING.total)).map((row) => ({
+    id: row.id,
+    ...originOf(clientOfRow(row).ip ?? undefined),
+  }));
   const ended = whichToEnd(pending, originOf(call.circumstances.ip), PENDING);
   if (ended !== undefined) await removeWaiting(call, ended.id);
 }

@@ -92,10 +92,6 @@ export const tokenSummary: z.ZodType<TokenSummary> = schema.answer(tokenMembers)
 export function toTokenSummary(call: Call, row: TokenRow): TokenSummary {
   const principal =
     row.principal_id === null ? undefined : call.standing.principal(row.principal_id);
-  const client = JSON.parse(row.client ?? '{}') as {
-    readonly ip?: string;
-    readonly user_agent?: string;
-  };
   return {
     id: row.id,
     kind: row.kind as TokenKind,
@@ -106,11 +102,21 @@ export function toTokenSummary(call: Call, row: TokenRow): TokenSummary {
     createdBy: row.created_by,
     expiresAt: row.expires_at === null ? null : toIso(row.expires_at),
     usesLeft: row.uses_left,
-    ip: client.ip ?? null,
-    userAgent: client.user_agent ?? null,
+    ...clientOfRow(row),
     mfa: row.mfa_at !== null,
     isCurrent: call.credential?.id === row.id,
   };
+}
+
+/** Where the credential of a row was made from. */
+export function clientOfRow({
+  client,
+}: Pick<TokenRow, 'client'>): Pick<TokenSummary, 'ip' | 'userAgent'> {
+  const { ip = null, user_agent: userAgent = null } = JSON.parse(client ?? '{}') as {
+    readonly ip?: string;
+    readonly user_agent?: string;
+  };
+  return { ip, userAgent };
 }
 
 /** Where a credential is made from, as a row has it. */
