@@ -1,11 +1,13 @@
 import { VaultEnvironment, type EnvironmentPlace } from '../core/environment.ts';
 import type { Methods } from '../core/operations/operations.ts';
 import { StrongroomError } from '../errors.ts';
+import { baseOf } from './base-address.ts';
 import { buildRequest, routeOf, type BuiltRequest } from './build-request.ts';
 import type { ClientCallOptions, ConnectOptions } from './client-options.ts';
 import { Credentials } from './credentials.ts';
 import { openEventStream } from './events.ts';
-import { baseOf, failureOf, parsed, sleep, unreachable } from './server-errors.ts';
+import { failureOf, parsed, unreachable } from './server-errors.ts';
+import { sleep } from './sleep.ts';
 
 /** A server, as the operations that it can do: `client.secrets.read(…)`. */
 export interface Client extends Methods<ClientCallOptions> {

@@ -1,11 +1,13 @@
 import type { ChangeEvent, ChangeStream } from '../core/events/change-event.ts';
 import { StrongroomError, type ErrorCode } from '../errors.ts';
 import { wireCodec } from '../lib/wire.ts';
+import { baseOf } from './base-address.ts';
 import { buildRequest, routeOf } from './build-request.ts';
 import type { ClientCallOptions, ConnectOptions } from './client-options.ts';
 import type { Credentials } from './credentials.ts';
 import { readEvents, type EventBlock } from './read-events.ts';
-import { baseOf, failureOf, parsed, sleep, unreachable } from './server-errors.ts';
+import { failureOf, parsed, unreachable } from './server-errors.ts';
+import { sleep } from './sleep.ts';
 
 /** Whom streams are opened as, and where. */
 export interface EventClient {

@@ -1,0 +1,23 @@
+import { StrongroomError } from '../errors.ts';
+import type { ConnectOptions } from './client-options.ts';
+
+/**
+ * The address that every request begins with.
+ *
+ * @throws {@link StrongroomError} `invalid_input` for one that is none, or that would send everything in clear to another machine.
+ */
+export function baseOf({ address, dangerouslyAllowHttp = false }: ConnectOptions): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username !== '') {
+    throw new StrongroomError('invalid_input', 'the address of the server is none', {
+      hint: 'such as https://secrets.example or http://127.0.0.1:8200',
+    });
+  }
+  const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
+  if (url.protocol === 'http:' && !isLocal && !dangerouslyAllowHttp) {
+    throw new StrongroomError('invalid_input', 'over plain HTTP everyone on the way reads along', {
+      hint: 'use https; a program can say dangerouslyAllowHttp',
+    });
+  }
+  return url.origin + url.pathname.replace(/\/$/, '');
+}
