@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { Client } from '../client/client.ts';
 import type { DeviceSummary } from '../core/operations/device.ts';
 import type { SignedIn } from '../core/operations/signed-in.ts';
@@ -81,11 +83,5 @@ export async function decideDevice(
 function tooLate(): StrongroomError {
   return new StrongroomError('expired_token', 'nobody confirmed the code in time', {
     hint: 'begin anew with `strongroom login --device`',
-  });
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
   });
 }

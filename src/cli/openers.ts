@@ -8,7 +8,7 @@ import type { SlotKey } from '../seal/slot.ts';
 import { SecretValue } from '../secret-value.ts';
 import { collect } from './global-options.ts';
 import { findVault } from './project.ts';
-import { readSecretFile } from './read-secret.ts';
+import { readOrAsk } from './read-secret.ts';
 import type { Terminal } from './terminal.ts';
 import type { GlobalOptions } from './vault-access.ts';
 
@@ -87,17 +87,17 @@ async function collectOpeners(
 ): Promise<void> {
   for (const path of options.withKeyFile ?? []) openers.push({ kind: 'keyfile', path });
   for (const file of options.withPassphraseFile ?? []) {
-    openers.push({ kind: 'passphrase', passphrase: await take(file, 'Passphrase', terminal) });
+    openers.push({ kind: 'passphrase', passphrase: await readOrAsk(file, 'Passphrase', terminal) });
   }
   for (const file of options.withRecoveryFile ?? []) {
-    openers.push({ kind: 'recovery', token: await take(file, 'Recovery key', terminal) });
+    openers.push({ kind: 'recovery', token: await readOrAsk(file, 'Recovery key', terminal) });
   }
   const files = options.withShareFile ?? [];
   if (files.length > 0) {
     const shares: SecretValue[] = [];
     openers.push({ kind: 'shamir', shares });
     for (const [at, file] of files.entries()) {
-      shares.push(await take(file, `Share ${at + 1} of ${files.length}`, terminal));
+      shares.push(await readOrAsk(file, `Share ${at + 1} of ${files.length}`, terminal));
     }
   }
   if (options.withEnv === true) {
@@ -116,8 +116,4 @@ export function openedWith(
   const candidates = keyFileCandidates(findVault(options.path), vault.id);
   const path = candidates.find((candidate) => existsSync(candidate));
   return path === undefined ? [] : [{ kind: 'keyfile', path }];
-}
-
-function take(file: string, question: string, terminal: Terminal): Promise<SecretValue> {
-  return file === '-' ? terminal.askSecret(question) : Promise.resolve(readSecretFile(file));
 }

@@ -4,7 +4,7 @@ import type { Session } from '../core/session.ts';
 import { StrongroomError } from '../errors.ts';
 import type { SecretValue } from '../secret-value.ts';
 import { packageVersion } from './package-version.ts';
-import { readSecretFile } from './read-secret.ts';
+import { readOrAsk } from './read-secret.ts';
 import { remoteSession } from './remote-session.ts';
 import { locateServer, type ServerTarget } from './server-target.ts';
 import { keepSession } from './session-store.ts';
@@ -29,17 +29,13 @@ export async function withProof<T>(
     return await work(session);
   } catch (error) {
     if (!(error instanceof StrongroomError) || error.code !== 'reauth_required') throw error;
-    const isOwn = (process.env['STRONGROOM_TOKEN'] ?? '') === '' && server.profile !== undefined;
-    if (!isOwn || !(await isOfPerson(session))) throw error;
+    if (ownProfile(server) === undefined || !(await isOfPerson(session))) throw error;
   }
   const { name } = await session.auth.whoAmI();
-  using password =
-    options.passwordFile === undefined
-      ? await terminal.askSecret(`Password of ${name}`)
-      : readSecretFile(options.passwordFile);
+  using password = await readOrAsk(options.passwordFile, `Password of ${name}`, terminal);
   using token = (await reauthenticate(session, terminal, password)).session;
   if (token === null) throw new StrongroomError('unauthenticated', 'the proof gave no session');
-  keepSession(server.profile ?? '', token.reveal());
+  keep(server, token);
   const userAgent = `strongroom-cli/${packageVersion()}`;
   return await work(connect({ address: server.value, token, userAgent }));
 }
@@ -58,9 +54,18 @@ export async function withRenewal<T extends SessionRenewed>(
   const server = locateServer(options);
   if (server === undefined) return withSession(options, terminal, work);
   const answer = await withProof(server, terminal, {}, work);
-  const isOwn = (process.env['STRONGROOM_TOKEN'] ?? '') === '' && server.profile !== undefined;
-  if (answer.session !== null && isOwn) keepSession(server.profile ?? '', answer.session.reveal());
+  if (answer.session !== null) keep(server, answer.session);
   return answer;
+}
+
+/** The profile whose session calls are made with; `undefined` where they are made with a token from elsewhere. */
+function ownProfile({ profile }: ServerTarget): string | undefined {
+  return (process.env['STRONGROOM_TOKEN'] ?? '') === '' ? profile : undefined;
+}
+
+function keep(server: ServerTarget, session: SecretValue): void {
+  const profile = ownProfile(server);
+  if (profile !== undefined) keepSession(profile, session.reveal());
 }
 
 async function isOfPerson({ auth }: Session): Promise<boolean> {

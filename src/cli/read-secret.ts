@@ -2,6 +2,21 @@ import { StrongroomError } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
 import { SecretValue } from '../secret-value.ts';
 import { readFile } from './read-text-file.ts';
+import type { Terminal } from './terminal.ts';
+
+/**
+ * A secret from a file, or from the terminal if none is named, or `-` is.
+ *
+ * @throws {@link StrongroomError} as {@link readSecretFile}; `usage` if nobody can be asked.
+ */
+export async function readOrAsk(
+  file: string | undefined,
+  question: string,
+  terminal: Terminal,
+): Promise<SecretValue> {
+  const isAsked = file === undefined || file === '-';
+  return isAsked ? terminal.askSecret(question) : readSecretFile(file);
+}
 
 /**
  * A secret that a file holds, without the line end that editors add.

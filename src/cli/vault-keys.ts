@@ -1,7 +1,7 @@
 import type { SlotKey } from '../seal/slot.ts';
 import { SecretValue } from '../secret-value.ts';
 import type { Setting } from './project.ts';
-import { readSecretFile } from './read-secret.ts';
+import { readOrAsk } from './read-secret.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Options that name what opens a vault. */
@@ -68,11 +68,6 @@ function passphraseIn(file: string): Choice {
       passphrase: await readOrAsk(file, 'Passphrase', terminal),
     }),
   };
-}
-
-/** `-` is asked for at the terminal. */
-async function readOrAsk(file: string, question: string, terminal: Terminal): Promise<SecretValue> {
-  return file === '-' ? terminal.askSecret(question) : readSecretFile(file);
 }
 
 async function readShares(

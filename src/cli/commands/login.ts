@@ -6,7 +6,7 @@ import { StrongroomError } from '../../errors.ts';
 import { newPassword } from '../new-password.ts';
 import { packageVersion } from '../package-version.ts';
 import { isProfileName, readProfiles, writeProfiles } from '../profiles.ts';
-import { readSecretFile } from '../read-secret.ts';
+import { readOrAsk, readSecretFile } from '../read-secret.ts';
 import { locateServer } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -156,7 +156,7 @@ async function signIn(place: Place, terminal: Terminal): Promise<void> {
 async function tokenBy(client: Client, place: Place, terminal: Terminal): Promise<string> {
   const { options } = place;
   if (options.tokenFile !== undefined) {
-    using secret = await secretOf(options.tokenFile, 'Token', terminal);
+    using secret = await readOrAsk(options.tokenFile, 'Token', terminal);
     return secret.reveal();
   }
   if (options.jwtFile !== undefined) {
@@ -166,7 +166,7 @@ async function tokenBy(client: Client, place: Place, terminal: Terminal): Promis
     return token.reveal();
   }
   if (options.roleId !== undefined) {
-    using secretId = await secretOf(options.secretIdFile ?? '-', 'Secret id', terminal);
+    using secretId = await readOrAsk(options.secretIdFile, 'Secret id', terminal);
     using token = (await client.auth.signInAppRole({ roleId: options.roleId, secretId })).token;
     return token.reveal();
   }
@@ -202,10 +202,7 @@ async function byPassword(
   const before = readProfiles().profiles[profile];
   const name =
     options.name ?? (before?.address === address ? before.user : undefined) ?? currentUser();
-  using password =
-    options.passwordFile === undefined
-      ? await terminal.askSecret(`Password of ${name}`)
-      : readSecretFile(options.passwordFile);
+  using password = await readOrAsk(options.passwordFile, `Password of ${name}`, terminal);
   return await signInPerson(client, terminal, { name, password, known });
 }
 
@@ -217,7 +214,7 @@ async function byInvite(
 ): Promise<SignedIn> {
   const { acceptInvite } = await import('../sign-in.ts');
   const { inviteFile = '-', passwordFile } = options;
-  using invite = await secretOf(inviteFile, 'Invite', terminal);
+  using invite = await readOrAsk(inviteFile, 'Invite', terminal);
   using password =
     passwordFile === undefined ? await newPassword(terminal) : readSecretFile(passwordFile);
   return await acceptInvite(client, terminal, { invite, password, known });
@@ -235,7 +232,7 @@ async function bySso(
   const { signInSso } = await import('../sso-sign-in.ts');
   const { inviteFile, fresh } = given.options;
   using invite =
-    inviteFile === undefined ? undefined : await secretOf(inviteFile, 'Invite', terminal);
+    inviteFile === undefined ? undefined : await readOrAsk(inviteFile, 'Invite', terminal);
   return await signInSso(client, terminal, { ...given, invite, fresh });
 }
 
@@ -258,12 +255,4 @@ async function confirm(
   terminal.note(
     decided.isConfirmed ? `it is signed in as ${decided.subject}` : 'it was turned away',
   );
-}
-
-function secretOf(
-  file: string,
-  asked: string,
-  terminal: Terminal,
-): Promise<ReturnType<typeof readSecretFile>> {
-  return file === '-' ? terminal.askSecret(asked) : Promise.resolve(readSecretFile(file));
 }

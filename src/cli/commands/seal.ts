@@ -1,12 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { Option, type Command } from 'commander';
 
 import type { SealStatus, Unsealed } from '../../http/seal-pages.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SlotKind } from '../../seal/slot.ts';
-import type { SecretValue } from '../../secret-value.ts';
 import { plainText } from '../plain-value.ts';
 import { collect } from '../global-options.ts';
-import { readSecretFile } from '../read-secret.ts';
+import { readOrAsk } from '../read-secret.ts';
 import { askServer } from '../server-request.ts';
 import { locateServer, type ServerTarget, type TargetOptions } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
@@ -110,7 +111,7 @@ async function bring(
   let answer: Unsealed | undefined;
   for (const file of options.shareFile ?? [undefined]) {
     // The server takes one a second from one address.
-    if (answer !== undefined) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    if (answer !== undefined) await sleep(PAUSE_MS);
     const nonce = answer?.round?.nonce ?? options.round;
     const share = await take(file, 'Share', terminal);
     answer = await send(nonce === undefined ? { share } : { share, nonce });
@@ -140,8 +141,7 @@ async function take(
   question: string,
   terminal: Terminal,
 ): Promise<string> {
-  using secret: SecretValue =
-    file === undefined || file === '-' ? await terminal.askSecret(question) : readSecretFile(file);
+  using secret = await readOrAsk(file, question, terminal);
   return plainText(secret).trim();
 }
 

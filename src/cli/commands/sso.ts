@@ -2,9 +2,8 @@ import type { Command } from 'commander';
 
 import type { GroupMapping, SsoRulesInput } from '../../core/operations/sso-methods.ts';
 import { StrongroomError } from '../../errors.ts';
-import type { SecretValue } from '../../secret-value.ts';
 import { addMethodCommands, allMethods } from '../machine-words.ts';
-import { readSecretFile } from '../read-secret.ts';
+import { readOrAsk } from '../read-secret.ts';
 import { locateServer } from '../server-target.ts';
 import { splitNames } from '../split-names.ts';
 import { cutLines, formatTable } from '../table.ts';
@@ -156,7 +155,9 @@ async function withRules<T>(
   terminal: Terminal,
   work: (rules: SsoRulesInput) => Promise<T>,
 ): Promise<T> {
-  using clientSecret = await secretOf(options.clientSecretFile, terminal);
+  const { clientSecretFile: file } = options;
+  using clientSecret =
+    file === undefined ? undefined : await readOrAsk(file, 'Secret of the client', terminal);
   return await work({
     clientSecret,
     scopes: options.scope,
@@ -169,11 +170,6 @@ async function withRules<T>(
     createsUsers: options.createUsers,
     sessionTtl: options.sessionTtl,
   });
-}
-
-function secretOf(file: string | undefined, terminal: Terminal): Promise<SecretValue | undefined> {
-  if (file === '-') return terminal.askSecret('Secret of the client');
-  return Promise.resolve(file === undefined ? undefined : readSecretFile(file));
 }
 
 /** A group of the whole vault, or of the workspace that is named. */
