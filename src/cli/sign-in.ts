@@ -1,5 +1,6 @@
 import type { Client } from '../client/client.ts';
 import type { SignedIn } from '../core/operations/signed-in.ts';
+import { isTotpCode } from '../crypto/totp.ts';
 import { StrongroomError } from '../errors.ts';
 import type { SecretValue } from '../secret-value.ts';
 import type { Terminal } from './terminal.ts';
@@ -11,9 +12,6 @@ export interface SignInGiven {
   /** What an earlier sign-in left here. */
   readonly known: string | undefined;
 }
-
-/** A code of an app; anything else that is typed is a recovery code. */
-const TOTP = /^\d{6}$/;
 
 /**
  * Signs a person in, and asks for the second factor where one is due.
@@ -70,5 +68,5 @@ export async function secondFactor(
   using code = await terminal.askSecret('Code of your app, or a recovery code');
   const text = code.reveal().trim();
   const given = { challenge, code: text, known };
-  return TOTP.test(text) ? client.auth.verifyTotp(given) : client.auth.useRecoveryCode(given);
+  return isTotpCode(text) ? client.auth.verifyTotp(given) : client.auth.useRecoveryCode(given);
 }

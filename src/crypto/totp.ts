@@ -12,6 +12,11 @@ const STEP_MS = TOTP_STEP_SECONDS * 1000;
 const SKEW_STEPS = 1;
 const CODE = /^[0-9]{6}$/;
 
+/** Whether a text has the form of a code of an app: six digits, and nothing around them. */
+export function isTotpCode(text: string): boolean {
+  return CODE.test(text);
+}
+
 /** The number of the step that a moment is in. */
 export function totpStep(now: number): number {
   return Math.floor(now / STEP_MS);
@@ -36,7 +41,7 @@ export function findTotpStep(
   code: string,
   { now, after }: { readonly now: number; readonly after: number },
 ): number | undefined {
-  if (!CODE.test(code)) return undefined;
+  if (!isTotpCode(code)) return undefined;
   const given = utf8(code);
   const present = totpStep(now);
   let found: number | undefined;

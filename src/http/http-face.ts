@@ -9,6 +9,7 @@ import { failureAnswer, send, type Answer } from './answer.ts';
 import type { Page, PageRequest, Pages } from './page.ts';
 import { readHead, type RequestHead } from './request-head.ts';
 import { parseTarget, type RequestTarget } from './request-target.ts';
+import { requireUnsealed } from './require-unsealed.ts';
 import { callerOf, RestFace, type RestFaceOptions } from './rest/rest-face.ts';
 import type { RestRoute } from './rest/rest-route.ts';
 import { wireError } from './rest/wire-error.ts';
@@ -135,21 +136,20 @@ export class HttpFace {
     if (page !== undefined) {
       about.route = name;
       about.template = name;
-      return answerPage(page, method, { message, head, ip, request: about.request });
+      return answerPage(page, method, { message, head, ip, cookies, request: about.request });
     }
-    const vault = this.#options.vault();
     const client = { ip, certificate: peerCertificate(message), session: cookies?.session };
     const caller = callerOf(head, client);
     const { match, allowed } = this.#rest.find(method, target.segments);
     if (match === undefined) {
       // What is no call has to be counted all the same.
-      await vault?.admit(caller);
+      await this.#options.vault()?.admit(caller);
       return notFound(allowed, about.request);
     }
     about.route = match.route.operation.name;
     about.template = match.route.binding.path;
     about.match = match.route;
-    if (vault === undefined) throw sealed();
+    const vault = requireUnsealed(this.#options.vault());
     return this.#rest.answer(
       match,
       { message, head, target, cookies, request: about.request },
@@ -230,12 +230,6 @@ function notFound(allowed: readonly string[], request: string): Answer {
   }
   const error = new StrongroomError('method_not_allowed', 'the address has no such method');
   return failureAnswer(error, { request, allowed });
-}
-
-function sealed(): StrongroomError {
-  return new StrongroomError('sealed', 'the vault is sealed', {
-    hint: 'open it with `strongroom unseal`, or wait until somebody has',
-  });
 }
 
 /** The certificate whose key the client has proven to have, if it brought one. */

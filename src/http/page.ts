@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 import type { Answer } from './answer.ts';
 import type { RequestHead } from './request-head.ts';
+import type { Cookies } from './session-cookie.ts';
 
 /** A request for a page. */
 export interface PageRequest {
@@ -9,6 +10,8 @@ export interface PageRequest {
   readonly head: RequestHead;
   /** The client's address, in its one form; empty if its socket is gone. */
   readonly ip: string;
+  /** What a browser brought, if there is a header `Cookie`. */
+  readonly cookies: Cookies | undefined;
   /** The id that the request is on record under. */
   readonly request: string;
 }

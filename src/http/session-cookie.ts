@@ -8,10 +8,16 @@ import type { SecretValue } from '../secret-value.ts';
 export const SESSION_COOKIE = '__Host-strongroom';
 
 /** The cookie of what says that somebody signed in with this browser before. */
-export const KNOWN_COOKIE = '__Host-strongroom-known';
+const KNOWN_COOKIE = '__Host-strongroom-known';
+
+/**
+ * The cookie of a sign-in that is under way: what it is finished with. `Lax`,
+ * since the browser comes back from another site; it is good for ten minutes, and once.
+ */
+const FLOW_COOKIE = '__Host-strongroom-flow';
 
 /** The header that a page of this server sends with each request, with the value `1`. No form and no link can. */
-export const OWN_HEADER = 'x-strongroom';
+const OWN_HEADER = 'x-strongroom';
 
 /**
  * What makes a browser forget what it has of this server (W3C Clear Site Data). Not `"cookies"`:
@@ -25,15 +31,29 @@ export interface Cookies {
   readonly session: string | undefined;
   /** What says that it is known. */
   readonly known: string | undefined;
+  /** What a sign-in is finished with that it began. */
+  readonly flow: string | undefined;
 }
+
+const MEMBERS: ReadonlyMap<string, keyof Cookies> = new Map([
+  [SESSION_COOKIE, 'session'],
+  [KNOWN_COOKIE, 'known'],
+  [FLOW_COOKIE, 'flow'],
+]);
 
 const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
 const KNOWN = /^sr_known_[A-Za-z0-9_-]{40,60}$/;
 const KNOWN_SECONDS = 90 * 86_400;
-const ATTRIBUTES = 'Path=/; HttpOnly; Secure; SameSite=Strict';
+const FLOW_SECONDS = 600;
+const HIDDEN = 'Path=/; HttpOnly; Secure';
+const ATTRIBUTES = `${HIDDEN}; SameSite=Strict`;
+const FLOW_ATTRIBUTES = `${HIDDEN}; SameSite=Lax`;
 
 /** Makes a browser forget its session. */
 export const NO_SESSION: string = `${SESSION_COOKIE}=; ${ATTRIBUTES}; Max-Age=0`;
+
+/** Makes a browser forget the sign-in that was under way. */
+export const NO_FLOW: string = `${FLOW_COOKIE}=; ${FLOW_ATTRIBUTES}; Max-Age=0`;
 
 /**
  * Our cookies in the header `Cookie` (RFC 6265 §5.4). Others are passed over.
@@ -41,20 +61,19 @@ export const NO_SESSION: string = `${SESSION_COOKIE}=; ${ATTRIBUTES}; Max-Age=0`
  * @throws {@link StrongroomError} `invalid_request` for two of the same name: which one counts, others see in another way.
  */
 export function readCookies(header: string): Cookies {
-  const found: { session?: string; known?: string } = {};
+  const found: Partial<Record<keyof Cookies, string>> = {};
   for (const pair of header.split(';')) {
     const at = pair.indexOf('=');
     const name = pair.slice(0, Math.max(at, 0)).trim();
-    const member =
-      name === SESSION_COOKIE ? 'session' : name === KNOWN_COOKIE ? 'known' : undefined;
+    const member = MEMBERS.get(name);
     if (member === undefined) continue;
     if (found[member] !== undefined) {
       throw new StrongroomError('invalid_request', `the request has two cookies ${name}`);
     }
     found[member] = pair.slice(at + 1).trim();
   }
-  const { session, known } = found;
-  return { session, known: known !== undefined && KNOWN.test(known) ? known : undefined };
+  const { session, known, flow } = found;
+  return { session, flow, known: known !== undefined && KNOWN.test(known) ? known : undefined };
 }
 
 /**
@@ -62,14 +81,19 @@ export function readCookies(header: string): Cookies {
  *
  * @param expiresAt - When it ends: RFC 3339.
  */
-export function sessionCookie(session: SecretValue, expiresAt: string, now: number): string {
-  const seconds = Math.max(0, Math.floor((Date.parse(expiresAt) - now) / 1000));
+export function sessionCookie(session: SecretValue, expiresAt: string): string {
+  const seconds = Math.max(0, Math.floor((Date.parse(expiresAt) - Date.now()) / 1000));
   return `${SESSION_COOKIE}=${session.reveal()}; ${ATTRIBUTES}; Max-Age=${seconds}`;
 }
 
 /** The header `Set-Cookie` for what says that this browser is known. */
 export function knownCookie(known: SecretValue): string {
   return `${KNOWN_COOKIE}=${known.reveal()}; ${ATTRIBUTES}; Max-Age=${KNOWN_SECONDS}`;
+}
+
+/** The header `Set-Cookie` for what a sign-in is finished with. */
+export function flowCookie(challenge: SecretValue): string {
+  return `${FLOW_COOKIE}=${challenge.reveal()}; ${FLOW_ATTRIBUTES}; Max-Age=${FLOW_SECONDS}`;
 }
 
 /**

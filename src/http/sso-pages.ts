@@ -1,62 +1,47 @@
 import type { IncomingMessage } from 'node:http';
 
 import type { Caller } from '../core/item.ts';
-import { signOut } from '../core/operations/account.ts';
 import { giveRecoveryCode, verifyTotp } from '../core/operations/sign-in.ts';
 import type { SignedIn } from '../core/operations/signed-in.ts';
 import { beginSso, finishSso } from '../core/operations/sso.ts';
 import type { UnsealedVault } from '../core/vault.ts';
+import { isTotpCode } from '../crypto/totp.ts';
 import { StrongroomError } from '../errors.ts';
 import { utf8Decode, wipe } from '../lib/bytes.ts';
-import { uuidv7 } from '../lib/ids.ts';
-import type { SecretValue } from '../secret-value.ts';
 import type { Answer } from './answer.ts';
 import type { PageRequest, Pages } from './page.ts';
 import { readBody } from './read-body.ts';
 import { parseTarget } from './request-target.ts';
+import { requireUnsealed } from './require-unsealed.ts';
+import { endFormer } from './rest/browser-sessions.ts';
 import { callerOf } from './rest/rest-face.ts';
 import {
   crossSite,
+  flowCookie,
   isSameOrigin,
   knownCookie,
+  NO_FLOW,
   NO_SESSION,
-  readCookies,
   sessionCookie,
 } from './session-cookie.ts';
 
-/** Where pages have the vault and the time from. */
+/** Where pages have the vault from. */
 export interface SsoPagesOptions {
   readonly vault: () => UnsealedVault | undefined;
-  readonly now?: () => number;
 }
 
-/**
- * The cookie of a sign-in that is under way: what it is finished with. `Lax`,
- * since the browser comes back from another site; it is good for ten minutes, and once.
- */
-export const FLOW_COOKIE = '__Host-strongroom-flow';
-
-const ATTRIBUTES = 'Path=/; HttpOnly; Secure; SameSite=Lax';
-const FLOW_SECONDS = 600;
-const NO_FLOW = `${FLOW_COOKIE}=; ${ATTRIBUTES}; Max-Age=0`;
 const BODY_BYTES_MAX = 1024;
-const TOTP = /^\d{6}$/;
 const FORM = /^application\/x-www-form-urlencoded(?:; ?charset=utf-8)?$/i;
 
 /**
  * The pages by which a browser signs in at a provider and comes back. They are
  * texts of ours alone: nothing that a provider or a request says is on them.
  */
-export function ssoPages({ vault, now = Date.now }: SsoPagesOptions): Pages {
-  const opened = (): UnsealedVault => {
-    const found = vault();
-    if (found === undefined) throw new StrongroomError('sealed', 'the vault is sealed');
-    return found;
-  };
+export function ssoPages({ vault }: SsoPagesOptions): Pages {
   return {
-    '/auth/sso/begin?': { GET: (request) => begin(request, opened()) },
-    '/auth/sso/return?': { GET: (request) => comeBack(request, opened(), now()) },
-    '/auth/sso/second': { POST: (request) => second(request, opened(), now()) },
+    '/auth/sso/begin?': { GET: (request) => begin(request, requireUnsealed(vault())) },
+    '/auth/sso/return?': { GET: (request) => comeBack(request, requireUnsealed(vault())) },
+    '/auth/sso/second': { POST: (request) => second(request, requireUnsealed(vault())) },
   };
 }
 
@@ -78,9 +63,9 @@ async function begin(request: PageRequest, vault: UnsealedVault): Promise<Answer
 }
 
 /** Takes what the browser brings back, of the sign-in that it began itself. */
-async function comeBack(request: PageRequest, vault: UnsealedVault, now: number): Promise<Answer> {
+async function comeBack(request: PageRequest, vault: UnsealedVault): Promise<Answer> {
   const given = parametersOf(request.message, ['state', 'code', 'iss', 'error']);
-  const challenge = flowOf(request);
+  const challenge = request.cookies?.flow;
   const [state, code, iss] = [given.get('state'), given.get('code'), given.get('iss')];
   const isWhole = challenge !== undefined && state !== undefined && code !== undefined;
   if (!isWhole || given.has('error')) {
@@ -90,33 +75,32 @@ async function comeBack(request: PageRequest, vault: UnsealedVault, now: number)
   const options = { request: request.request };
   const signedIn = await tried(vault.call(finishSso, callerOfPage(request), input, options));
   if (signedIn === undefined) return page(403, REFUSED, [NO_FLOW]);
-  await endFormer(request, vault);
-  return toPage(signedIn, now);
+  await endSession(request, vault);
+  return toPage(signedIn);
 }
 
 /** Takes the second factor of whoever came back. */
-async function second(request: PageRequest, vault: UnsealedVault, now: number): Promise<Answer> {
+async function second(request: PageRequest, vault: UnsealedVault): Promise<Answer> {
   if (!isSameOrigin(request.message)) throw crossSite();
-  const challenge = flowOf(request);
+  // A browser that is known does not wait for what others guessed.
+  const { flow: challenge, known } = request.cookies ?? {};
   if (challenge === undefined) return page(403, REFUSED, []);
   const code = await codeOf(request);
-  const operation = TOTP.test(code) ? verifyTotp : giveRecoveryCode;
+  const operation = isTotpCode(code) ? verifyTotp : giveRecoveryCode;
   const options = { request: request.request };
-  // A browser that is known does not wait for what others guessed.
-  const { known } = readCookies(request.head.cookie ?? '');
   const call = vault.call(operation, callerOfPage(request), { challenge, code, known }, options);
   const signedIn = await tried(call);
   if (signedIn === undefined) return page(403, `${NOT_TAKEN}${CODE_FORM}`, []);
-  return toPage(signedIn, now);
+  return toPage(signedIn);
 }
 
 /** A session, or the page that asks for what is due before there is one. */
-function toPage(signedIn: SignedIn, now: number): Answer {
+function toPage(signedIn: SignedIn): Answer {
   using session = signedIn.session;
   using challenge = signedIn.challenge;
   using known = signedIn.known;
   if (session !== null && signedIn.expiresAt !== null) {
-    const cookies = [sessionCookie(session, signedIn.expiresAt, now), NO_FLOW];
+    const cookies = [sessionCookie(session, signedIn.expiresAt), NO_FLOW];
     // By a page of ours: a cookie that is `Strict` goes along with no redirect from elsewhere.
     return page(200, SIGNED_IN, known === null ? cookies : [...cookies, knownCookie(known)]);
   }
@@ -126,8 +110,7 @@ function toPage(signedIn: SignedIn, now: number): Answer {
   return page(200, CODE_FORM, [NO_SESSION, flowCookie(challenge)]);
 }
 
-const SIGNED_IN =
-  '<meta http-equiv="refresh" content="0; url=/"><p>You are signed in. <a href="/">Go on</a></p>';
+const SIGNED_IN = '<p>You are signed in.</p>';
 const REFUSED = '<p>The sign-in was refused. Begin anew.</p>';
 const NOT_TAKEN = '<p>The code was not taken.</p>';
 const NOT_HERE = '<p>Your second factor cannot be given on this page.</p>';
@@ -159,16 +142,12 @@ async function tried(call: Promise<SignedIn>): Promise<SignedIn | undefined> {
   }
 }
 
-/** A browser has one session: what it brought, if it was sent along, ends with its cookie. */
-async function endFormer({ head, ip }: PageRequest, vault: UnsealedVault): Promise<void> {
-  const { session } = readCookies(head.cookie ?? '');
+/** Ends the session that the browser had, if its cookie was sent along. */
+async function endSession({ head, ip, cookies }: PageRequest, vault: UnsealedVault): Promise<void> {
+  const session = cookies?.session;
   if (session === undefined) return;
   const caller = callerOf({ ...head, credential: undefined }, { ip, session });
-  try {
-    await vault.call(signOut, caller, {}, { request: uuidv7() });
-  } catch (error) {
-    if (!(error instanceof StrongroomError) || error.code !== 'unauthenticated') throw error;
-  }
+  await endFormer((operation, input, options) => vault.call(operation, caller, input, options));
 }
 
 function callerOfPage({ head, ip }: PageRequest): Caller {
@@ -190,23 +169,6 @@ function parametersOf(
     found.set(name, value);
   }
   return found;
-}
-
-function flowCookie(challenge: SecretValue): string {
-  return `${FLOW_COOKIE}=${challenge.reveal()}; ${ATTRIBUTES}; Max-Age=${FLOW_SECONDS}`;
-}
-
-/** What the browser finishes its own sign-in with; of two that would be its own, neither. */
-function flowOf({ head: { cookie = '' } }: PageRequest): string | undefined {
-  readCookies(cookie);
-  const own = cookie
-    .split(';')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${FLOW_COOKIE}=`));
-  const [only] = own;
-  if (only === undefined || own.length > 1) return undefined;
-  const value = only.slice(FLOW_COOKIE.length + 1);
-  return value === '' ? undefined : value;
 }
 
 async function codeOf({ message, head }: PageRequest): Promise<string> {

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
+import { signOut } from '../../core/operations/account.ts';
 import { StrongroomError } from '../../errors.ts';
+import { uuidv7 } from '../../lib/ids.ts';
 import { SecretValue } from '../../secret-value.ts';
 import {
   crossSite,
@@ -9,7 +11,7 @@ import {
   sessionCookie,
   type Cookies,
 } from '../session-cookie.ts';
-import type { RestRoute } from './rest-route.ts';
+import type { RestCall, RestRoute } from './rest-route.ts';
 
 /** Why a session is no use to a browser any more. Other reasons are of a code or a place, and pass. */
 const OVER: ReadonlySet<unknown> = new Set([
@@ -72,10 +74,22 @@ export function intoCookies(
   if (carrier !== 'cookie' || !(session instanceof SecretValue)) return undefined;
   if (!isOwnPage(message)) throw crossSite();
   const cookies = [
-    sessionCookie(session, String(expiresAt), Date.now()),
+    sessionCookie(session, String(expiresAt)),
     ...(known instanceof SecretValue ? [knownCookie(known)] : []),
   ];
   return { cookies, rest: { ...(value as object), ...IN_COOKIES } };
+}
+
+/** The operation that ends the session of whoever calls. */
+export const SIGN_OUT: RestRoute['operation'] = signOut as unknown as RestRoute['operation'];
+
+/** A browser has one session: what it brought to a sign-in ends with it, if there is one still. */
+export async function endFormer(call: RestCall): Promise<void> {
+  try {
+    await call(SIGN_OUT, {}, { request: uuidv7() });
+  } catch (error) {
+    if (!(error instanceof StrongroomError) || error.code !== 'unauthenticated') throw error;
+  }
 }
 
 /** Whether a call failed because its session opens nothing any more. */

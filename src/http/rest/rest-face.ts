@@ -4,10 +4,8 @@ import { DeferredInput, type Place } from '../../core/deferred-input.ts';
 import { everyOperation } from '../../core/every-operation.ts';
 import { FollowedChanges } from '../../core/events/followed-changes.ts';
 import type { Caller } from '../../core/item.ts';
-import { signOut } from '../../core/operations/account.ts';
 import { StrongroomError } from '../../errors.ts';
 import { wipe } from '../../lib/bytes.ts';
-import { uuidv7 } from '../../lib/ids.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { failureAnswer, type Answer } from '../answer.ts';
 import { eventsAnswer } from '../event-stream.ts';
@@ -17,9 +15,16 @@ import type { RequestHead } from '../request-head.ts';
 import type { RequestTarget } from '../request-target.ts';
 import { Router, type Match } from '../router.ts';
 import { CLEAR_SITE_DATA, NO_SESSION, type Cookies } from '../session-cookie.ts';
-import { addBrowser, givesSession, intoCookies, isSessionOver } from './browser-sessions.ts';
+import {
+  addBrowser,
+  endFormer,
+  givesSession,
+  intoCookies,
+  isSessionOver,
+  SIGN_OUT,
+} from './browser-sessions.ts';
 import { readParameter } from './parameter-kinds.ts';
-import { restRoute, type RestRoute } from './rest-route.ts';
+import { restRoute, type RestCall, type RestRoute } from './rest-route.ts';
 
 /** A request that was taken apart. */
 export interface RestRequest {
@@ -31,13 +36,6 @@ export interface RestRequest {
   /** The id that it is on record under. */
   readonly request: string;
 }
-
-/** What the face asks to carry a call out. */
-export type RestCall = (
-  operation: RestRoute['operation'],
-  input: DeferredInput,
-  options: { readonly request: string; readonly idempotencyKey: string | undefined },
-) => Promise<unknown>;
 
 /** Options of {@link RestFace}. */
 export interface RestFaceOptions {
@@ -58,7 +56,6 @@ export class RestFace {
   readonly #environment: string;
   /** Those whose answer may have a session in it. */
   readonly #giving: ReadonlySet<RestRoute>;
-  readonly #signOut: RestRoute['operation'] = signOut as unknown as RestRoute['operation'];
 
   constructor({ environment = 'development' }: RestFaceOptions = {}) {
     this.#environment = environment;
@@ -116,26 +113,14 @@ export class RestFace {
       const split = this.#giving.has(route) ? intoCookies(value, message) : undefined;
       if (split === undefined) {
         const answer = toAnswer(route, value, given);
-        const isOut = session !== undefined && route.operation === this.#signOut;
+        const isOut = session !== undefined && route.operation === SIGN_OUT;
         return isOut ? signedOut(answer) : answer;
       }
-      // A browser has one session: what it brought to a sign-in ends with it.
       const isAnother = session !== undefined && route.operation.anyone === true;
-      if (isAnother) await this.#end(call);
+      if (isAnother) await endFormer(call);
       return { ...toAnswer(route, split.rest, given), cookies: split.cookies };
     } finally {
       wipeSecrets(value);
-    }
-  }
-
-  /** Ends the session of whoever calls, if there is one. */
-  async #end(call: RestCall): Promise<void> {
-    const nothing = new DeferredInput({}, async () => () => ({}));
-    const options = { request: uuidv7(), idempotencyKey: undefined };
-    try {
-      await call(this.#signOut, nothing, options);
-    } catch (error) {
-      if (!(error instanceof StrongroomError) || error.code !== 'unauthenticated') throw error;
     }
   }
 

@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
 
+import type { FaceCallOptions } from '../../core/context.ts';
 import type { Operation } from '../../core/operation.ts';
 import { IN_WORKSPACE, type RestBinding } from '../../core/rest-binding.ts';
 import { wireShapeOf } from '../../core/wire-shape.ts';
@@ -24,6 +25,13 @@ export interface RestRoute {
   /** Whether the address is that of one secret. */
   readonly isOnSecret: boolean;
 }
+
+/** What carries a call out, as whoever made the request. */
+export type RestCall = (
+  operation: RestRoute['operation'],
+  input: unknown,
+  options: FaceCallOptions,
+) => Promise<unknown>;
 
 /** Members that an address says, whatever they are called over HTTP. */
 const OF_PLACE: readonly string[] = ['workspace', 'environment', 'path'];
