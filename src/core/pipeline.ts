@@ -4,7 +4,6 @@ import { KeyUses } from '../domain/keys/key-uses.ts';
 import { loadKeys } from '../domain/keys/load-keys.ts';
 import { FIRST_WORKSPACE } from '../domain/workspaces/names.ts';
 import { StrongroomError } from '../errors.ts';
-import { uuidv7 } from '../lib/ids.ts';
 import { steadyTime } from '../lib/steady-time.ts';
 import { isStoreError, storageFailure } from '../store/sqlite-errors.ts';
 import type { Transaction } from '../store/store.ts';
@@ -12,9 +11,7 @@ import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
 import type { FaceCallOptions } from './context.ts';
 import { Admission, refusedRequest } from './admission.ts';
 import { callOf, type CallParts } from './call-of.ts';
-import { Callers, type Identified } from './callers.ts';
-import { DeferredInput } from './deferred-input.ts';
-import { denied, enrollmentDue } from './denials.ts';
+import { Callers } from './callers.ts';
 import { ChangeFeed } from './events/change-feed.ts';
 import { closeEvents } from './events/close-events.ts';
 import type { Ended, FollowedChanges } from './events/followed-changes.ts';
@@ -22,13 +19,13 @@ import { runOnce } from './idempotency.ts';
 import type { Caller, Cohort, Item, Progress } from './item.ts';
 import { locate, noSuchSecret } from './locate.ts';
 import type { Call, InnerOperation } from './operation.ts';
-import { requireIdempotencyKey } from './invalid-input.ts';
 import { readInput } from './read-input.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
-import { isLimited, RateLimits } from './rate-limits.ts';
+import { RateLimits } from './rate-limits.ts';
+import { Preparation } from './preparation.ts';
 import { Recorder } from './recorder.ts';
 import { Refusals, type StagedRefusals } from './refusals.ts';
-import { ownerOf, requireRights } from './require-rights.ts';
+import { requireRights } from './require-rights.ts';
 import { Rights } from './rights.ts';
 import { requireFresh } from './require-fresh.ts';
 import { asStrongroomError } from './unforeseen.ts';
@@ -55,11 +52,10 @@ export class Pipeline {
   readonly #wall: PipelineOptions['now'];
   readonly #steady: (now: number) => number;
   readonly #rights: Rights;
-  /** What was read last beside the cohorts, for checks before long preparations. */
-  readonly #rightsBefore: Rights;
   readonly #refusals = new Refusals();
   readonly #admission: Admission;
   readonly #callers: Callers;
+  readonly #preparation: Preparation;
   readonly #recorder: Recorder;
   readonly #parts: CallParts;
   readonly #feed: ChangeFeed;
@@ -70,10 +66,15 @@ export class Pipeline {
     this.#options = { ...options, now: () => this.#steady(options.now()) };
     this.#wall = options.now;
     this.#rights = new Rights(options.mac);
-    this.#rightsBefore = new Rights(options.mac);
     const limits = new RateLimits(options.rateLimits);
     this.#admission = new Admission(limits, this.#refusals, options.now);
     this.#callers = new Callers(options.mac, options.keyring);
+    this.#preparation = new Preparation(this.#options, {
+      rights: this.#rights,
+      callers: this.#callers,
+      admission: this.#admission,
+      run: (operation, caller, input) => this.call(operation, caller, input),
+    });
     const feed = new ChangeFeed({
       rights: this.#rights,
       callers: this.#callers,
@@ -81,7 +82,7 @@ export class Pipeline {
       limits: options.streamLimits,
       changed: options.changed,
       recordEnd: (stream, reason) => this.#recordEnd(stream, reason),
-      requireUsed: (caller) => this.#beside(caller, closeEvents, () => undefined),
+      requireUsed: (caller) => this.#preparation.requireKnown(caller),
     });
     this.#feed = feed;
     this.#recorder = new Recorder(this.#rights, { ...options, feed });
@@ -110,7 +111,7 @@ export class Pipeline {
     input: unknown,
     options: FaceCallOptions = {},
   ): Promise<O> {
-    const item = await this.#prepare(operation, caller, input, options);
+    const item = await this.#preparation.prepare(operation, caller, input, options);
     if (item.refused?.isNoted === true) throw item.refused.error;
     try {
       return (await this.#committer.submit(item)) as O;
@@ -175,132 +176,6 @@ export class Pipeline {
   ): Promise<void> {
     const closing: Caller = { ...caller, opened: found, isInside: true };
     await this.call(closeEvents, closing, { ...filter, reason, told }, { request });
-  }
-
-  async #prepare<I, O, P>(
-    operation: InnerOperation<I, O, P>,
-    caller: Caller,
-    given: unknown,
-    { idempotencyKey, request = uuidv7(this.#options.now) }: FaceCallOptions,
-  ): Promise<Item> {
-    const item = {
-      request,
-      caller,
-      // The registry's types end here: an operation is only ever given its own input.
-      operation: operation as unknown as InnerOperation<unknown, unknown>,
-      mutates: operation.mutates,
-      idempotencyKey,
-      prepared: undefined,
-      address: given instanceof DeferredInput ? given.at : undefined,
-      refused: this.#admission.address(caller),
-    };
-    if (item.refused !== undefined) {
-      return { ...item, input: undefined, copies: [], fault: item.refused.error };
-    }
-    let held: ReturnType<typeof readInput<I, O, P>>;
-    try {
-      // What is given at once is taken before anything is waited for: the caller may change it then.
-      const waits = given instanceof DeferredInput || isLimited(caller.face);
-      const received = waits ? await this.#receive(item, given) : undefined;
-      if (received !== undefined && operation.prepare === undefined) {
-        requireIdempotencyKey(idempotencyKey, operation);
-        return { ...item, ...received, input: undefined, copies: [], fault: undefined };
-      }
-      held = readInput(operation, received === undefined ? given : await this.#place(received));
-    } catch (fault) {
-      return { ...item, input: undefined, copies: [], fault };
-    }
-    const { input, copies } = held;
-    try {
-      requireIdempotencyKey(idempotencyKey, operation);
-      if (operation.prepare === undefined) {
-        return { ...item, input, copies, fault: undefined };
-      }
-      await this.#requireBefore(item, input);
-      const prepared = await operation.prepare(input, {
-        ...this.#options,
-        settings: () => this.#options.store.read((transaction) => this.#rightsBeside(transaction)),
-        run: (other, otherInput) => this.call(other, { ...caller, isInside: true }, otherInput),
-      });
-      return { ...item, input, copies, prepared, fault: undefined };
-    } catch (fault) {
-      return { ...item, input, copies, fault };
-    }
-  }
-
-  /** Receives the document of somebody who is known, and not before. */
-  async #receive(
-    item: Pick<Item, 'caller' | 'operation' | 'refused'>,
-    given: unknown,
-  ): Promise<Pick<Item, 'address' | 'inputAt'> | undefined> {
-    const { caller, operation } = item;
-    const isDeferred = given instanceof DeferredInput;
-    const { view } = await this.#who(caller, operation);
-    item.refused = this.#admission.principal(caller, view);
-    if (item.refused !== undefined) throw item.refused.error;
-    return isDeferred ? { address: given.at, inputAt: await given.receive() } : undefined;
-  }
-
-  /** Who calls, as far as is known already: what counts is found out in the cohort. */
-  async #who(caller: Caller, operation: Item['operation']): Promise<Identified> {
-    const asked = { caller, now: this.#options.now(), anyone: operation.anyone === true };
-    const known = this.#rights.isKnown ? this.#callers.recall(this.#rights, asked) : undefined;
-    if (known !== undefined) return known;
-    return this.#options.store.read(async (transaction) =>
-      this.#callers.look(transaction, await this.#rightsBeside(transaction), asked),
-    );
-  }
-
-  /** The input of a preparation: where its ids point at the moment. */
-  async #place({ address = {}, inputAt }: Pick<Item, 'address' | 'inputAt'>): Promise<unknown> {
-    const place = await this.#options.store.read(async (transaction) =>
-      locate(transaction, (await this.#rightsBeside(transaction)).directory, address),
-    );
-    return inputAt?.(place);
-  }
-
-  /**
-   * Keeps long preparations from those who may not have them. What it finds is
-   * not remembered: the decision that counts is made in the cohort.
-   */
-  async #requireBefore(
-    { caller, operation, request }: Pick<Item, 'caller' | 'operation' | 'request'>,
-    input: unknown,
-  ): Promise<void> {
-    await this.#beside(caller, operation, async (who, rights, transaction) => {
-      const { view, calling, credential, isEnrolling } = who;
-      for (const requirement of operation.requires(input)) {
-        const { allowed } = rights.decide(view, calling, requirement);
-        if (!allowed && isEnrolling === true) throw enrollmentDue();
-        if (!allowed) throw denied(requirement, request, ownerOf(rights, { view, calling }));
-      }
-      if (operation.fresh !== true) return;
-      const { mac } = this.#options;
-      const [principal, standing] = [view.principal, rights];
-      await requireFresh({ credential, principal, standing, transaction, mac, now: calling.now });
-    });
-  }
-
-  /** Looks who calls, beside the cohorts. */
-  async #beside(
-    caller: Caller,
-    operation: Pick<Item['operation'], 'anyone'>,
-    look: (who: Identified, rights: Rights, transaction: Transaction) => void | Promise<void>,
-  ): Promise<void> {
-    const now = this.#options.now();
-    const anyone = operation.anyone === true;
-    await this.#options.store.read(async (transaction) => {
-      const rights = await this.#rightsBeside(transaction);
-      const who = await this.#callers.look(transaction, rights, { caller, now, anyone });
-      await look(who, rights, transaction);
-    });
-  }
-
-  /** Rights as of a transaction beside the cohorts: theirs, if they are of the same epoch. */
-  async #rightsBeside(transaction: Transaction): Promise<Rights> {
-    if (await this.#rights.isOf(transaction)) return this.#rights;
-    await this.#rightsBefore.refresh(transaction);
-    return this.#rightsBefore;
   }
 
   async #cohort(
