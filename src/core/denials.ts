@@ -10,12 +10,41 @@ export function principalUnknown(): StrongroomError {
   });
 }
 
-/** Whatever was brought opens nothing. It is never said why, and the record knows. */
+/** What a call came with opens nothing. It is never said why, and the record knows. */
 export function unauthenticated(cause?: string): StrongroomError {
   return new StrongroomError('unauthenticated', 'the call needs a valid token or session', {
     hint: 'sign in with `strongroom login`, or ask whoever looks after this server for a token',
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** What somebody gave to sign in, or to prove once more who they are, does not. It is never said why, and the record knows. */
+export function notAccepted(cause: string): StrongroomError {
+  return new StrongroomError('unauthenticated', 'what was given to sign in was not accepted', {
+    hint: 'look whether all of it is right and not over; the audit log says what was wrong, to whoever may see it',
+    cause,
+  });
+}
+
+/** Where a proof is not looked at, because too many were wrong before it. It is told from a wrong one by the record alone. */
+export function locked(channel: string): StrongroomError {
+  return notAccepted(lockedDetail(channel));
+}
+
+/** What the record says of that. */
+export function lockedDetail(channel: string): string {
+  return `${channel} locked`;
+}
+
+/** Whether an entry tells of that. */
+export function isLocked({ detail }: { readonly detail?: string | undefined }): boolean {
+  return detail?.endsWith(lockedDetail('')) === true;
+}
+
+/** Why nobody was known, in a word of ours, for the record. */
+export function causeOf(error: unknown): string | undefined {
+  const isOurs = error instanceof StrongroomError && error.code === 'unauthenticated';
+  return isOurs && typeof error.cause === 'string' ? error.cause : undefined;
 }
 
 /** A role of whoever calls asks for a second factor, which they do not have yet. */

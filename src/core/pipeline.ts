@@ -12,6 +12,7 @@ import type { FaceCallOptions } from './context.ts';
 import { Admission, refusedRequest } from './admission.ts';
 import { callOf, type CallParts } from './call-of.ts';
 import { Callers } from './callers.ts';
+import { causeOf } from './denials.ts';
 import { ChangeFeed } from './events/change-feed.ts';
 import { closeEvents } from './events/close-events.ts';
 import type { Ended, FollowedChanges } from './events/followed-changes.ts';
@@ -229,7 +230,8 @@ export class Pipeline {
       const outcome = REFUSALS.has(reason) ? 'denied' : 'failed';
       progress.extra.length = 0;
       // What was undone has no revision, and the log is what revisions are held against.
-      progress.subject = { ...progress.subject, revision: undefined, commit: undefined };
+      const detail = progress.subject.detail ?? causeOf(error);
+      progress.subject = { ...progress.subject, revision: undefined, commit: undefined, detail };
       this.#recorder.record(cohort, item, progress, { outcome, reason });
       return { ok: false, error: progress.shown ?? asStrongroomError(error) };
     }

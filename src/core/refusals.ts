@@ -94,12 +94,16 @@ export class Refusals {
 }
 
 /** What tells the source and the reason of a refusal from others. */
-export type Source = Pick<EntryFields, 'ip' | 'reason' | 'actor' | 'target'>;
+export type Source = Pick<EntryFields, 'ip' | 'reason' | 'actor' | 'target' | 'detail'>;
 
-function keyOf(tallies: ReadonlyMap<string, Tally>, { ip, reason, actor, target }: Source): string {
+function keyOf(
+  tallies: ReadonlyMap<string, Tally>,
+  { ip, reason, actor, target, detail }: Source,
+): string {
   const client = (ip === undefined ? undefined : networkOfClient(ip)) ?? ip;
-  // Attempts at several people from one address are not one thing: only who exists is a target.
-  const source = `${actor ?? client ?? ''} ${reason ?? ''} ${target ?? ''}`;
+  // Attempts at several people from one address are not one thing: only who exists is a target. Nor is
+  // a wrong password and a lock: the detail of who is not known is a word of ours.
+  const source = `${actor ?? client ?? ''} ${reason ?? ''} ${target ?? ''} ${detail ?? ''}`;
   return tallies.size >= SOURCES_MAX && !tallies.has(source) ? OTHERS : source;
 }
 

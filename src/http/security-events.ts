@@ -3,6 +3,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { hostname } from 'node:os';
 
+import { isLocked } from '../core/denials.ts';
 import type { EntryFields } from '../domain/audit/entry.ts';
 import { StrongroomError } from '../errors.ts';
 import { fileSink, QueuedSink, type LineSink } from './line-sink.ts';
@@ -43,7 +44,7 @@ const SYSLOG_PORT = 514;
 export function securityEvent(entry: EntryFields, now: number): SecurityEvent | undefined {
   if (entry.outcome === 'ok') return undefined;
   const { reason = '' } = entry;
-  const event = kindOf(entry.outcome, reason);
+  const event = kindOf(entry, reason);
   if (event === undefined) return undefined;
   return {
     time: new Date(now).toISOString(),
@@ -59,10 +60,10 @@ export function securityEvent(entry: EntryFields, now: number): SecurityEvent | 
   };
 }
 
-function kindOf(outcome: string, reason: string): SecurityEvent['event'] | undefined {
+function kindOf(entry: EntryFields, reason: string): SecurityEvent['event'] | undefined {
   if (ALTERED.has(reason)) return 'integrity_error';
-  if (reason === 'rate_limited') return 'locked';
-  return outcome === 'denied' ? 'denied' : undefined;
+  if (reason === 'rate_limited' || isLocked(entry)) return 'locked';
+  return entry.outcome === 'denied' ? 'denied' : undefined;
 }
 
 /** Sends security events to one place. What cannot be sent is lost and counted, never waited for. */

@@ -6,7 +6,7 @@ import { findTokenById, revokeToken } from '../../domain/identities/tokens.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { PasswordData } from '../../domain/identities/passwords.ts';
 import { takeBack, type CountedAttempt } from '../../domain/identities/attempts.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { Operation } from '../operation.ts';
 import { AUTH } from '../rest-binding.ts';
 import { beginOwnAttempt, dropAttempt } from './begin-attempt.ts';
@@ -151,11 +151,11 @@ export const reauthenticate: Operation<ReauthenticateInput, SessionRenewed, Fres
   prepare: async ({ password: given, code }, services) => {
     const password = await provePassword(services, {}, given);
     const { counted, second: due } = password.begun;
-    if (counted !== undefined && due.length > 0 && code === undefined) {
+    if (due.length > 0 && code === undefined) {
       await services.run(dropAttempt, counted);
       throw new StrongroomError('mfa_required', 'a code of the second factor has to come along');
     }
-    if (counted === undefined || due.length === 0) return { password, second: undefined };
+    if (due.length === 0) return { password, second: undefined };
     const second = await services.run(beginOwnAttempt, { channel: 'totp' });
     return { password, second: second.counted };
   },
@@ -166,8 +166,8 @@ export const reauthenticate: Operation<ReauthenticateInput, SessionRenewed, Fres
     if (factors.second.length === 0) {
       return goOn(call, await factors.store(call), { authenticatedAt: now });
     }
-    if (second === undefined || code === undefined) throw unauthenticated('refused');
-    if (!(await spendTotp(call, factors, textOf(code)))) throw unauthenticated('wrong');
+    if (second === undefined || code === undefined) throw notAccepted('refused');
+    if (!(await spendTotp(call, factors, textOf(code)))) throw notAccepted('wrong');
     await takeBack(call, second);
     return goOn(call, await factors.store(call), { authenticatedAt: now, mfaAt: now });
   },
@@ -196,14 +196,14 @@ export const changePassword: Operation<ChangePasswordInput, SessionRenewed, NewP
       return { proof, data: await hashNew(services, password, principal, rules) };
     } catch (error) {
       // The proof was right, whatever is wrong with the new one.
-      if (counted !== undefined) await services.run(dropAttempt, counted);
+      await services.run(dropAttempt, counted);
       throw error;
     }
   },
   apply: async (_input, call, { proof, data }) => {
     const factors = await FactorSet.of(call, ownUser(call));
     await acceptPassword(call, proof, factors);
-    if (data === undefined) throw unauthenticated('wrong');
+    if (data === undefined) throw notAccepted('wrong');
     await setPassword(call, factors, data);
     factors.makeVoid();
     const principal = await factors.store(call);

@@ -105,7 +105,7 @@ describe('a role', () => {
         .catch((fault: unknown) => fault as Error & { code: string });
       told.add(JSON.stringify([(error as { code?: string }).code, (error as Error).message]));
     }
-    expect([...told]).toEqual(['["unauthenticated","the call needs a valid token or session"]']);
+    expect([...told]).toEqual(['["unauthenticated","what was given to sign in was not accepted"]']);
     await signIn(own);
   });
 

@@ -18,8 +18,9 @@ import { rulesFor } from '../../domain/secrets/complexity.ts';
 import type { ComplexityRules } from '../../domain/settings/known-settings.ts';
 import { readSetting, type SettingsWork } from '../../domain/settings/settings.ts';
 import { FIRST_WORKSPACE } from '../../domain/workspaces/names.ts';
+import { StrongroomError } from '../../errors.ts';
 import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
-import { unauthenticated } from '../denials.ts';
+import { locked, notAccepted } from '../denials.ts';
 import type { Call, InnerOperation } from '../operation.ts';
 import { requireFresh } from '../require-fresh.ts';
 import { secretText, textOf, type CredentialText } from './credential-text.ts';
@@ -38,8 +39,7 @@ export interface AttemptInput {
 
 /** What was counted, and what the proof is held against. It stays inside. */
 export interface AttemptBegun {
-  /** `undefined`: whoever tries has to wait, and no proof may be looked at. */
-  readonly counted: CountedAttempt | undefined;
+  readonly counted: CountedAttempt;
   readonly principal: { readonly id: string; readonly name: string } | undefined;
   readonly password: StoredPassword | undefined;
   /** The second factors that count. */
@@ -52,6 +52,9 @@ export interface AttemptBegun {
  * Counts an attempt of whoever calls with a session, and proves something once
  * more: durably, before the proof is looked at. No face reaches it: operations
  * call it while they prepare.
+ *
+ * Errors: `unauthenticated` for whoever has to wait, as if the proof had been wrong (it is not looked
+ * at); `rate_limited` of codes of devices, where who asks is known.
  */
 export const beginOwnAttempt: InnerOperation<AttemptInput, AttemptBegun> = {
   name: 'auth.attempt',
@@ -76,9 +79,10 @@ export const beginOwnAttempt: InnerOperation<AttemptInput, AttemptBegun> = {
         : { principalId: principal.id };
     const from = await sourceOf(call, principal, input.known);
     const attempt = { channel: input.channel, who, from };
+    call.about({ target: principal?.id });
     const counted = await countAttempt(call, attempt, limitsOf(call));
-    const outcome = counted === undefined ? 'refused' : 'counted';
-    call.about({ target: principal?.id, detail: `${input.channel} ${outcome}` });
+    if (counted === undefined) throw mustWait(input.channel);
+    call.about({ detail: `${input.channel} counted` });
     const factors = principal === undefined ? undefined : await FactorSet.of(call, principal);
     const [password] = factors?.confirmed('password') ?? [];
     return {
@@ -139,11 +143,11 @@ export async function requireValid(
 ): Promise<{ readonly token: TokenRow; readonly principal: PrincipalRow }> {
   const token = await findToken(call, [kind], textOf(given));
   if (token?.principal_id === undefined || token.principal_id === null) {
-    throw unauthenticated('unknown');
+    throw notAccepted('unknown');
   }
   const reason = invalidity(token, call.standing, { now: call.now, carrier: token.carrier });
   const principal = call.standing.principal(token.principal_id);
-  if (reason !== undefined || principal === undefined) throw unauthenticated(reason ?? 'void');
+  if (reason !== undefined || principal === undefined) throw notAccepted(reason ?? 'void');
   return { token, principal };
 }
 
@@ -167,6 +171,13 @@ export async function knownClient(
   if (token === undefined || token.principal_id !== principal?.id) return undefined;
   const reason = invalidity(token, call.standing, { now: call.now, carrier: token.carrier });
   return reason === undefined ? token : undefined;
+}
+
+function mustWait(channel: Channel): StrongroomError {
+  if (channel !== 'device') return locked(channel);
+  return new StrongroomError('rate_limited', 'too many codes were wrong', {
+    hint: 'wait before the next one: each wrong one makes it longer',
+  });
 }
 
 async function guessedAt(call: Call, input: AttemptInput): Promise<PrincipalRow | undefined> {

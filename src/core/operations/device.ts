@@ -22,7 +22,7 @@ import { invalidity } from '../../domain/identities/validity.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
-import { enrollmentDue, unauthenticated } from '../denials.ts';
+import { enrollmentDue, notAccepted } from '../denials.ts';
 import type { Call, Operation, Services } from '../operation.ts';
 import { reauthRequired } from '../require-fresh.ts';
 import { AUTH } from '../rest-binding.ts';
@@ -80,7 +80,7 @@ export interface DeviceSummary {
 
 /** A code that was counted before it was looked at. */
 interface CountedCode {
-  readonly counted: CountedAttempt | undefined;
+  readonly counted: CountedAttempt;
 }
 
 const CODE_MAX = 32;
@@ -202,11 +202,11 @@ export const finishDevice: Operation<FinishDeviceInput, SignedIn> = {
   secretMembers: ['device', 'session', 'challenge', 'known'],
   apply: async ({ device }, call) => {
     const row = await findToken(call, ['device'], textOf(device));
-    if (row === undefined) throw unauthenticated('unknown');
+    if (row === undefined) throw notAccepted('unknown');
     call.about({ target: row.id });
     requireDecided(call, row);
     const principal = call.standing.principal(row.principal_id ?? '');
-    if (principal?.kind !== 'user') throw unauthenticated('void');
+    if (principal?.kind !== 'user') throw notAccepted('void');
     await consumeToken(call, row);
     devicesWaiting(call.keyring).end(row.id);
     call.identified(principal.id);
@@ -224,7 +224,7 @@ function requireDecided(call: Call, row: TokenRow): void {
       hint: 'begin anew',
     });
   }
-  if (reason !== undefined) throw unauthenticated(reason);
+  if (reason !== undefined) throw notAccepted(reason);
   const decision = decisionOf(row);
   if (decision === 'confirmed') return;
   if (decision === 'denied') {
@@ -258,11 +258,6 @@ async function requireDevice(
   const principal = ownUser(call);
   // Where the vault itself is there is no session that another could be like.
   if (call.credential === undefined) throw reauthRequired();
-  if (counted === undefined) {
-    throw new StrongroomError('rate_limited', 'too many codes were wrong', {
-      hint: 'wait before the next one: each wrong one makes it longer',
-    });
-  }
   const row = await findDevice(call, textOf(code));
   const given = { now: call.now, carrier: 'bearer' };
   if (row === undefined || invalidity(row, call.standing, given) !== undefined) {

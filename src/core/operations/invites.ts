@@ -11,7 +11,7 @@ import { canonicalJson } from '../../lib/canonical-json.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { Call, InnerOperation, Operation } from '../operation.ts';
 import { ADMIN, AUTH } from '../rest-binding.ts';
 import { allowing, CHANGES_ACCESS } from './access-scope.ts';
@@ -163,7 +163,7 @@ export async function requireInvite(
   invite: CredentialText,
 ): ReturnType<typeof requireValid> {
   const found = await requireValid(call, 'invite', invite);
-  if (found.token.state !== stateOf(found.principal)) throw unauthenticated('void');
+  if (found.token.state !== stateOf(found.principal)) throw notAccepted('void');
   return found;
 }
 

@@ -9,7 +9,7 @@ import type {
 import { mintToken } from '../../domain/identities/tokens.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { TokenRow } from '../../store/tables.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { Call } from '../operation.ts';
 import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
@@ -57,7 +57,7 @@ export async function giveSession(
 ): Promise<MachineSignedIn> {
   call.about({ method: method.id });
   const principal = call.standing.principal(method.principal_id ?? '');
-  if (method.disabled_at !== null || principal?.kind !== 'machine') throw unauthenticated('void');
+  if (method.disabled_at !== null || principal?.kind !== 'machine') throw notAccepted('void');
   requireNetwork(call, cidr);
   call.identified(principal.id);
   const { row, text } = await mintToken(call, {
@@ -83,14 +83,14 @@ export async function giveSession(
 export function requireUnchanged<K extends MethodKind>(call: Call, looked: Method<K>): Method<K> {
   const row = call.standing.method(looked.row.id);
   const isSame = row?.kind === looked.kind && row.config === looked.row.config;
-  if (!isSame || row.disabled_at !== null) throw unauthenticated('void');
+  if (!isSame || row.disabled_at !== null) throw notAccepted('void');
   return { ...looked, row };
 }
 
 function requireNetwork(call: Call, cidr: readonly string[] | undefined): void {
   const stored = encodeConditions(cidr === undefined ? undefined : { cidr });
   if (stored === null) return;
-  if (compileConditions(stored)(call.circumstances) !== 'met') throw unauthenticated('limits');
+  if (compileConditions(stored)(call.circumstances) !== 'met') throw notAccepted('limits');
 }
 
 function toSignedIn(

@@ -21,7 +21,7 @@ import { findToken } from '../../domain/identities/tokens.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { Keyring } from '../../keys/keyring.ts';
 import { fetchOutside } from '../../lib/outbound.ts';
-import { unauthenticated } from '../denials.ts';
+import { lockedDetail, notAccepted } from '../denials.ts';
 import type { Call, InnerOperation, Operation, Services } from '../operation.ts';
 import { AUTH } from '../rest-binding.ts';
 import { limitsOf } from './begin-attempt.ts';
@@ -87,11 +87,11 @@ export const signInAppRole: Operation<SignInAppRoleInput, MachineSignedIn, void>
   },
   apply: async (input, call) => {
     const role = findRole(call.standing.methods, input.roleId);
-    if (role === undefined) throw unauthenticated('unknown');
+    if (role === undefined) throw notAccepted('unknown');
     call.about({ method: role.row.id });
     const found = await findSecretId(call, call.standing, { role, text: textOf(input.secretId) });
-    if (found === undefined) throw unauthenticated('unknown');
-    if (found.fault !== undefined) throw unauthenticated(found.fault);
+    if (found === undefined) throw notAccepted('unknown');
+    if (found.fault !== undefined) throw notAccepted(found.fault);
     const { row } = found;
     const signedIn = await giveSession(call, role, {
       familyId: row.family_id,
@@ -122,8 +122,8 @@ const countSecretId: InnerOperation<Pick<SignInAppRoleInput, 'roleId'>, null> = 
     const who = { principalId: role?.row.principal_id ?? NOBODY.principal.id };
     const from = { address: call.circumstances.ip };
     const counted = await countAttempt(call, { channel: 'secret_id', who, from }, limitsOf(call));
-    const outcome = counted === undefined ? 'refused' : 'counted';
-    call.about({ method: role?.row.id, detail: `secret_id ${outcome}` });
+    const detail = counted === undefined ? lockedDetail('secret_id') : 'secret_id counted';
+    call.about({ method: role?.row.id, detail });
     return null;
   },
 };
@@ -183,7 +183,7 @@ async function verified(input: SignInJwtInput, services: Services): Promise<Veri
   // Loaded here, because hardly a command needs it.
   const { lookAtJwt, verifyJwt } = await import('../../auth/verify-jwt.ts');
   const look = lookAtJwt(token);
-  if (look === undefined) throw unauthenticated('malformed');
+  if (look === undefined) throw notAccepted('malformed');
   const rows = await services.store.read((transaction) =>
     readMethods({ transaction, mac: services.mac }),
   );
@@ -196,11 +196,11 @@ async function verified(input: SignInJwtInput, services: Services): Promise<Veri
   );
   const [method] = fitting;
   // Who somebody is must not depend on which of two is asked first.
-  if (method === undefined || fitting.length > 1) throw unauthenticated('unknown');
+  if (method === undefined || fitting.length > 1) throw notAccepted('unknown');
   const { config } = method;
   const keys = (config.jwks as JSONWebKeySet | undefined) ?? (await keysOf(method, look, services));
   const claims = await verifyJwt(token, keys, { rules: config, now: services.now() });
-  if (claims === undefined || !fits(claims, config)) throw unauthenticated('signature');
+  if (claims === undefined || !fits(claims, config)) throw notAccepted('signature');
   return { method, sub: claims.sub };
 }
 
@@ -221,11 +221,11 @@ function fits(claims: Parameters<typeof haveClaims>[0], config: JwtConfig): bool
 }
 
 function certificateOf({ circumstances: { certificate } }: Call): Certificate {
-  if (certificate === undefined) throw unauthenticated('no_certificate');
+  if (certificate === undefined) throw notAccepted('no_certificate');
   try {
     return readCertificate(certificate);
   } catch (error) {
-    if (error instanceof RangeError) throw unauthenticated('malformed');
+    if (error instanceof RangeError) throw notAccepted('malformed');
     throw error;
   }
 }
@@ -244,8 +244,8 @@ function fittingCertificate(
   }));
   const fitting = faults.filter(({ fault }) => fault === undefined);
   const [found] = fitting;
-  if (found === undefined) throw unauthenticated(faults[0]?.fault ?? 'unknown');
-  if (fitting.length > 1) throw unauthenticated('ambiguous');
+  if (found === undefined) throw notAccepted(faults[0]?.fault ?? 'unknown');
+  if (fitting.length > 1) throw notAccepted('ambiguous');
   return found.method;
 }
 

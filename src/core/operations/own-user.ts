@@ -1,5 +1,5 @@
 import type { PrincipalRow } from '../../store/tables.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import { reauthRequired } from '../require-fresh.ts';
 import type { Call } from '../operation.ts';
 
@@ -12,6 +12,6 @@ import type { Call } from '../operation.ts';
 export function ownUser(call: Call): PrincipalRow {
   if (call.credential !== undefined && call.credential.kind !== 'session') throw reauthRequired();
   const row = call.standing.principal(call.principal.id);
-  if (row === undefined || row.kind !== 'user') throw unauthenticated('no user');
+  if (row === undefined || row.kind !== 'user') throw notAccepted('no user');
   return row;
 }

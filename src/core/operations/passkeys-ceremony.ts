@@ -22,7 +22,7 @@ import { invalidity } from '../../domain/identities/validity.ts';
 import { readSetting, type SettingsWork } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { FactorRow } from '../../store/tables.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { Call, Services } from '../operation.ts';
 import { textOf, type CredentialText } from './credential-text.ts';
 import { clientOf } from './token-view.ts';
@@ -88,13 +88,13 @@ export async function requireCeremony(
   uses: readonly CeremonyUse[],
 ): Promise<Ceremony> {
   const ceremony = await findCeremony(call, textOf(given));
-  if (ceremony === undefined || !uses.includes(ceremony.use)) throw unauthenticated('no challenge');
+  if (ceremony === undefined || !uses.includes(ceremony.use)) throw notAccepted('no challenge');
   const { token, use, holder } = ceremony;
   // Not the words that are said of a session: those end it in a browser.
   const reason = invalidity(token, call.standing, { now: call.now, carrier: token.carrier });
-  if (reason !== undefined) throw unauthenticated(`challenge ${reason}`);
+  if (reason !== undefined) throw notAccepted(`challenge ${reason}`);
   const isOpen = use === 'alone' || use === 'second';
-  if (!isOpen && holder !== holderOf(call)) throw unauthenticated('of another session');
+  if (!isOpen && holder !== holderOf(call)) throw notAccepted('of another session');
   return ceremony;
 }
 
@@ -166,17 +166,17 @@ export async function spendPasskey(
 ): Promise<void> {
   const { right } = requireSame(call, given);
   const factor = right === undefined ? undefined : factors.get(right.id);
-  if (right === undefined || factor?.row.kind !== 'passkey') throw unauthenticated('wrong');
+  if (right === undefined || factor?.row.kind !== 'passkey') throw notAccepted('wrong');
   const { row, uses } = factor;
-  if (row.revision !== right.revision) throw unauthenticated('changed meanwhile');
+  if (row.revision !== right.revision) throw notAccepted('changed meanwhile');
   const data = passkeyData(row);
   if (!given.hasOther && !(right.userVerified && data.user_verified)) {
-    throw unauthenticated('user not verified');
+    throw notAccepted('user not verified');
   }
   if ((right.counter > 0 || uses.counter > 0) && right.counter <= uses.counter) {
     // Two authenticators have the same key (WebAuthn Level 3, §6.1.1).
     call.about({ detail: 'the counter of a passkey went back' });
-    throw unauthenticated('counter');
+    throw notAccepted('counter');
   }
   await factors.use(call, factor, right.counter);
   const user_verified = data.user_verified || right.userVerified;
@@ -191,8 +191,8 @@ export function requireSame<P extends Pick<AssertionProof, 'challenge' | 'origin
   call: Call,
   { ceremony, proof }: { readonly ceremony: Ceremony; readonly proof: P },
 ): P {
-  if (proof.challenge !== ceremony.challenge) throw unauthenticated('changed meanwhile');
-  if (proof.origin !== relyingParty(call).origin) throw unauthenticated('changed meanwhile');
+  if (proof.challenge !== ceremony.challenge) throw notAccepted('changed meanwhile');
+  if (proof.origin !== relyingParty(call).origin) throw notAccepted('changed meanwhile');
   return proof;
 }
 

@@ -10,7 +10,7 @@ import { carrierOf, type Carrier } from '../../domain/identities/sessions.ts';
 import { consumeToken } from '../../domain/identities/tokens.ts';
 import { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { Call, Operation } from '../operation.ts';
 import { AUTH } from '../rest-binding.ts';
 import { requireValid } from './begin-attempt.ts';
@@ -29,7 +29,7 @@ import { assertionJson, requestOptionsJson } from './passkeys-schema.ts';
 import { removeWaiting } from './remove-waiting.ts';
 import * as schema from './schema.ts';
 import { signsIn } from './sign-in.ts';
-import { afterAll, type SignedIn } from './signed-in.ts';
+import { afterAll, carrierName, type SignedIn } from './signed-in.ts';
 
 export interface BeginPasskeyInput {
   /** What a sign-in with a password gave, where a passkey is the second factor. Default: it stands alone. */
@@ -72,7 +72,7 @@ export const beginPasskey: Operation<BeginPasskeyInput, PasskeyBegun, undefined>
   summary: 'Begins to sign in with a passkey: alone, or as the second factor.',
   input: z.strictObject({
     challenge: secretText.optional(),
-    carrier: z.enum(['bearer', 'cookie']).optional(),
+    carrier: carrierName.optional(),
   }),
   output: passkeyBegun,
   rest: [{ method: 'POST', path: `${AUTH}/passkey` }],
@@ -113,7 +113,7 @@ export const verifyPasskey: Operation<VerifyPasskeyInput, SignedIn, AssertionPro
   apply: async ({ challenge, known }, call, proof) => {
     const ceremony = await requireCeremony(call, challenge, ['alone', 'second']);
     const { token, use } = ceremony;
-    const principal = holderOf(call, ceremony, proof);
+    const principal = ownerOfPasskey(call, ceremony, proof);
     call.about({ target: principal.id, detail: 'wrong' });
     const factors = await FactorSet.of(call, principal);
     const hasOther = use === 'second';
@@ -133,7 +133,7 @@ export const verifyPasskey: Operation<VerifyPasskeyInput, SignedIn, AssertionPro
 async function beginSecond(call: Call, given: CredentialText): Promise<PasskeyBegun> {
   const { token, principal } = await requireValid(call, 'challenge', given);
   const allow = descriptorsOf(await FactorSet.of(call, principal));
-  if (allow.length === 0) throw unauthenticated('no passkey');
+  if (allow.length === 0) throw notAccepted('no passkey');
   const challenge = await beginSecondCeremony(call, token);
   call.about({ target: token.id });
   const asked = { challenge, allow, userVerification: 'preferred' } as const;
@@ -144,14 +144,14 @@ async function beginSecond(call: Call, given: CredentialText): Promise<PasskeyBe
 }
 
 /** Whose passkey was used: after a password, who gave that. */
-function holderOf(
+function ownerOfPasskey(
   { standing }: Call,
   { token, use }: Ceremony,
   { right }: AssertionProof,
 ): PrincipalRow {
   const id = use === 'second' ? token.principal_id : right?.principal_id;
   const row = standing.principal(id ?? '');
-  if (row === undefined || row.disabled_at !== null) throw unauthenticated('void');
-  if (right !== undefined && right.principal_id !== row.id) throw unauthenticated('of another');
+  if (row === undefined || row.disabled_at !== null) throw notAccepted('void');
+  if (right !== undefined && right.principal_id !== row.id) throw notAccepted('of another');
   return row;
 }

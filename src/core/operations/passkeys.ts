@@ -12,7 +12,7 @@ import { findPasskey, PASSKEYS_MAX, type PasskeyData } from '../../domain/identi
 import { consumeToken } from '../../domain/identities/tokens.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretValue } from '../../secret-value.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { Operation } from '../operation.ts';
 import { AUTH } from '../rest-binding.ts';
 import { secretText, type CredentialText } from './credential-text.ts';
@@ -125,10 +125,10 @@ export const confirmPasskey: Operation<ConfirmPasskeyInput, PasskeyConfirmed, Re
     const user = ownUser(call);
     const ceremony = await requireCeremony(call, input.challenge, ['enroll']);
     const { right } = requireSame(call, { ceremony, proof });
-    if (right === undefined) throw unauthenticated('wrong');
+    if (right === undefined) throw notAccepted('wrong');
     const factors = await FactorSet.of(call, user);
     requireRoom(factors);
-    if ((await findPasskey(call, right.id)) !== undefined) throw unauthenticated('taken');
+    if ((await findPasskey(call, right.id)) !== undefined) throw notAccepted('taken');
     await requireFreshSince(call, factors, ceremony.token.created_at);
     await consumeToken(call, ceremony.token);
     const row = await factors.add(call, {

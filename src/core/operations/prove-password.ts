@@ -13,7 +13,7 @@ import { takeBack } from '../../domain/identities/attempts.ts';
 import { StrongroomError } from '../../errors.ts';
 import { utf8, wipe } from '../../lib/bytes.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { Call, Services } from '../operation.ts';
 import { passwordQueue } from '../password-queue.ts';
 import {
@@ -27,8 +27,7 @@ import { textOf, type CredentialText } from './credential-text.ts';
 
 /** What came of holding a password against that which is stored. */
 export interface PasswordProof {
-  /** `refused`: it was not looked at. */
-  readonly outcome: 'right' | 'wrong' | 'refused';
+  readonly outcome: 'right' | 'wrong';
   readonly begun: AttemptBegun;
   /** The same password as passwords are stored today, if it was stored otherwise. */
   readonly renewed: PasswordData | undefined;
@@ -38,7 +37,7 @@ export interface PasswordProof {
  * Holds a password against that of whoever is meant. What it says counts only
  * if it is still so when it is applied.
  *
- * @throws {@link StrongroomError} `rate_limited` if too many sign in at the same time.
+ * @throws {@link StrongroomError} `unauthenticated` after too many attempts; `rate_limited` if too many sign in at the same time.
  */
 export async function provePassword(
   services: Services,
@@ -49,7 +48,6 @@ export async function provePassword(
   const attempt: AttemptInput = { ...asked, channel: 'password' };
   const begin = asked.name === undefined ? beginOwnAttempt : beginAttempt;
   const begun = await services.run(begin, attempt);
-  if (begun.counted === undefined) return { outcome: 'refused', begun, renewed: undefined };
   const { keyring } = services;
   const ownerId = begun.principal?.id ?? '';
   const stored = begun.password && { ownerId, data: begun.password.data };
@@ -90,7 +88,7 @@ export async function acceptPassword(
   call.about({ target: principal?.id, detail: `password ${outcome}` });
   const factor = password === undefined ? undefined : factors?.get(password.factorId);
   const isStill = factor !== undefined && factor.row.revision === password?.revision;
-  if (outcome !== 'right' || !isStill || counted === undefined) throw unauthenticated(outcome);
+  if (outcome !== 'right' || !isStill) throw notAccepted(outcome);
   await takeBack(call, counted);
   await factors?.use(call, factor);
   if (renewed !== undefined) await renew(call, factors, { id: factor.row.id, renewed });
@@ -99,7 +97,7 @@ export async function acceptPassword(
 /** The principal that was proven to be there, as it is now. */
 export function provenPrincipal(call: Call, { begun }: PasswordProof): PrincipalRow {
   const row = call.standing.principal(begun.principal?.id ?? '');
-  if (row === undefined || row.disabled_at !== null) throw unauthenticated('void');
+  if (row === undefined || row.disabled_at !== null) throw notAccepted('void');
   return row;
 }
 

@@ -80,7 +80,7 @@ const all = (tokens: Readonly<Record<string, unknown>>): Record<string, string> 
   Object.fromEntries(
     Object.keys(tokens).map((name) => [
       name,
-      'unauthenticated: the call needs a valid token or session',
+      'unauthenticated: what was given to sign in was not accepted',
     ]),
   );
 

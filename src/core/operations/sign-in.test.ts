@@ -291,6 +291,20 @@ describe('wrong guesses', () => {
     expect(targets).toEqual(expect.arrayContaining([idOf('bob'), idOf('carol')]));
   });
 
+  it('are told apart by the record alone', async () => {
+    await userWithPassword(parts, 'bob');
+    for (let count = 0; count < 6; count += 1) await codeOf(signIn('bob', wrong));
+    await codeOf(signIn('nobody-such', wrong));
+    const { entries } = await parts.as(OWNER).audit.query({ outcome: 'denied', limit: 20 });
+    const causes = entries.map(({ action, detail }) => `${action}: ${detail ?? ''}`);
+    expect(causes.toReversed()).toEqual([
+      'auth.signIn: password wrong',
+      'auth.attempt: password locked',
+      'auth.signIn: password locked',
+      'auth.signIn: password wrong',
+    ]);
+  });
+
   it('A11 from one address do not lock others out, nor a known client from where they come', async () => {
     await userWithPassword(parts, 'bob');
     const home = '198.51.100.7';

@@ -6,7 +6,7 @@ import { useRecoveryCode } from '../../domain/identities/recovery-codes.ts';
 import { carrierOf } from '../../domain/identities/sessions.ts';
 import { consumeToken } from '../../domain/identities/tokens.ts';
 import { findStep } from '../../domain/identities/totp.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { Call, Operation, Services } from '../operation.ts';
 import { AUTH } from '../rest-binding.ts';
 import { beginAttempt, requireValid } from './begin-attempt.ts';
@@ -17,7 +17,14 @@ import {
   type PasswordProof,
 } from './prove-password.ts';
 import { secretText, textOf, type CredentialText } from './credential-text.ts';
-import { afterAll, afterFirst, signedIn, type SignedIn, type SignInOptions } from './signed-in.ts';
+import {
+  afterAll,
+  afterFirst,
+  carrierName,
+  signedIn,
+  type SignedIn,
+  type SignInOptions,
+} from './signed-in.ts';
 
 export interface SignInInput extends SignInOptions {
   /** A user's name, in upper or lower case. */
@@ -35,7 +42,7 @@ export interface SecondFactorInput {
 
 /** The members of {@link SignInOptions}, to be spread into an input's. */
 export const signInOptions: { readonly [K in keyof SignInOptions]-?: z.ZodType<SignInOptions[K]> } =
-  { known: secretText.optional(), carrier: z.enum(['bearer', 'cookie']).optional() };
+  { known: secretText.optional(), carrier: carrierName.optional() };
 
 /** What is common to all ways to sign in. */
 export const signsIn: Pick<
@@ -71,7 +78,7 @@ export const signIn: Operation<SignInInput, SignedIn, PasswordProof> = {
     await acceptPassword(call, proof, factors);
     const principal = provenPrincipal(call, proof);
     call.identified(principal.id);
-    if (factors === undefined) throw unauthenticated('void');
+    if (factors === undefined) throw notAccepted('void');
     const stored = await factors.store(call);
     return afterFirst(call, { principal: stored, factors }, input);
   },
@@ -111,7 +118,7 @@ export const giveRecoveryCode: Operation<SecondFactorInput, SignedIn, SecondProo
 
 /** What was counted before a code is looked at. */
 export interface SecondProof {
-  readonly counted: CountedAttempt | undefined;
+  readonly counted: CountedAttempt;
 }
 
 /**
@@ -158,10 +165,9 @@ async function finish(
 ): Promise<SignedIn> {
   const { token, principal } = await requireValid(call, 'challenge', challenge);
   const { counted } = second.proof;
-  call.about({ target: principal.id, detail: counted === undefined ? 'refused' : 'wrong' });
-  if (counted === undefined) throw unauthenticated('refused');
+  call.about({ target: principal.id, detail: 'wrong' });
   const factors = await FactorSet.of(call, principal);
-  if (!(await second.use(factors))) throw unauthenticated('wrong');
+  if (!(await second.use(factors))) throw notAccepted('wrong');
   await takeBack(call, counted);
   await consumeToken(call, token);
   call.identified(principal.id);

@@ -15,7 +15,7 @@ import { findTokenById } from '../../domain/identities/tokens.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import { hasMfaRole } from '../mfa-due.ts';
 import type { Call } from '../operation.ts';
 import { knownClient } from './begin-attempt.ts';
@@ -43,12 +43,15 @@ export interface SignedIn {
   readonly mustEnroll: boolean;
 }
 
+/** As what a session is taken. */
+export const carrierName: z.ZodType<Carrier> = z.enum(['bearer', 'cookie']);
+
 /** The schema of {@link SignedIn}. */
 export const signedIn: z.ZodType<SignedIn> = z.strictObject({
   session: secretOutput.nullable(),
   id: z.string().nullable(),
   expiresAt: z.string().nullable(),
-  carrier: z.enum(['bearer', 'cookie']).nullable(),
+  carrier: carrierName.nullable(),
   challenge: secretOutput.nullable(),
   factors: z.array(z.enum(['password', 'totp', 'recovery', 'passkey', 'oidc'])),
   known: secretOutput.nullable(),
@@ -79,7 +82,7 @@ export const renewed: {
 } = {
   session: secretOutput.nullable(),
   expiresAt: z.string().nullable(),
-  carrier: z.enum(['bearer', 'cookie']).nullable(),
+  carrier: carrierName.nullable(),
 };
 
 /** Where there is no session to go on with. */
@@ -147,7 +150,7 @@ export async function goOn(
   if (call.credential === undefined) return NOT_RENEWED;
   // Its use may have been noted since it was found.
   const old = await findTokenById(call, call.credential.id);
-  if (old === undefined) throw unauthenticated('unknown');
+  if (old === undefined) throw notAccepted('unknown');
   const { row, text } = await renewSession(call, old, {
     principal,
     authenticatedAt: proven.authenticatedAt ?? old.authenticated_at,

@@ -14,7 +14,7 @@ import { readSetting } from '../../domain/settings/settings.ts';
 import type { Keyring } from '../../keys/keyring.ts';
 import { utf8Decode, wipe } from '../../lib/bytes.ts';
 import { fetchOutside, parseOutside, postOutside } from '../../lib/outbound.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { Services } from '../operation.ts';
 
 /** What came back from a provider, and what it is held against. */
@@ -73,18 +73,18 @@ export async function redeem(
   const provider = await providerOf(services, method);
   // A code of another provider would be shown to this one (RFC 9207 §2.4).
   const isNamed = returned.iss !== undefined || provider.namesItself;
-  if (isNamed && returned.iss !== config.issuer) throw unauthenticated('issuer');
+  if (isNamed && returned.iss !== config.issuer) throw notAccepted('issuer');
   const allowedHosts = await allowedOf(services);
   const tokens = readTokens(
     await postOutside(provider.tokenEndpoint, formOf(services, { provider, method, returned }), {
       allowedHosts,
     }),
   );
-  if (tokens === undefined) throw unauthenticated('code');
+  if (tokens === undefined) throw notAccepted('code');
   // Loaded here, because hardly a command needs it.
   const { lookAtJwt } = await import('../../auth/verify-jwt.ts');
   const look = lookAtJwt(tokens.idToken);
-  if (look === undefined || look.issuer !== config.issuer) throw unauthenticated('malformed');
+  if (look === undefined || look.issuer !== config.issuer) throw notAccepted('malformed');
   const source = { issuer: config.issuer, jwksUrl: provider.jwksUrl };
   const keys = await keptOf(services).keys.of(source, look.kid, (address) =>
     fetchOutside(address, { allowedHosts }),
@@ -96,7 +96,7 @@ export async function redeem(
     nonce: returned.nonce,
     now: services.now(),
   });
-  if (claims === undefined) throw unauthenticated('signature');
+  if (claims === undefined) throw notAccepted('signature');
   return claims;
 }
 

@@ -7,7 +7,7 @@ import { consumeToken } from '../../domain/identities/tokens.ts';
 import { invalidity } from '../../domain/identities/validity.ts';
 import { utf8 } from '../../lib/bytes.ts';
 import { equalBytes } from '../../lib/compare.ts';
-import { unauthenticated } from '../denials.ts';
+import { notAccepted } from '../denials.ts';
 import type { InnerOperation, Services } from '../operation.ts';
 import { secretText, textOf, type CredentialText } from './credential-text.ts';
 import { notLetIn } from './sso-person.ts';
@@ -83,14 +83,14 @@ const takeFlow: InnerOperation<TakeFlowInput, FlowTaken> = {
     const challenge = textOf(input.challenge);
     const found = await findFlow(call, challenge);
     const texts = flowTexts(call.keyring, challenge);
-    if (found === undefined || texts === undefined) throw unauthenticated('unknown');
+    if (found === undefined || texts === undefined) throw notAccepted('unknown');
     const { row, flow } = found;
     call.about({ target: row.id, method: row.method_id ?? undefined });
     const fault = invalidity(row, call.standing, { now: call.now, carrier: row.carrier });
     const method = call.standing.method(row.method_id ?? '');
-    if (fault !== undefined || method?.kind !== 'oidc') throw unauthenticated(fault ?? 'void');
-    if (!equalBytes(utf8(textOf(input.state)), utf8(texts.state))) throw unauthenticated('state');
-    if ((flow.link !== undefined) !== input.links) throw unauthenticated('purpose');
+    if (fault !== undefined || method?.kind !== 'oidc') throw notAccepted(fault ?? 'void');
+    if (!equalBytes(utf8(textOf(input.state)), utf8(texts.state))) throw notAccepted('state');
+    if ((flow.link !== undefined) !== input.links) throw notAccepted('purpose');
     await consumeToken(call, row);
     return { method: toMethod(method, 'oidc'), flow, begunAt: row.created_at };
   },
@@ -110,7 +110,7 @@ export async function proveReturn(
   const taken = await services.run(takeFlow, { challenge, state, iss, links });
   const { method, flow, begunAt } = taken;
   const texts = flowTexts(services.keyring, textOf(challenge));
-  if (texts === undefined) throw unauthenticated('unknown');
+  if (texts === undefined) throw notAccepted('unknown');
   const { nonce, verifier } = texts;
   const { redirect } = flow;
   const returned = { code: textOf(code), redirect, verifier, nonce, iss };

@@ -103,7 +103,7 @@ async function takeOut(call: Call, rows: readonly MembershipRow[]): Promise<void
 }
 
 /** Takes away the accounts that a way to sign in knows people by: it is gone, and what it gave is void. */
-export async function forgetAccounts(call: Call, { id }: AuthMethodRow): Promise<void> {
+async function forgetAccounts(call: Call, { id }: AuthMethodRow): Promise<void> {
   for (const principalId of new Set(await linkedTo(call, id))) {
     const principal = call.standing.principal(principalId);
     if (principal === undefined) continue;

@@ -38,7 +38,7 @@ describe('an ID token', () => {
     Object.fromEntries(
       Object.keys(tokens).map((each) => [
         each,
-        'unauthenticated: the call needs a valid token or session',
+        'unauthenticated: what was given to sign in was not accepted',
       ]),
     );
 

@@ -16,7 +16,7 @@ import { StrongroomError } from '../../errors.ts';
 import { toBase64Url } from '../../lib/base64.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
-import { unauthenticated } from '../denials.ts';
+import { locked, notAccepted } from '../denials.ts';
 import type { Call, Operation, Services } from '../operation.ts';
 import { AUTH } from '../rest-binding.ts';
 import { limitsOf, sourceOf } from './begin-attempt.ts';
@@ -28,7 +28,7 @@ import { removeWaiting } from './remove-waiting.ts';
 import * as schema from './schema.ts';
 import { toIso } from './secret-view.ts';
 import { signsIn } from './sign-in.ts';
-import { afterFirst, type SignedIn } from './signed-in.ts';
+import { afterFirst, carrierName, type SignedIn } from './signed-in.ts';
 import { findPerson, identifyPerson, notLetIn } from './sso-person.ts';
 import { providerOf } from './sso-provider.ts';
 import { proveReturn, returnedInput, type ReturnedInput, type ReturnProof } from './sso-return.ts';
@@ -142,7 +142,7 @@ export const beginSso: Operation<BeginSsoInput, SsoBegun, ProviderAsked> = {
   summary: 'Begins a sign-in by way of a provider: says where somebody proves who they are.',
   input: z.strictObject({
     ...place,
-    carrier: z.enum(['bearer', 'cookie']).optional(),
+    carrier: carrierName.optional(),
     fresh: z.boolean().optional(),
   }),
   output: begun,
@@ -237,7 +237,7 @@ export const finishSsoLink: Operation<ReturnedInput, SsoLinked, ReturnProof> = {
     const { row } = requireUnchanged(call, proof.method);
     call.about({ method: row.id });
     // Whoever began it is whoever it is linked with, and nobody else.
-    if (proof.flow.link !== user.id) throw unauthenticated('another');
+    if (proof.flow.link !== user.id) throw notAccepted('another');
     const account = { methodId: row.id, sub: proof.claims.sub };
     const factors = await FactorSet.of(call, user);
     if ((await findPerson(call, account)) !== undefined || hasAccount(factors, row.id)) {
@@ -323,7 +323,7 @@ async function ownUnlocked(call: Call): Promise<PrincipalRow> {
   const user = ownUser(call);
   const from = await sourceOf(call, user, undefined);
   const attempt = { channel: 'password', who: { principalId: user.id }, from } as const;
-  if (await hasToWait(call, attempt, limitsOf(call))) throw unauthenticated('refused');
+  if (await hasToWait(call, attempt, limitsOf(call))) throw locked('password');
   return user;
 }
 

@@ -2,16 +2,14 @@ import type { Keyring } from '../../keys/keyring.ts';
 import { ClientsWaiting } from './clients-waiting.ts';
 import { DEVICE_MS } from './device.ts';
 
-/** Most devices that one address (of IPv6: one /64) has waiting. */
-export const WAITING_OF_ONE_MAX = 10;
-
 /** How long a device is to wait before it asks again, in milliseconds (RFC 8628 §3.2). */
 export const INTERVAL_MS = 5000;
 
 /** What is held against that: clocks and networks are not exact. */
 export const INTERVAL_MS_MIN: number = INTERVAL_MS - 500;
 
-const LIMITS = { ofOne: WAITING_OF_ONE_MAX, total: 5000 } as const;
+/** Of one address (of IPv6: one /64), and of all. */
+const LIMITS = { ofOne: 10, total: 5000 } as const;
 
 const waitingOf = new WeakMap<Keyring, ClientsWaiting>();
 

@@ -1,10 +1,8 @@
 import type { Keyring } from '../../keys/keyring.ts';
 import { ClientsWaiting } from './clients-waiting.ts';
 
-/** Most sign-ins with a passkey alone that one address (of IPv6: one /64) has under way. */
-export const PASSKEYS_WAITING_OF_ONE_MAX = 100;
-
-const LIMITS = { ofOne: PASSKEYS_WAITING_OF_ONE_MAX, total: 5000 } as const;
+/** Of one address (of IPv6: one /64), and of all. */
+const LIMITS = { ofOne: 100, total: 5000 } as const;
 
 const waitingOf = new WeakMap<Keyring, ClientsWaiting>();
 
