@@ -1,11 +1,14 @@
 import type { JSONWebKeySet, JWK } from 'jose';
 
 import { StrongroomError } from '../errors.ts';
-import { utf8Decode } from '../lib/bytes.ts';
 import type { Clock } from '../lib/ids.ts';
-
-/** Gets a document from outside. */
-export type FetchDocument = (address: string) => Promise<Uint8Array>;
+import {
+  discover,
+  isMembers,
+  parseMembers,
+  type FetchDocument,
+  type Members,
+} from './discovery.ts';
 
 /** Where the keys of an issuer are. */
 export interface KeySource {
@@ -29,7 +32,6 @@ const STALE_MS = 60 * 60_000;
 const COOLDOWN_MS = 30_000;
 const KEYS_MAX = 100;
 const SOURCES_MAX = 1000;
-const DISCOVERY = '/.well-known/openid-configuration';
 /** Members of a public key (RFC 7518 §6, RFC 8037). There is none for a private or a shared key. */
 const KEY_MEMBERS = ['kty', 'kid', 'use', 'alg', 'key_ops', 'n', 'e', 'crv', 'x', 'y'] as const;
 
@@ -61,11 +63,11 @@ export class IssuerKeys {
     const usable = age >= 0 && age < STALE_MS ? held?.keys : undefined;
     const isEnough = usable !== undefined && age < FRESH_MS && hasKey(usable, kid);
     if (isEnough) return usable;
-    if (held !== undefined && Math.abs(now - held.triedAt) < COOLDOWN_MS) {
-      return usable ?? fail(source);
-    }
+    const pending = this.#pending.get(name);
+    const isTooSoon = held !== undefined && Math.abs(now - held.triedAt) < COOLDOWN_MS;
+    if (pending === undefined && isTooSoon) return usable ?? fail(source);
     try {
-      return await this.#refresh(name, source, fetch);
+      return await (pending ?? this.#refresh(name, source, fetch));
     } catch (error) {
       if (usable !== undefined) return usable;
       throw error;
@@ -73,8 +75,6 @@ export class IssuerKeys {
   }
 
   #refresh(name: string, source: KeySource, fetch: FetchDocument): Promise<JSONWebKeySet> {
-    const pending = this.#pending.get(name);
-    if (pending !== undefined) return pending;
     const held = this.#held.get(name);
     if (this.#held.size >= SOURCES_MAX) this.#held.clear();
     this.#held.set(name, { keys: held?.keys, gotAt: held?.gotAt ?? 0, triedAt: this.#now() });
@@ -99,57 +99,40 @@ export class IssuerKeys {
  * @throws {@link StrongroomError} `invalid_input` if it is none, or has no such key.
  */
 export function publicKeysOf(document: unknown): JSONWebKeySet {
-  const list: unknown = isObject(document) ? document['keys'] : undefined;
+  const list: unknown = isMembers(document) ? document['keys'] : undefined;
   const keys = (Array.isArray(list) ? list.slice(0, KEYS_MAX) : [])
-    .filter((key) => isObject(key) && isPublic(key))
-    .map((key) => pick(key as Readonly<Record<string, unknown>>));
+    .filter((key) => isMembers(key) && isPublic(key))
+    .map((key) => pick(key as Members));
   if (keys.length > 0) return { keys };
   throw new StrongroomError('invalid_input', 'there is no public key in the key set');
 }
 
 async function keysFrom(source: KeySource, fetch: FetchDocument): Promise<JSONWebKeySet> {
   try {
-    const document = await fetch(source.jwksUrl ?? (await discover(source, fetch)));
-    return publicKeysOf(parse(document));
+    return publicKeysOf(parseMembers(await fetch(await addressOf(source, fetch))));
   } catch (cause) {
     return fail(source, cause);
   }
 }
 
-/** OpenID Connect Discovery 1.0 §4: the document has to be that of the very issuer. */
-async function discover(source: KeySource, fetch: FetchDocument): Promise<string> {
-  const { issuer } = source;
-  const document = parse(await fetch(`${issuer.replace(/\/$/, '')}${DISCOVERY}`));
-  const found = isObject(document) ? document : {};
-  const address = found['jwks_uri'];
-  if (found['issuer'] !== issuer || typeof address !== 'string') return fail(source);
-  return address;
-}
-
-function parse(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(utf8Decode(bytes));
-  } catch {
-    return undefined;
-  }
+async function addressOf(source: KeySource, fetch: FetchDocument): Promise<string> {
+  if (source.jwksUrl !== undefined) return source.jwksUrl;
+  const address = (await discover(source.issuer, fetch))?.['jwks_uri'];
+  return typeof address === 'string' ? address : fail(source);
 }
 
 function hasKey({ keys }: JSONWebKeySet, kid: string | undefined): boolean {
   return kid === undefined || keys.some((key) => key.kid === kid);
 }
 
-function isPublic(key: Readonly<Record<string, unknown>>): boolean {
+function isPublic(key: Members): boolean {
   const isKind = ['RSA', 'EC', 'OKP'].includes(String(key['kty']));
   return isKind && key['d'] === undefined && key['k'] === undefined && key['use'] !== 'enc';
 }
 
-function pick(key: Readonly<Record<string, unknown>>): JWK {
+function pick(key: Members): JWK {
   const members = KEY_MEMBERS.filter((name) => key[name] !== undefined);
   return Object.fromEntries(members.map((name) => [name, key[name]]));
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function fail({ issuer }: KeySource, cause?: unknown): never {

@@ -1,7 +1,6 @@
 import { StrongroomError } from '../errors.ts';
-import { utf8Decode } from '../lib/bytes.ts';
 import type { Clock } from '../lib/ids.ts';
-import type { FetchDocument } from './issuer-keys.ts';
+import { discover, type FetchDocument, type Members } from './discovery.ts';
 
 /** What the discovery document of a provider says that is of use (OpenID Connect Discovery 1.0 §3). */
 export interface OidcProvider {
@@ -37,7 +36,6 @@ interface Held {
   readonly at: number;
 }
 
-const DISCOVERY = '/.well-known/openid-configuration';
 const FRESH_MS = 10 * 60_000;
 /** How soon one that could not be got is asked for again: anybody can begin a sign-in. */
 const COOLDOWN_MS = 5000;
@@ -75,8 +73,7 @@ export class OidcProviders {
   async #ask(issuer: string, fetch: FetchDocument): Promise<OidcProvider> {
     let provider: OidcProvider | undefined;
     try {
-      const document = await fetch(`${issuer.replace(/\/$/, '')}${DISCOVERY}`);
-      provider = readProvider(issuer, document);
+      provider = readProvider(issuer, await discover(issuer, fetch));
     } catch (cause) {
       this.#held.set(issuer, { provider, at: this.#now() });
       throw gone(issuer, cause);
@@ -108,9 +105,8 @@ export function authorizationAddress(provider: OidcProvider, sent: SentAlong): s
   return address.href;
 }
 
-function readProvider(issuer: string, bytes: Uint8Array): OidcProvider | undefined {
-  const said = JSON.parse(utf8Decode(bytes)) as Readonly<Record<string, unknown>> | null;
-  if (typeof said !== 'object' || said === null || said['issuer'] !== issuer) return undefined;
+function readProvider(issuer: string, said: Members | undefined): OidcProvider | undefined {
+  if (said === undefined) return undefined;
   const authorizationEndpoint = said['authorization_endpoint'];
   const tokenEndpoint = said['token_endpoint'];
   const jwksUrl = said['jwks_uri'];

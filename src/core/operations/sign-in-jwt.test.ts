@@ -163,6 +163,18 @@ describe('a trust in an issuer', () => {
     expect(issuer.asked).toHaveLength(4);
   });
 
+  it('waits for keys that are on their way, however many come at once, and asks for them once', async () => {
+    await trust();
+    const tokens = await Promise.all(Array.from({ length: 20 }, () => issuer.sign(claims)));
+    const ended = await Promise.allSettled(tokens.map((token) => signIn(token)));
+    const failed = ended.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+    expect(failed).toEqual([]);
+    expect(issuer.asked.map(({ path }) => path)).toEqual([
+      '/.well-known/openid-configuration',
+      '/keys',
+    ]);
+  });
+
   it('goes on with keys that it has for an hour when the issuer is away, and not longer', async () => {
     await trust();
     await signIn(await issuer.sign(claims));
