@@ -12,6 +12,7 @@ import {
   type TwoWorkspaces,
 } from '../src/testing/two-workspaces.ts';
 import { serveVault, type VaultServer } from '../src/testing/vault-server.ts';
+import { startSamples, type Sample, type Samples } from './at-once-samples.ts';
 import { report } from './harness.ts';
 
 const AT_ONCE = 100;
@@ -41,6 +42,7 @@ interface Measured {
 interface Place {
   readonly two: TwoWorkspaces;
   readonly server: VaultServer;
+  readonly samples: Samples;
   readonly token: string;
 }
 
@@ -49,21 +51,27 @@ async function begin(): Promise<Place> {
   // Of the vault as a whole somebody who owns one workspace is refused everything.
   await two.owner.roles.assign({ name: 'owner', member: `user:${CALLER}`, wholeVault: true });
   const server = await serveVault(two.parts.vault, {}, AT_ONCE);
-  return { two, server, token: await freshSession(two.parts, CALLER) };
+  const samples = await startSamples(two);
+  return { two, server, samples, token: await freshSession(two.parts, CALLER) };
 }
 
-async function end({ two, server }: Place): Promise<void> {
+async function end({ two, server, samples }: Place): Promise<void> {
+  await samples.close();
   await server.close();
   await two.close();
 }
 
-async function measure({ two, server, token }: Place, route: RestRoute): Promise<Measured> {
+async function measure(
+  { two, server, samples, token }: Place,
+  route: RestRoute,
+): Promise<Measured> {
   const { name } = route.operation;
-  const input = INPUTS[name] ?? two.inputOf(name);
-  const line = restRequest(route, input, { secretId: two.secrets.get(`own/${name}`) });
+  const given = { input: INPUTS[name] ?? two.inputOf(name) };
+  const sample: Sample = (await samples.of[name]?.()) ?? given;
+  const line = restRequest(route, sample.input, { secretId: two.secrets.get(`own/${name}`) });
   const begun = performance.now();
   const ended = await Promise.allSettled(
-    Array.from({ length: AT_ONCE }, () => server.ask(line, token)),
+    Array.from({ length: AT_ONCE }, () => server.ask(line, sample.token ?? token)),
   );
   const ms = performance.now() - begun;
   const statuses = new Map<number, number>();
