@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { totpCode, totpStep } from '../src/crypto/totp.ts';
 import { fromBase32 } from '../src/lib/base32.ts';
-import { at, CALLER } from '../src/testing/foreign-ids.ts';
+import { at } from '../src/testing/foreign-ids.ts';
 import { allowPasskeys, makePasskey, ORIGIN } from '../src/testing/passkeys.ts';
 import { PASSWORD, remoteSession, userWithPassword } from '../src/testing/remote-session.ts';
 import { CLIENT, startProvider, type SignInProvider } from '../src/testing/sign-in-provider.ts';
@@ -13,7 +13,7 @@ import { startIssuer, type TokenIssuer } from '../src/testing/token-issuer.ts';
 import type { TwoWorkspaces } from '../src/testing/two-workspaces.ts';
 import type { SecretValue } from '../src/index.ts';
 
-/** What an operation is called with, and by whom; default: {@link CALLER}. */
+/** What an operation is called with, and by whom. */
 export interface Sample {
   readonly input: object;
   readonly token?: string;
