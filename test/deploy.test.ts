@@ -2,13 +2,14 @@
 // systemd; test/peers/deploy.ts holds it against their own tools.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
+import { PASSWORD } from '../src/testing/remote-session.ts';
 import { firstDocument } from './first-document.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -41,6 +42,9 @@ const copied = texts('COPY').map((text) => {
   const [, from = '', to = ''] = /^--from=build \/build\/(\S+) (\S+)$/.exec(text) ?? [];
   return { from, to: to.endsWith('/') ? join(to, from) : to };
 });
+
+/** Where the vault, what opens it, and its backups are. */
+const PLACES = ['STRONGROOM_PATH', 'STRONGROOM_CONFIG_HOME', 'STRONGROOM_BACKUP_PATH'];
 
 const OF_THE_BUILD: readonly string[] = ['package.json', 'bin', 'dist/bundle'];
 
@@ -77,6 +81,7 @@ describe('the image', () => {
     const env = texts('ENV').flatMap((text) => text.match(/\w+(?==)/g) ?? []);
     expect(env.length).toBeGreaterThan(2);
     expect(env.filter(isSecret)).toEqual([]);
+    expect(env).toEqual(expect.arrayContaining(PLACES));
     expect(instructions.filter(({ name }) => ['ADD', 'ARG', 'SHELL'].includes(name))).toEqual([]);
   });
 
@@ -131,6 +136,7 @@ describe('the image', () => {
         NODE_DISABLE_COMPILE_CACHE: '1',
         STRONGROOM_PATH: join(place, 'vault'),
         STRONGROOM_CONFIG_HOME: join(place, 'keys'),
+        STRONGROOM_BACKUP_PATH: join(place, 'backups'),
       };
       const cwd = join(place, 'app');
       for (const name of optional) {
@@ -139,7 +145,7 @@ describe('the image', () => {
       }
       const started = [...entry, ...command, '--port', '0', '--json'];
       server = spawn(process.execPath, started, { cwd, env, stdio: ['ignore', 'pipe', 'ignore'] });
-      const { address, token } = await firstDocument(server);
+      const { address, token, invite } = await firstDocument(server);
       expect(String(token)).toMatch(/^sr_/);
       const [check = ''] = texts('HEALTHCHECK');
       const [, ...asks] = list(check.slice(check.indexOf('[')));
@@ -149,6 +155,21 @@ describe('the image', () => {
         return spawnSync(process.execPath, args, { cwd, env, timeout: 20_000 }).status;
       };
       expect(healthOf(String(address))).toBe(0);
+      const post = async (path: string, body: object, session?: string): Promise<Response> =>
+        fetch(`${String(address)}${path}`, {
+          method: 'POST',
+          headers: {
+            'content-type': 'application/json',
+            ...(session === undefined ? {} : { authorization: `Bearer ${session}` }),
+          },
+          body: JSON.stringify(body),
+        });
+      const signedIn = await post('/api/auth/accept-invite', { invite, password: PASSWORD });
+      const { session } = (await signedIn.json()) as { readonly session: string };
+      expect((await post('/api/secrets/admin/backups', {}, session)).status).toBe(201);
+      expect(readdirSync(join(place, 'backups')).some((name) => name.endsWith('.backup'))).toBe(
+        true,
+      );
       server.kill('SIGTERM');
       expect(await once(server, 'exit')).toEqual([0, null]);
       expect(healthOf(String(address))).toBe(1);
@@ -162,7 +183,7 @@ describe('the image', () => {
 describe('the Compose file', () => {
   const { strongroom } = compose.services;
 
-  it('lets the container have nothing but its two volumes, and only this machine reach it', () => {
+  it('lets the container have nothing but its volumes, and only this machine reach it', () => {
     expect(Object.keys(compose.services)).toEqual(['strongroom']);
     expect(strongroom).toMatchObject({
       read_only: true,
@@ -205,9 +226,7 @@ describe('the systemd unit', () => {
     expect(unit.has('ReadWritePaths')).toBe(false);
     const directories = unit.get('StateDirectory')?.[0]?.split(' ');
     const env = Object.fromEntries(unit.get('Environment')?.map((each) => each.split('=')) ?? []);
-    expect([env['STRONGROOM_PATH'], env['STRONGROOM_CONFIG_HOME']]).toEqual(
-      directories?.map((name) => `/var/lib/${name}`),
-    );
+    expect(PLACES.map((name) => env[name])).toEqual(directories?.map((name) => `/var/lib/${name}`));
     expect(Object.keys(env).filter(isSecret)).toEqual([]);
   });
 });

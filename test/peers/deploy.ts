@@ -107,11 +107,11 @@ function unitFile(report: Report): void {
   report.check('and finds it little exposed', security.ok, lastLine(security));
 }
 
-/** Everything is read-only but for the two volumes; as a user without rights. */
+/** Everything is read-only but for the volumes; as a user without rights. */
 const READ_ONLY = `
 set -e
 mount --make-rprivate /
-for volume in vault keys; do
+for volume in vault keys backups; do
   mount -t tmpfs -o uid=${USER},gid=${USER},mode=0700 tmpfs "$1/$volume"
 done
 while read -r _ place _; do
@@ -136,7 +136,7 @@ function layOut(): string {
   }
   const script = join(PROJECT, 'scripts', 'optional-packages.js');
   run(process.execPath, [script, join(place, 'app', 'node_modules'), ...OPTIONAL]);
-  for (const volume of ['vault', 'keys']) {
+  for (const volume of ['vault', 'keys', 'backups']) {
     mkdirSync(join(place, volume), { mode: 0o700 });
     chownSync(join(place, volume), USER, USER);
   }
@@ -196,7 +196,7 @@ async function readOnlyRoot(report: Report): Promise<void> {
   const value = await use(server, false).catch(String);
   rmSync(place, { recursive: true, force: true });
   report.check(
-    'the server needs nothing but its two directories, and no rights',
+    'the server needs nothing but its directories, and no rights',
     value === '3000',
     value,
   );

@@ -75,8 +75,11 @@ export function registerServe(program: Command, terminal: Terminal): void {
         'where denials and the like go too: a file, syslog://, https://',
       ).argParser(collect),
     )
-    .option('--owner <name>', 'owner of a new vault, instead of the system user')
-    .option('--owner-token', 'print a token of --principal that is good for an hour')
+    .option(
+      '--owner <name>',
+      'owner of a new vault, or whom --owner-token is for, instead of the system user',
+    )
+    .option('--owner-token', 'print a token of the owner that is good for an hour')
     .action(async (_: object, command: Command) => {
       await run(command.optsWithGlobals<ServeCommandOptions>(), terminal);
     });
@@ -123,8 +126,7 @@ async function run(options: ServeCommandOptions, terminal: Terminal): Promise<vo
   const server = await serve({ ...serving, directory, keys: keys.keys, log, prepare });
   endOnSignal(server, log);
   const wantsToken = isNew || options.ownerToken === true;
-  const who = isNew ? owner : principalOf(options).value;
-  const token = wantsToken ? await ownerToken(server, who) : undefined;
+  const token = wantsToken ? await ownerToken(server, owner) : undefined;
   const invite = isNew ? await ownerInvite(server, owner) : undefined;
   tellStanding({ directory, server, keyFiles, owner, token, invite }, terminal);
   if (server.vault?.keyBesideVault !== undefined) noteKeyBesideVault(terminal);
@@ -239,7 +241,9 @@ function tellStanding(standing: Standing, terminal: Terminal): void {
     terminal.note(`to open it: strongroom unseal --address ${shellWord(address)}`);
   }
   if (keyFiles !== undefined && keyFiles.length > 0) {
-    terminal.note('without its key file nobody can open the vault: keep a copy in a safe place');
+    terminal.note(
+      'without its key file nobody can open the vault: keep a copy in a safe place, and once signed in make a recovery key, `strongroom keys slots add recovery`',
+    );
   }
   if (token !== undefined) terminal.write(`\n${firstSecret(address, token)}\n`);
   if (invite !== undefined) terminal.write(`\n${firstSignIn(address, owner, invite)}\n`);
