@@ -2,10 +2,9 @@ import { z } from 'zod';
 
 import type { AssertionJson, RequestOptionsJson } from '../../auth/passkey-json.ts';
 import { CEREMONY_MS, requestOptions } from '../../auth/passkeys.ts';
-import { originOf } from '../../domain/identities/clients-waiting.ts';
+import { clientsWaiting, originOf } from '../../domain/identities/clients-waiting.ts';
 import { FactorSet } from '../../domain/identities/factor-set.ts';
 import { beginSecondCeremony, type Ceremony } from '../../domain/identities/passkeys.ts';
-import { passkeysWaiting } from '../../domain/identities/passkeys-waiting.ts';
 import { carrierOf, type Carrier } from '../../domain/identities/sessions.ts';
 import { consumeToken } from '../../domain/identities/tokens.ts';
 import { SecretValue } from '../../secret-value.ts';
@@ -37,6 +36,9 @@ export interface BeginPasskeyInput {
   /** As what the session is taken, where there was no password before. Default `bearer`. */
   readonly carrier?: Carrier | undefined;
 }
+
+/** The sign-ins with a passkey alone that are under way: anybody can begin one. */
+const passkeysWaiting = clientsWaiting({ ofOne: 100, total: 5000 }, { lastsMs: CEREMONY_MS });
 
 /** What a browser uses a passkey with. */
 export interface PasskeyBegun {
@@ -86,7 +88,7 @@ export const beginPasskey: Operation<BeginPasskeyInput, PasskeyBegun, undefined>
   apply: async ({ challenge: given, carrier }, call) => {
     const party = relyingParty(call);
     if (given !== undefined) return beginSecond(call, given);
-    const waiting = passkeysWaiting(call.keyring, CEREMONY_MS);
+    const waiting = passkeysWaiting(call.keyring);
     const origin = originOf(call.circumstances.ip);
     for (const id of waiting.makeRoom(origin, call.now)) await removeWaiting(call, id);
     const { text, row, challenge } = await begin(call, { use: 'alone', carrier });
@@ -119,7 +121,7 @@ export const verifyPasskey: Operation<VerifyPasskeyInput, SignedIn, AssertionPro
     const hasOther = use === 'second';
     await spendPasskey(call, factors, { ceremony, proof, hasOther });
     await consumeToken(call, token);
-    passkeysWaiting(call.keyring, CEREMONY_MS).end(token.id);
+    passkeysWaiting(call.keyring).end(token.id);
     call.identified(principal.id);
     const stored = await factors.store(call);
     const authenticatedAt = token.authenticated_at ?? call.now;

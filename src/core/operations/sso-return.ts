@@ -2,7 +2,12 @@ import { z } from 'zod';
 
 import { textsOf, type IdClaims } from '../../auth/oidc-token.ts';
 import { toMethod, type Method, type OidcConfig } from '../../domain/identities/method-config.ts';
-import { findFlow, flowTexts, type OidcFlow } from '../../domain/identities/oidc-flow.ts';
+import {
+  findFlow,
+  flowsWaiting,
+  flowTexts,
+  type OidcFlow,
+} from '../../domain/identities/oidc-flow.ts';
 import { consumeToken } from '../../domain/identities/tokens.ts';
 import { invalidity } from '../../domain/identities/validity.ts';
 import { utf8 } from '../../lib/bytes.ts';
@@ -92,6 +97,7 @@ const takeFlow: InnerOperation<TakeFlowInput, FlowTaken> = {
     if (!equalBytes(utf8(textOf(input.state)), utf8(texts.state))) throw notAccepted('state');
     if ((flow.link !== undefined) !== input.links) throw notAccepted('purpose');
     await consumeToken(call, row);
+    flowsWaiting(call.keyring).end(row.id);
     return { method: toMethod(method, 'oidc'), flow, begunAt: row.created_at };
   },
 };

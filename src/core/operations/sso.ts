@@ -4,12 +4,12 @@ import { authorizationAddress, type OidcProvider } from '../../auth/oidc-provide
 import { saysAll, textsOf, type IdClaims } from '../../auth/oidc-token.ts';
 import { sha256 } from '../../crypto/hash.ts';
 import { hasToWait } from '../../domain/identities/attempts.ts';
-import { originOf, whichToEnd } from '../../domain/identities/clients-waiting.ts';
+import { originOf } from '../../domain/identities/clients-waiting.ts';
 import { FactorSet } from '../../domain/identities/factor-set.ts';
 import { methodsOf, type Method } from '../../domain/identities/method-config.ts';
 import { readMethods, requireMethod } from '../../domain/identities/methods.ts';
 import { addAccount, hasAccount } from '../../domain/identities/oidc-account.ts';
-import { beginFlow, flowTexts, pendingFlows } from '../../domain/identities/oidc-flow.ts';
+import { beginFlow, flowsWaiting, flowTexts } from '../../domain/identities/oidc-flow.ts';
 import type { Carrier } from '../../domain/identities/sessions.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -32,7 +32,7 @@ import { afterFirst, carrierName, type SignedIn } from './signed-in.ts';
 import { findPerson, identifyPerson, notLetIn } from './sso-person.ts';
 import { providerOf } from './sso-provider.ts';
 import { proveReturn, returnedInput, type ReturnedInput, type ReturnProof } from './sso-return.ts';
-import { clientOf, clientOfRow } from './token-view.ts';
+import { clientOf } from './token-view.ts';
 
 /** The ways in which people may sign in besides by name and password. */
 export interface SignInWays {
@@ -100,8 +100,6 @@ interface PersonProof extends ReturnProof {
 const SSO = `${AUTH}/sso`;
 const PORT_MIN = 1024;
 const PORT_MAX = 65_535;
-/** Sign-ins under way, from one address and in all. Whoever begins more ends the first of their own. */
-const PENDING = { ofOne: 20, total: 2000 } as const;
 
 const place = {
   name: methodName,
@@ -272,7 +270,9 @@ async function begin(
 ): Promise<SsoBegun> {
   const method = requireUnchanged(call, asked.method);
   call.about({ method: method.row.id });
-  await makeRoom(call);
+  const waiting = flowsWaiting(call.keyring);
+  const origin = originOf(call.circumstances.ip);
+  for (const id of waiting.makeRoom(origin, call.now)) await removeWaiting(call, id);
   const redirect = redirectOf(call, port);
   const { row, text } = await beginFlow(call, {
     method,
@@ -280,6 +280,7 @@ async function begin(
     client: clientOf(call),
     flow: { carrier, redirect, fresh, link: asked.link },
   });
+  waiting.begin(row.id, origin, call.now);
   call.about({ target: row.id });
   const texts = flowTexts(call.keyring, textOf(text));
   if (texts === undefined) throw new TypeError('a challenge was expected');
@@ -306,16 +307,6 @@ function redirectOf(call: Call, port: number | undefined): string {
     details: { setting: 'public_url' },
     hint: 'such as `strongroom settings set public_url \'"https://vault.example"\'`; or name a port',
   });
-}
-
-/** What anybody can begin must not fill the disk, nor keep others out. */
-async function makeRoom(call: Call): Promise<void> {
-  const pending = (await pendingFlows(call, PENDING.total)).map((row) => ({
-    id: row.id,
-    ...originOf(clientOfRow(row).ip ?? undefined),
-  }));
-  const ended = whichToEnd(pending, originOf(call.circumstances.ip), PENDING);
-  if (ended !== undefined) await removeWaiting(call, ended.id);
 }
 
 /** Whoever has to wait after wrong guesses adds no way around the wait. */

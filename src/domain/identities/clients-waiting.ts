@@ -1,3 +1,4 @@
+import type { Keyring } from '../../keys/keyring.ts';
 import { networkOfClient, siteOfClient } from '../../lib/ip-networks.ts';
 
 /** Where from something was begun that anybody can begin. */
@@ -49,6 +50,27 @@ export function whichToEnd<W extends Origin>(
   return waiting.find(({ site }) => counts.get(site) === most);
 }
 
+/** For how long something waits, in milliseconds. */
+export interface WaitingTimes {
+  /** How long it is good. */
+  readonly lastsMs: number;
+  /** For so long one that is over is told so, before its row goes. Default 0. */
+  readonly keptMs?: number;
+}
+
+/** What of one kind waits in each open vault, which its keyring stands for. */
+export function clientsWaiting(
+  limits: WaitingLimits,
+  times: WaitingTimes,
+): (keyring: Keyring) => ClientsWaiting {
+  const waitingOf = new WeakMap<Keyring, ClientsWaiting>();
+  return (keyring) => {
+    const found = waitingOf.get(keyring) ?? new ClientsWaiting(limits, times);
+    waitingOf.set(keyring, found);
+    return found;
+  };
+}
+
 /**
  * What waits for somebody, and since when each asked last: kept in memory alone,
  * since it decides nothing but how much anybody may ask for. What a restart
@@ -60,11 +82,10 @@ export class ClientsWaiting {
   readonly #lastsMs: number;
   readonly #keptMs: number;
 
-  /** @param keptMs - For so long one that is over is told so, before its row goes. */
-  constructor(limits: WaitingLimits, times: { readonly lastsMs: number; readonly keptMs: number }) {
+  constructor(limits: WaitingLimits, { lastsMs, keptMs = 0 }: WaitingTimes) {
     this.#limits = limits;
-    this.#lastsMs = times.lastsMs;
-    this.#keptMs = times.keptMs;
+    this.#lastsMs = lastsMs;
+    this.#keptMs = keptMs;
   }
 
   /** Takes those away that have to go before another one is begun; gives the ids of their rows. */

@@ -5,9 +5,9 @@ import { toBase64Url } from '../../lib/base64.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
 import { uuidBytes } from '../../lib/ids.ts';
-import { statement, type Parameters } from '../../store/statement.ts';
 import type { TokenRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
+import { clientsWaiting } from './clients-waiting.ts';
 import type { Method } from './method-config.ts';
 import type { Carrier } from './sessions.ts';
 import { TOKEN_TYPES } from './token-kinds.ts';
@@ -56,18 +56,10 @@ const FLOW_MS = 10 * 60_000;
 const LABEL = 'strongroom/v1/sso';
 const BYTES = 32;
 
-const pending = statement((db, p: Parameters<{ now: number; until: number; limit: number }>) =>
-  db
-    .selectFrom('tokens')
-    .select(['id', 'client'])
-    .where('kind', '=', 'challenge')
-    .where('principal_id', 'is', null)
-    .where('method_id', 'is not', null)
-    .where('expires_at', '>', p('now'))
-    .where('expires_at', '<=', p('until'))
-    .orderBy('expires_at')
-    .orderBy('id')
-    .limit(p('limit')),
+/** The sign-ins that are under way: anybody can begin one. */
+export const flowsWaiting: ReturnType<typeof clientsWaiting> = clientsWaiting(
+  { ofOne: 20, total: 2000 },
+  { lastsMs: FLOW_MS },
 );
 
 /** Begins a sign-in that goes by way of a provider: a challenge that names nobody yet. */
@@ -120,12 +112,4 @@ export function flowTexts({ vaultId }: Keyring, challenge: string): FlowTexts | 
   } finally {
     wipe(bytes);
   }
-}
-
-/** The sign-ins that are under way, the oldest first, and where they were begun: at most as many as asked for. */
-export async function pendingFlows(
-  { transaction, now }: Work,
-  limit: number,
-): Promise<readonly Pick<TokenRow, 'id' | 'client'>[]> {
-  return transaction.all(pending, { now, until: now + FLOW_MS, limit });
 }
