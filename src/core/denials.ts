@@ -10,16 +10,26 @@ export function principalUnknown(): StrongroomError {
   });
 }
 
+/** Why nobody was let in: for the record, and for who keeps a session for a browser. It is never told. */
+export interface Unauthenticated {
+  /** What was no good: the credential of a call, a proof of who somebody is, or so many before it that it was not looked at. */
+  readonly of: 'credential' | 'proof' | 'lock';
+  /** In a word of ours. */
+  readonly why: string;
+}
+
 /** What a call came with opens nothing. It is never said why, and the record knows. */
-export function unauthenticated(cause?: string): StrongroomError {
+export function unauthenticated(why = 'none'): StrongroomError {
+  const cause: Unauthenticated = { of: 'credential', why };
   return new StrongroomError('unauthenticated', 'the call needs a valid token or session', {
     hint: 'sign in with `strongroom login`, or ask whoever looks after this server for a token',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }
 
 /** What somebody gave to sign in, or to prove once more who they are, does not. It is never said why, and the record knows. */
-export function notAccepted(cause: string): StrongroomError {
+export function notAccepted(why: string, of: 'proof' | 'lock' = 'proof'): StrongroomError {
+  const cause: Unauthenticated = { of, why };
   return new StrongroomError('unauthenticated', 'what was given to sign in was not accepted', {
     hint: 'look whether all of it is right and not over; the audit log says what was wrong, to whoever may see it',
     cause,
@@ -28,23 +38,16 @@ export function notAccepted(cause: string): StrongroomError {
 
 /** Where a proof is not looked at, because too many were wrong before it. It is told from a wrong one by the record alone. */
 export function locked(channel: string): StrongroomError {
-  return notAccepted(lockedDetail(channel));
+  return notAccepted(channel, 'lock');
 }
 
-/** What the record says of that. */
-export function lockedDetail(channel: string): string {
-  return `${channel} locked`;
-}
+/** What the record says of that as the reason. */
+export const LOCKED = 'locked';
 
-/** Whether an entry tells of that. */
-export function isLocked({ detail }: { readonly detail?: string | undefined }): boolean {
-  return detail?.endsWith(lockedDetail('')) === true;
-}
-
-/** Why nobody was known, in a word of ours, for the record. */
-export function causeOf(error: unknown): string | undefined {
-  const isOurs = error instanceof StrongroomError && error.code === 'unauthenticated';
-  return isOurs && typeof error.cause === 'string' ? error.cause : undefined;
+/** Why nobody was let in, if that is what an error says. */
+export function whyUnauthenticated(error: unknown): Unauthenticated | undefined {
+  if (!(error instanceof StrongroomError) || error.code !== 'unauthenticated') return undefined;
+  return error.cause as Unauthenticated | undefined;
 }
 
 /** A role of whoever calls asks for a second factor, which they do not have yet. */

@@ -12,7 +12,7 @@ import type { FaceCallOptions } from './context.ts';
 import { Admission, refusedRequest } from './admission.ts';
 import { callOf, type CallParts } from './call-of.ts';
 import { Callers } from './callers.ts';
-import { causeOf } from './denials.ts';
+import { LOCKED, whyUnauthenticated } from './denials.ts';
 import { ChangeFeed } from './events/change-feed.ts';
 import { closeEvents } from './events/close-events.ts';
 import type { Ended, FollowedChanges } from './events/followed-changes.ts';
@@ -37,6 +37,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'denied',
   'principal_unknown',
   'unauthenticated',
+  LOCKED,
   'reauth_required',
   'mfa_required',
   'rate_limited',
@@ -226,11 +227,13 @@ export class Pipeline {
     } catch (error) {
       if (item.mutates) this.#options.keyring.discard();
       if (endsTransaction(error)) throw error;
-      const reason = error instanceof StrongroomError ? error.code : 'internal';
+      const why = whyUnauthenticated(error);
+      const code = error instanceof StrongroomError ? error.code : 'internal';
+      const reason = why?.of === 'lock' ? LOCKED : code;
       const outcome = REFUSALS.has(reason) ? 'denied' : 'failed';
       progress.extra.length = 0;
       // What was undone has no revision, and the log is what revisions are held against.
-      const detail = progress.subject.detail ?? causeOf(error);
+      const detail = progress.subject.detail ?? why?.why;
       progress.subject = { ...progress.subject, revision: undefined, commit: undefined, detail };
       this.#recorder.record(cohort, item, progress, { outcome, reason });
       return { ok: false, error: progress.shown ?? asStrongroomError(error) };

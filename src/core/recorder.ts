@@ -95,7 +95,9 @@ export class Recorder {
     };
     // Too many calls must not become as many entries, whoever makes them.
     if (view === undefined || item.refused !== undefined) {
-      for (const entry of refusals.take(fields, progress.at)) this.append(staged, entry);
+      // Who is over a limit is so whatever they ask for.
+      const kind = item.refused === undefined ? fields : { ...fields, action: undefined };
+      for (const entry of refusals.take(fields, progress.at, kind)) this.append(staged, entry);
       return;
     }
     this.append(staged, fields, progress.at);

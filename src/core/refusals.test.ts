@@ -85,6 +85,19 @@ describe('refusals of unknown callers', () => {
     ]);
   });
 
+  it('of one client are told apart up to 64, and keep nobody else off the record', () => {
+    const refusals = new Durable();
+    let entries = 0;
+    for (let n = 0; n < 5000; n += 1) {
+      const made = { ...refusal('192.0.2.1', 'method_not_found'), detail: `oidc:made-up-${n}` };
+      entries += refusals.take(made, n).length;
+    }
+    expect(entries).toBe(65);
+    expect(counts(refusals.take(refusal('192.0.2.2'), 5000))).toEqual([1]);
+    const others = refusals.drain(MINUTE).filter(({ count }) => count === 5000 - 65);
+    expect(others.map(({ detail, target }) => [detail, target])).toEqual([[undefined, undefined]]);
+  });
+
   it('of more addresses than are kept are counted together, and none is lost', () => {
     const refusals = new Durable();
     let told = 0;
@@ -97,7 +110,7 @@ describe('refusals of unknown callers', () => {
       entries += due.length;
       add(due);
     }
-    expect(entries).toBe(1025);
+    expect(entries).toBe(4097);
     const rest = refusals.drain(0, true);
     add(rest);
     expect(rest.length).toBe(1);

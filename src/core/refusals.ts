@@ -3,10 +3,14 @@ import { uuidv7 } from '../lib/ids.ts';
 import { networkOfClient } from '../lib/ip-networks.ts';
 
 const MINUTE_MS = 60_000;
-const SOURCES_MAX = 1024;
+/** Of one client, and of all: what nobody can fill alone hides nobody else's. */
+const OF_ONE_MAX = 64;
+const TALLIES_MAX = 4096;
 const OTHERS = 'others';
 
 interface Tally {
+  /** The client, or the principal. */
+  readonly source: string;
   readonly minute: number;
   readonly fields: EntryFields;
   readonly unrecorded: number;
@@ -14,8 +18,12 @@ interface Tally {
 
 /** What one transaction does to the counts: it counts only once that is durable. */
 export interface StagedRefusals {
-  /** Takes a refusal; gives the entries that are due now. */
-  take(fields: EntryFields, now: number): readonly EntryFields[];
+  /**
+   * Takes a refusal; gives the entries that are due now.
+   *
+   * @param kind - What it is counted with. Default: what the entry says.
+   */
+  take(fields: EntryFields, now: number, kind?: Refusal): readonly EntryFields[];
   /** The counts that no entry has told yet of minutes that are over, or (`all`) of every minute. */
   drain(now: number, all?: boolean): readonly EntryFields[];
   /** Takes the counts over once the transaction is durable. */
@@ -23,9 +31,9 @@ export interface StagedRefusals {
 }
 
 /**
- * Requests that were refused before a principal was known, or because there
- * were too many. The first from a source for a reason goes on record at once,
- * the rest of that minute as one entry with a count, so that nobody can fill the disk.
+ * Requests of nobody in particular, most of which were refused, and those that
+ * were too many. The first of a kind from a client goes on record at once, the
+ * rest of that minute as one entry with a count, so that nobody can fill the disk.
  */
 export class Refusals {
   #tallies: ReadonlyMap<string, Tally> = new Map();
@@ -36,8 +44,8 @@ export class Refusals {
    * Counts a refusal without a transaction, if an entry of this minute tells of one like it.
    * Otherwise it has to be taken in one, and this is false.
    */
-  note(fields: Source, now: number): boolean {
-    const key = keyOf(this.#tallies, fields);
+  note(kind: Refusal, now: number): boolean {
+    const { key } = placeOf(this.#tallies, kind);
     if (this.#tallies.get(key)?.minute !== Math.floor(now / MINUTE_MS)) return false;
     this.#noted.set(key, (this.#noted.get(key) ?? 0) + 1);
     return true;
@@ -57,16 +65,18 @@ export class Refusals {
       return summary(tally, tally.unrecorded + noted);
     };
     return {
-      take: (fields, now) => {
+      take: (given, now, kind = given) => {
         const tallies = changed ?? before;
-        const key = keyOf(tallies, fields);
+        const { key, source, isOwn } = placeOf(tallies, kind);
+        // What stands for many says nothing that is so of the first of them alone.
+        const fields = isOwn ? given : { ...given, target: undefined, detail: undefined };
         const minute = Math.floor(now / MINUTE_MS);
         const tally = tallies.get(key);
         if (tally?.minute === minute) {
           toChange().set(key, { ...tally, unrecorded: tally.unrecorded + 1 });
           return [];
         }
-        toChange().set(key, { minute, fields, unrecorded: 0 });
+        toChange().set(key, { source, minute, fields, unrecorded: 0 });
         return [...tell(key, tally), { ...fields, count: 1 }];
       },
       drain: (now, all = false) => {
@@ -93,18 +103,36 @@ export class Refusals {
   }
 }
 
-/** What tells the source and the reason of a refusal from others. */
-export type Source = Pick<EntryFields, 'ip' | 'reason' | 'actor' | 'target' | 'detail'>;
+/** What tells one refusal from others: from where, of what, and why. */
+export type Refusal = {
+  readonly [K in 'ip' | 'actor' | 'action' | 'reason' | 'target' | 'detail']?:
+    EntryFields[K] | undefined;
+};
 
-function keyOf(
-  tallies: ReadonlyMap<string, Tally>,
-  { ip, reason, actor, target, detail }: Source,
-): string {
-  const client = (ip === undefined ? undefined : networkOfClient(ip)) ?? ip;
-  // Attempts at several people from one address are not one thing: only who exists is a target. Nor is
-  // a wrong password and a lock: the detail of who is not known is a word of ours.
-  const source = `${actor ?? client ?? ''} ${reason ?? ''} ${target ?? ''} ${detail ?? ''}`;
-  return tallies.size >= SOURCES_MAX && !tallies.has(source) ? OTHERS : source;
+interface PlaceOfTally {
+  readonly key: string;
+  readonly source: string;
+  /** Whether it is counted by itself, and not among others. */
+  readonly isOwn: boolean;
+}
+
+/** Where a refusal is counted: by itself, or with others of its client, or with those of everybody. */
+function placeOf(tallies: ReadonlyMap<string, Tally>, kind: Refusal): PlaceOfTally {
+  const { ip, actor, action, reason, target, detail } = kind;
+  const source = actor ?? (ip === undefined ? undefined : networkOfClient(ip)) ?? ip ?? '';
+  const key = JSON.stringify([source, action, reason, target, detail]);
+  if (tallies.has(key)) return { key, source, isOwn: true };
+  if (countOf(tallies, source) >= OF_ONE_MAX) {
+    return { key: JSON.stringify([source, OTHERS]), source, isOwn: false };
+  }
+  if (tallies.size >= TALLIES_MAX) return { key: OTHERS, source: OTHERS, isOwn: false };
+  return { key, source, isOwn: true };
+}
+
+function countOf(tallies: ReadonlyMap<string, Tally>, source: string): number {
+  let count = 0;
+  for (const tally of tallies.values()) if (tally.source === source) count += 1;
+  return count;
 }
 
 /** It stands for many requests, so it has an id of its own. */

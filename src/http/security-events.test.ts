@@ -17,9 +17,10 @@ describe('a security event', () => {
   it('is of three kinds, and most entries are none', () => {
     expect(eventOf({ outcome: 'ok' })).toBeUndefined();
     expect(eventOf({ outcome: 'failed', reason: 'not_found' })).toBeUndefined();
+    expect(eventOf({ action: 'auth.attempt', reason: 'locked' })).toBeUndefined();
     expect(eventOf({ reason: 'unauthenticated', detail: 'password wrong' })).toBe('denied');
     expect(eventOf({ reason: 'denied' })).toBe('denied');
-    expect(eventOf({ reason: 'unauthenticated', detail: 'password locked' })).toBe('locked');
+    expect(eventOf({ reason: 'locked', detail: 'password' })).toBe('locked');
     expect(eventOf({ reason: 'rate_limited' })).toBe('locked');
     expect(eventOf({ outcome: 'failed', reason: 'integrity_error' })).toBe('integrity_error');
     expect(eventOf({ outcome: 'failed', reason: 'rollback_detected' })).toBe('integrity_error');

@@ -3,7 +3,8 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { hostname } from 'node:os';
 
-import { isLocked } from '../core/denials.ts';
+import { LOCKED } from '../core/denials.ts';
+import { beginAttempt } from '../core/operations/begin-attempt.ts';
 import type { EntryFields } from '../domain/audit/entry.ts';
 import { StrongroomError } from '../errors.ts';
 import { fileSink, QueuedSink, type LineSink } from './line-sink.ts';
@@ -42,9 +43,10 @@ const SYSLOG_PORT = 514;
 
 /** What an entry of the audit log is as a security event; `undefined` for most. */
 export function securityEvent(entry: EntryFields, now: number): SecurityEvent | undefined {
-  if (entry.outcome === 'ok') return undefined;
+  // What came of an attempt is told of the call that made it.
+  if (entry.outcome === 'ok' || entry.action === beginAttempt.name) return undefined;
   const { reason = '' } = entry;
-  const event = kindOf(entry, reason);
+  const event = kindOf(entry.outcome, reason);
   if (event === undefined) return undefined;
   return {
     time: new Date(now).toISOString(),
@@ -60,10 +62,10 @@ export function securityEvent(entry: EntryFields, now: number): SecurityEvent | 
   };
 }
 
-function kindOf(entry: EntryFields, reason: string): SecurityEvent['event'] | undefined {
+function kindOf(outcome: string, reason: string): SecurityEvent['event'] | undefined {
   if (ALTERED.has(reason)) return 'integrity_error';
-  if (reason === 'rate_limited' || isLocked(entry)) return 'locked';
-  return entry.outcome === 'denied' ? 'denied' : undefined;
+  if (reason === 'rate_limited' || reason === LOCKED) return 'locked';
+  return outcome === 'denied' ? 'denied' : undefined;
 }
 
 /** Sends security events to one place. What cannot be sent is lost and counted, never waited for. */

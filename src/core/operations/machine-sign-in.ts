@@ -21,7 +21,7 @@ import { findToken } from '../../domain/identities/tokens.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { Keyring } from '../../keys/keyring.ts';
 import { fetchOutside } from '../../lib/outbound.ts';
-import { lockedDetail, notAccepted } from '../denials.ts';
+import { LOCKED, notAccepted } from '../denials.ts';
 import type { Call, InnerOperation, Operation, Services } from '../operation.ts';
 import { AUTH } from '../rest-binding.ts';
 import { limitsOf } from './begin-attempt.ts';
@@ -122,7 +122,7 @@ const countSecretId: InnerOperation<Pick<SignInAppRoleInput, 'roleId'>, null> = 
     const who = { principalId: role?.row.principal_id ?? NOBODY.principal.id };
     const from = { address: call.circumstances.ip };
     const counted = await countAttempt(call, { channel: 'secret_id', who, from }, limitsOf(call));
-    const detail = counted === undefined ? lockedDetail('secret_id') : 'secret_id counted';
+    const detail = counted === undefined ? `secret_id ${LOCKED}` : 'secret_id counted';
     call.about({ method: role?.row.id, detail });
     return null;
   },

@@ -90,7 +90,6 @@ export async function requireCeremony(
   const ceremony = await findCeremony(call, textOf(given));
   if (ceremony === undefined || !uses.includes(ceremony.use)) throw notAccepted('no challenge');
   const { token, use, holder } = ceremony;
-  // Not the words that are said of a session: those end it in a browser.
   const reason = invalidity(token, call.standing, { now: call.now, carrier: token.carrier });
   if (reason !== undefined) throw notAccepted(`challenge ${reason}`);
   const isOpen = use === 'alone' || use === 'second';

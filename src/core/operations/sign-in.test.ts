@@ -296,12 +296,12 @@ describe('wrong guesses', () => {
     for (let count = 0; count < 6; count += 1) await codeOf(signIn('bob', wrong));
     await codeOf(signIn('nobody-such', wrong));
     const { entries } = await parts.as(OWNER).audit.query({ outcome: 'denied', limit: 20 });
-    const causes = entries.map(({ action, detail }) => `${action}: ${detail ?? ''}`);
+    const causes = entries.map(({ action, reason, detail }) => `${action}: ${reason}, ${detail}`);
     expect(causes.toReversed()).toEqual([
-      'auth.signIn: password wrong',
-      'auth.attempt: password locked',
-      'auth.signIn: password locked',
-      'auth.signIn: password wrong',
+      'auth.signIn: unauthenticated, password wrong',
+      'auth.attempt: locked, password',
+      'auth.signIn: locked, password',
+      'auth.signIn: unauthenticated, password wrong',
     ]);
   });
 

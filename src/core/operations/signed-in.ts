@@ -15,7 +15,7 @@ import { findTokenById } from '../../domain/identities/tokens.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
-import { notAccepted } from '../denials.ts';
+import { unauthenticated } from '../denials.ts';
 import { hasMfaRole } from '../mfa-due.ts';
 import type { Call } from '../operation.ts';
 import { knownClient } from './begin-attempt.ts';
@@ -150,7 +150,7 @@ export async function goOn(
   if (call.credential === undefined) return NOT_RENEWED;
   // Its use may have been noted since it was found.
   const old = await findTokenById(call, call.credential.id);
-  if (old === undefined) throw notAccepted('unknown');
+  if (old === undefined) throw unauthenticated('unknown');
   const { row, text } = await renewSession(call, old, {
     principal,
     authenticatedAt: proven.authenticatedAt ?? old.authenticated_at,

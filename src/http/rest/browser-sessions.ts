@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
+import { whyUnauthenticated } from '../../core/denials.ts';
 import { signOut } from '../../core/operations/account.ts';
 import { StrongroomError } from '../../errors.ts';
 import { uuidv7 } from '../../lib/ids.ts';
@@ -14,7 +15,7 @@ import {
 import type { RestCall, RestRoute } from './rest-route.ts';
 
 /** Why a session is no use to a browser any more. Other reasons are of a code or a place, and pass. */
-const OVER: ReadonlySet<unknown> = new Set([
+const OVER: ReadonlySet<string | undefined> = new Set([
   'unknown',
   'revoked',
   'expired',
@@ -94,6 +95,6 @@ export async function endFormer(call: RestCall): Promise<void> {
 
 /** Whether a call failed because its session opens nothing any more. */
 export function isSessionOver({ operation }: RestRoute, error: unknown): error is StrongroomError {
-  if (operation.anyone === true || !(error instanceof StrongroomError)) return false;
-  return error.code === 'unauthenticated' && OVER.has(error.cause);
+  const { of, why } = whyUnauthenticated(error) ?? {};
+  return operation.anyone !== true && of === 'credential' && OVER.has(why);
 }
