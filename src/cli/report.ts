@@ -10,7 +10,8 @@ export function report(error: unknown, terminal: Terminal): number {
   if (error instanceof CommanderError) return EXIT.ok;
   if (error instanceof StrongroomError) {
     terminal.fail(error);
-    return EXIT_CODES[error.code];
+    // A server newer than this has codes that are not known here.
+    return Object.hasOwn(EXIT_CODES, error.code) ? EXIT_CODES[error.code] : EXIT.failed;
   }
   // The message of an unforeseen error may hold anything, so it is not shown.
   const name = error instanceof Error ? error.name : typeof error;

@@ -187,6 +187,6 @@ function pauseAfter(error: unknown, tried: number): number | undefined {
   );
   if (!isPassing) return undefined;
   const asked = error.details['retryAfter'];
-  if (typeof asked === 'number') return Math.min(asked * 1000, WAIT_MS_MAX);
+  if (typeof asked === 'number' && asked >= 0) return Math.min(asked * 1000, WAIT_MS_MAX);
   return BACK_OFF_MS * 2 ** tried * (0.5 + Math.random());
 }

@@ -1,14 +1,11 @@
 import { StrongroomError, type ErrorCode, type ErrorDetails } from '../errors.ts';
 
+const CODE = /^[a-z][a-z0-9_]{0,63}$/;
+
 /** What a server says of a failure, as an error of ours. */
 export function failureOf(response: Response, json: unknown): StrongroomError {
-  const problem = (json ?? {}) as {
-    readonly code?: ErrorCode;
-    readonly detail?: string;
-    readonly hint?: string;
-    readonly details?: ErrorDetails;
-  };
-  if (typeof problem.code !== 'string' || typeof problem.detail !== 'string') {
+  const { code, detail, hint, details } = (json ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof code !== 'string' || !CODE.test(code) || typeof detail !== 'string') {
     return new StrongroomError(
       'unreachable',
       `the server answered with status ${response.status}`,
@@ -18,9 +15,13 @@ export function failureOf(response: Response, json: unknown): StrongroomError {
     );
   }
   const after = Number(response.headers.get('retry-after') ?? Number.NaN);
-  return new StrongroomError(problem.code, problem.detail, {
-    ...(problem.hint === undefined ? {} : { hint: problem.hint }),
-    details: { ...problem.details, ...(Number.isFinite(after) ? { retryAfter: after } : {}) },
+  // A server newer than this has codes that are not known here.
+  return new StrongroomError(code as ErrorCode, detail, {
+    ...(typeof hint === 'string' ? { hint } : {}),
+    details: {
+      ...(typeof details === 'object' ? (details as ErrorDetails | null) : {}),
+      ...(after >= 0 && Number.isFinite(after) ? { retryAfter: after } : {}),
+    },
   });
 }
 

@@ -39,6 +39,8 @@ export interface Services {
   readonly now: Clock;
   /** The vault's directory. */
   readonly directory: string;
+  /** The network that the call comes from; empty if that is not known. */
+  readonly network: string;
   /** Where the newest checkpoint is kept outside the vault; verifier keys lie beside it. */
   readonly checkpointPath: string;
   /** What is set, as it is known in memory. */

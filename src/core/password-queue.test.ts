@@ -27,6 +27,34 @@ describe('a queue of work', () => {
     expect([most, queue.begun]).toEqual([2, 5]);
   });
 
+  it('has whoever waits for most make room for who waits for less, and for nobody else', async () => {
+    const queue = new WorkQueue({ atOnce: 1, waitingMax: 4, retryAfter: 5 });
+    const told: string[] = [];
+    let end = (): void => undefined;
+    const held = new Promise<void>((resolve) => (end = resolve));
+    const run = (from: string): Promise<unknown> =>
+      queue
+        .run(() => held, from)
+        .then(
+          () => told.push(`${from} done`),
+          () => told.push(`${from} refused`),
+        );
+    const all = [...'AAAAA'].map(run);
+    all.push(run('A'), run('B'), run('C'), run('C'), run('D'));
+    await new Promise(setImmediate);
+    // Four of A waited, of whom three made room. The second of C would have had as many as A.
+    expect(told.toSorted()).toEqual([
+      'A refused',
+      'A refused',
+      'A refused',
+      'A refused',
+      'C refused',
+    ]);
+    end();
+    await Promise.all(all);
+    expect(told.slice(5).toSorted()).toEqual(['A done', 'A done', 'B done', 'C done', 'D done']);
+  });
+
   it('goes on after work that failed', async () => {
     const queue = new WorkQueue({ atOnce: 1, waitingMax: 1, retryAfter: 1 });
     const failing = queue.run(() => Promise.reject(new Error('no')));

@@ -12,13 +12,20 @@ export interface WorkQueueOptions {
   readonly retryAfter: number;
 }
 
+interface Waiting {
+  readonly from: string;
+  readonly begin: () => void;
+  readonly refuse: (error: StrongroomError) => void;
+}
+
 /**
  * Does so much at once and no more: hashing passwords takes memory and a core
- * for as long as it lasts, whoever asks for it.
+ * for as long as it lasts, whoever asks for it. Where no more may wait, whoever
+ * has most waiting makes room for who has less: nobody keeps all others out.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  readonly #waiting: (() => void)[] = [];
+  #waiting: Waiting[] = [];
   #underWay = 0;
   #begun = 0;
 
@@ -34,10 +41,11 @@ export class WorkQueue {
   /**
    * Does some work when it is its turn.
    *
+   * @param from - Whose it is: a network.
    * @throws {@link StrongroomError} `rate_limited` if too much is waiting; then nothing of it was done.
    */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#underWay >= this.#options.atOnce) await this.#turn();
+  async run<T>(work: () => Promise<T>, from = ''): Promise<T> {
+    if (this.#underWay >= this.#options.atOnce) await this.#turn(from);
     else this.#underWay += 1;
     this.#begun += 1;
     try {
@@ -45,16 +53,28 @@ export class WorkQueue {
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#underWay -= 1;
-      else next();
+      else next.begin();
     }
   }
 
   /** Whoever is done hands their place on, so it is never free in between. */
-  #turn(): Promise<void> {
-    if (this.#waiting.length >= this.#options.waitingMax) throw tooMany(this.#options.retryAfter);
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+  #turn(from: string): Promise<void> {
+    if (this.#waiting.length >= this.#options.waitingMax) this.#makeRoom(from);
+    return new Promise((begin, refuse) => {
+      this.#waiting.push({ from, begin, refuse });
     });
+  }
+
+  /** The newest goes of whoever has most waiting. */
+  #makeRoom(from: string): void {
+    const counts = new Map<string, number>();
+    for (const each of this.#waiting) counts.set(each.from, (counts.get(each.from) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    const own = counts.get(from) ?? 0;
+    const last = this.#waiting.findLast((each) => counts.get(each.from) === most);
+    if (last === undefined || own + 1 >= most) throw tooMany(this.#options.retryAfter);
+    this.#waiting = this.#waiting.filter((each) => each !== last);
+    last.refuse(tooMany(this.#options.retryAfter));
   }
 }
 

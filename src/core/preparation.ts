@@ -1,4 +1,5 @@
 import { uuidv7 } from '../lib/ids.ts';
+import { networkOfClient } from '../lib/ip-networks.ts';
 import type { Transaction } from '../store/store.ts';
 import type { Admission } from './admission.ts';
 import type { Callers, Identified } from './callers.ts';
@@ -96,6 +97,7 @@ export class Preparation {
       await this.#requireBefore(item, input);
       const prepared = await operation.prepare(input, {
         ...this.#options,
+        network: networkOfClient(caller.context.ip ?? '') ?? '',
         settings: () => this.#options.store.read((transaction) => this.#rightsBeside(transaction)),
         run: (other, otherInput) => this.#run(other, { ...caller, isInside: true }, otherInput),
       });

@@ -152,7 +152,7 @@ export class HttpFace {
     const vault = requireUnsealed(this.#options.vault());
     return this.#rest.answer(
       match,
-      { message, head, target, cookies, request: about.request },
+      { message, head, target, ip, cookies, request: about.request },
       (operation, input, options) => vault.call(operation, caller, input, options),
     );
   }

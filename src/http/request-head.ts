@@ -73,6 +73,10 @@ export function readHead(request: IncomingMessage): RequestHead {
       hint: 'leave Content-Encoding out',
     });
   }
+  if (request.httpVersionMinor === 0 && headers['transfer-encoding'] !== undefined) {
+    // RFC 9112 §6.1: who stands in between may frame it otherwise.
+    throw refused('a request of HTTP/1.0 has no Transfer-Encoding');
+  }
   const length = headers['content-length'];
   return {
     credential: credentialOf(headers.authorization),

@@ -117,7 +117,10 @@ async function readBrought({ message, head }: PageRequest): Promise<Brought> {
       hint: 'Content-Type: application/json',
     });
   }
-  const bytes = await readBody(message, head.contentLength, BODY_BYTES_MAX);
+  const bytes = await readBody(message, {
+    contentLength: head.contentLength,
+    bytesMax: BODY_BYTES_MAX,
+  });
   try {
     const parsed = body.safeParse(parseJsonBody(bytes));
     if (parsed.success) return parsed.data;

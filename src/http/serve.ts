@@ -9,7 +9,7 @@ import { asStrongroomError } from '../core/unforeseen.ts';
 import type { UnsealedVault } from '../core/vault.ts';
 import { SERVER_HOLDER } from '../core/server-holder.ts';
 import { StrongroomError } from '../errors.ts';
-import { toNetworks } from '../lib/ip-networks.ts';
+import { LOOPBACK } from '../lib/ip-networks.ts';
 import type { SlotKey } from '../seal/slot.ts';
 import { healthPages } from './health-pages.ts';
 import { HttpFace } from './http-face.ts';
@@ -79,7 +79,6 @@ export interface Server {
 
 const HOST = '127.0.0.1';
 const PORT = 8200;
-const LOOPBACK = toNetworks(['127.0.0.0/8', '::1']);
 const CLOSING_MS = 10_000;
 /** How often a vault that cannot write its record is tried, so that it recovers without a request. */
 const PROBE_MS = 2000;

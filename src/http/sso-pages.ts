@@ -177,7 +177,10 @@ async function codeOf({ message, head }: PageRequest): Promise<string> {
       hint: 'Content-Type: application/x-www-form-urlencoded',
     });
   }
-  const bytes = await readBody(message, head.contentLength, BODY_BYTES_MAX);
+  const bytes = await readBody(message, {
+    contentLength: head.contentLength,
+    bytesMax: BODY_BYTES_MAX,
+  });
   try {
     return (new URLSearchParams(utf8Decode(bytes)).get('code') ?? '').trim();
   } finally {

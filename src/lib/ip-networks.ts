@@ -33,6 +33,9 @@ export function toNetworks(networks: readonly string[]): Networks {
   };
 }
 
+/** The addresses of the machine itself. */
+export const LOOPBACK: Networks = toNetworks(['127.0.0.0/8', '::1']);
+
 /** Whether all addresses of one network are in another; both are ones of which {@link networkFault} says nothing. */
 export function containsNetwork(outer: string, inner: string): boolean {
   const [address = '', prefix] = inner.split('/');

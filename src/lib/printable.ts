@@ -9,3 +9,8 @@ export function printable(text: string): string {
     (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
   );
 }
+
+/** The same of text of several lines, which it leaves. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}

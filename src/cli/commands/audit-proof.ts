@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { AuditEntry } from '../../domain/audit/entry.ts';
 import type { ProofReport } from '../../domain/audit/verify-proof.ts';
 import { StrongroomError } from '../../errors.ts';
+import { printableLines } from '../../lib/printable.ts';
 import { EXIT } from '../exit-codes.ts';
 import { wholeNumber } from '../option-values.ts';
 import { formatFacts } from '../table.ts';
@@ -27,7 +28,7 @@ export function registerAuditProof(group: Command, terminal: Terminal): void {
       const proved = await withSession(options, terminal, (session) =>
         session.audit.proof({ seq }),
       );
-      terminal.result(proved, proved.proof);
+      terminal.result(proved, printableLines(proved.proof));
     });
   addExamples(proof, 'strongroom audit proof 17 > proof.json');
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 
+import { printableLines } from '../../lib/printable.ts';
 import type { Terminal } from '../terminal.ts';
 import { registerAuditExport } from './audit-export.ts';
 import { registerAuditList } from './audit-list.ts';
@@ -28,7 +29,7 @@ function registerKey(group: Command, terminal: Terminal): void {
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const key = await withSession(options, terminal, (session) => session.audit.key());
-      terminal.result(key, key.verifierKeys);
+      terminal.result(key, printableLines(key.verifierKeys));
     });
   addExamples(command, 'strongroom audit key > audit.pub');
 }
@@ -40,7 +41,7 @@ function registerCheckpoint(group: Command, terminal: Terminal): void {
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const signed = await withSession(options, terminal, (session) => session.audit.checkpoint());
-      terminal.result(signed, signed.checkpoint);
+      terminal.result(signed, printableLines(signed.checkpoint));
     });
   addExamples(command, 'strongroom audit checkpoint > checkpoint');
 }

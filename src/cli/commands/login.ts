@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Client } from '../../client/client.ts';
 import type { SignedIn } from '../../core/operations/signed-in.ts';
 import { StrongroomError } from '../../errors.ts';
+import { printable } from '../../lib/printable.ts';
 import { newPassword } from '../new-password.ts';
 import { packageVersion } from '../package-version.ts';
 import { isProfileName, readProfiles, writeProfiles } from '../profiles.ts';
@@ -46,7 +47,7 @@ export function registerLogin(program: Command, terminal: Terminal): void {
     .description('sign in to a server, which commands then use')
     .argument('[address]', 'such as https://secrets.example')
     .option('--name <user>', 'who signs in, instead of the system user')
-    .option('--password-file <file>', 'read the password from a file')
+    .option('--password-file <file>', 'read the password from a file (- asks for it)')
     .option('--token-file <file>', 'use a token instead of a password (- asks for it)')
     .option('--device', 'show a code, and wait until it is confirmed on another machine')
     .option('--confirm <code>', 'let the machine in that shows this code, as who you are here')
@@ -56,7 +57,10 @@ export function registerLogin(program: Command, terminal: Terminal): void {
       'an invite, with which a new password is chosen (- asks for it)',
     )
     .option('--fresh', 'with --sso: have the provider ask anew who you are')
-    .option('--jwt-file <file>', 'sign a machine in with a token of somebody who is trusted')
+    .option(
+      '--jwt-file <file>',
+      'sign a machine in with a token of somebody who is trusted (- asks for it)',
+    )
     .option('--trust <name>', 'the trust that this token is for, instead of the one it fits')
     .option('--role-id <id>', 'sign a machine in with an AppRole')
     .option('--secret-id-file <file>', 'the secret id of the AppRole (- asks for it)')
@@ -90,7 +94,7 @@ export function registerWhoAmI(program: Command, terminal: Terminal): void {
         `on ${server ?? 'a vault of this machine'}`,
         ...(until === undefined || until === null ? [] : [`until ${until}`]),
       ];
-      terminal.result({ ...who, address: server }, lines.join('\n'));
+      terminal.result({ ...who, address: server }, lines.map(printable).join('\n'));
       if (who.mustEnroll) terminal.warn('a second factor has to be set up before anything else');
     });
 }
@@ -160,7 +164,7 @@ async function tokenBy(client: Client, place: Place, terminal: Terminal): Promis
     return secret.reveal();
   }
   if (options.jwtFile !== undefined) {
-    using jwt = readSecretFile(options.jwtFile);
+    using jwt = await readOrAsk(options.jwtFile, 'Token of the issuer', terminal);
     const given = { token: jwt.reveal().trim(), method: options.trust };
     using token = (await client.auth.signInJwt(given)).token;
     return token.reveal();
@@ -206,7 +210,7 @@ async function byPassword(
   return await signInPerson(client, terminal, { name, password, known });
 }
 
-/** Chooses a password, which is asked for twice unless it is in a file. */
+/** Chooses a password, which is asked for twice unless a file has it. */
 async function byInvite(
   client: Client,
   terminal: Terminal,
@@ -215,8 +219,8 @@ async function byInvite(
   const { acceptInvite } = await import('../sign-in.ts');
   const { inviteFile = '-', passwordFile } = options;
   using invite = await readOrAsk(inviteFile, 'Invite', terminal);
-  using password =
-    passwordFile === undefined ? await newPassword(terminal) : readSecretFile(passwordFile);
+  const isAsked = passwordFile === undefined || passwordFile === '-';
+  using password = isAsked ? await newPassword(terminal) : readSecretFile(passwordFile);
   return await acceptInvite(client, terminal, { invite, password, known });
 }
 

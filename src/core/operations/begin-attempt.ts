@@ -158,7 +158,9 @@ export async function sourceOf(
   known: CredentialText | undefined,
 ): Promise<GuessSource> {
   const token = known === undefined ? undefined : await knownClient(call, principal, known);
-  return token === undefined ? { address: call.circumstances.ip } : { knownClient: token.id };
+  if (token !== undefined) return { knownClient: token.id };
+  const inSession = principal !== undefined && call.credential?.principal_id === principal.id;
+  return { address: call.circumstances.ip, inSession };
 }
 
 /** The row of what says that a client is known, if it says so of this principal. */

@@ -57,7 +57,7 @@ export async function provePassword(
       const isOld = isRight && stored !== undefined && isOutdated(keyring, stored.data);
       const renewed = isOld ? await makePassword(keyring, ownerId, password) : undefined;
       return { outcome: isRight ? 'right' : 'wrong', begun, renewed };
-    });
+    }, services.network);
   } catch (error) {
     await dropUnseen(services, error, begun.counted);
     throw error;
@@ -107,7 +107,7 @@ export function provenPrincipal(call: Call, { begun }: PasswordProof): Principal
  * @throws {@link StrongroomError} `too_weak`, `invalid_input`, `rate_limited`.
  */
 export async function hashNew(
-  { keyring }: Services,
+  { keyring, network }: Services,
   given: CredentialText,
   owner: { readonly id: string; readonly name: string },
   rules: ComplexityRules | undefined,
@@ -115,7 +115,7 @@ export async function hashNew(
   const password = textOf(given);
   requireGoodPassword(password, owner);
   if (rules !== undefined) requireRules(password, rules);
-  return passwordQueue.run(() => makePassword(keyring, owner.id, password));
+  return passwordQueue.run(() => makePassword(keyring, owner.id, password), network);
 }
 
 /** Stores a password in place of the one that is there, or as the first. */

@@ -8,6 +8,7 @@ import { totpCode, totpStep } from '../../crypto/totp.ts';
 import { countAttempt } from '../../domain/identities/attempts.ts';
 import { foldName } from '../../domain/access/subject-names.ts';
 import { fromBase32 } from '../../lib/base32.ts';
+import { networkOfClient } from '../../lib/ip-networks.ts';
 import {
   signedInAs,
   PASSWORD,
@@ -169,7 +170,9 @@ describe('signing in with a password', () => {
       end = resolve;
     });
     const places = availableParallelism() + 64;
-    const holding = Array.from({ length: places }, () => passwordQueue.run(() => held));
+    // From where they sign in: others would make room for them.
+    const from = networkOfClient('192.0.2.1');
+    const holding = Array.from({ length: places }, () => passwordQueue.run(() => held, from));
     for (let count = 0; count < 7; count += 1) {
       await expect(signIn('bob')).rejects.toMatchObject({
         code: 'rate_limited',
@@ -346,6 +349,26 @@ describe('wrong guesses', () => {
     expect(await codeOf(signIn('bob', PASSWORD, fresh, { known }))).toBe('ok');
     now += 60 * MINUTE;
     expect(await codeOf(signIn('bob', PASSWORD, fresh))).toBe('ok');
+  });
+
+  it('A11 from everywhere keep nobody from proving once more who they are in their session', async () => {
+    await userWithPassword(parts, 'bob');
+    const session = await signedInAs(parts, 'bob');
+    for (let source = 0; source < 105; source += 1) {
+      await codeOf(signIn('bob', wrong, { ip: `2001:db8:${source.toString(16)}::1` }));
+    }
+    const home = { ip: '198.51.100.7' };
+    expect(await codeOf(signIn('bob', PASSWORD, home))).toBe('unauthenticated');
+    const bob = remoteSession(parts, { credential: session, ...home });
+    const again = await bob.auth.reauthenticate({ password: PASSWORD });
+    expect(again.session).not.toBeNull();
+    // Of guesses in the session itself no more are borne than elsewhere.
+    const stolen = remoteSession(parts, { credential: again.session, ...home });
+    const before = passwordQueue.begun;
+    for (let count = 0; count < 10; count += 1) {
+      await codeOf(stolen.auth.reauthenticate({ password: wrong }));
+    }
+    expect(passwordQueue.begun - before).toBe(5);
   });
 
   it('A11 of one network of IPv6 are of one source', async () => {

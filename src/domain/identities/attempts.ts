@@ -16,9 +16,13 @@ export type Channel = 'password' | 'totp' | 'recovery' | 'secret_id' | 'device';
 /** Who is guessed at: somebody who is known, or whatever was given as a name, folded. */
 export type Guessed = { readonly principalId: string } | { readonly foldedName: string };
 
-/** Where guesses come from: an address, or a client that signed in as the same principal before. */
+/**
+ * Where guesses come from: an address, which may be that of a session of the same principal, or a
+ * client that signed in as the same principal before.
+ */
 export type GuessSource =
-  { readonly address: string | undefined } | { readonly knownClient: string };
+  | { readonly address: string | undefined; readonly inSession?: boolean }
+  | { readonly knownClient: string };
 
 /** One attempt to prove something. */
 export interface Attempt {
@@ -162,8 +166,8 @@ export async function purgeAttempts(work: Work): Promise<number> {
 async function isLocked(work: Work, attempt: Attempt, limits: AttemptLimits): Promise<boolean> {
   const { source, all } = idsOf(work.keyring, attempt);
   if (isAhead(work.now, await countOf(work, source), limits.waitMsMax)) return true;
-  // Whoever locks somebody out from everywhere must not lock out where they sign in from.
-  if ('knownClient' in attempt.from) return false;
+  // Whoever locks somebody out from everywhere must not lock out where they sign in from, or are signed in.
+  if ('knownClient' in attempt.from || attempt.from.inSession === true) return false;
   return isAhead(work.now, await countOf(work, all), HOUR_MS);
 }
 
@@ -233,14 +237,14 @@ function idsOf(keyring: Keyring, { channel, who, from }: Attempt): CountedAttemp
   const { key } = keyring.fingerprintKey();
   const vaultId = uuidBytes(keyring.vaultId);
   const label = 'strongroom/v1/attempts';
+  // For whoever is known too: how long it takes does not say which.
+  const name = 'principalId' in who ? who.principalId : who.foldedName;
+  const bucket = hmacSha256(key, tuple([`${label}-name`, vaultId, name])).subarray(0, 2);
   const whom =
     'principalId' in who
       ? ['principal', uuidBytes(who.principalId)]
-      : [
-          'name',
-          // Few enough that made-up names cannot fill the disk.
-          hmacSha256(key, tuple([`${label}-name`, vaultId, who.foldedName])).subarray(0, 2),
-        ];
+      : // Few enough that made-up names cannot fill the disk.
+        ['name', bucket];
   const id = (...source: readonly (Uint8Array | string)[]): string =>
     toBase64Url(
       hmacSha256(key, tuple([label, vaultId, channel, ...whom, ...source])).subarray(0, 16),

@@ -8,9 +8,10 @@ import { StrongroomError } from '../../errors.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { failureAnswer, type Answer } from '../answer.ts';
+import { BodyBudget } from '../body-budget.ts';
 import { eventsAnswer } from '../event-stream.ts';
 import { parseJsonBody } from '../json-body.ts';
-import { readBody } from '../read-body.ts';
+import { BODY_BYTES_MAX, OPEN_BODY_BYTES_MAX, readBody } from '../read-body.ts';
 import type { RequestHead } from '../request-head.ts';
 import type { RequestTarget } from '../request-target.ts';
 import { Router, type Match } from '../router.ts';
@@ -31,6 +32,8 @@ export interface RestRequest {
   readonly message: IncomingMessage;
   readonly head: RequestHead;
   readonly target: RequestTarget;
+  /** The client's address; empty if its socket is gone. */
+  readonly ip: string;
   /** What a browser brought, if there is a header `Cookie`. */
   readonly cookies?: Cookies | undefined;
   /** The id that it is on record under. */
@@ -43,6 +46,7 @@ export interface RestFaceOptions {
   readonly environment?: string | undefined;
 }
 
+const MIB = 1024 * 1024;
 const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i;
 const BYTES_TYPE = 'application/octet-stream';
 
@@ -54,6 +58,8 @@ export class RestFace {
   readonly #router: Router<RestRoute> = new Router();
   readonly #routes: readonly RestRoute[] = allRoutes();
   readonly #environment: string;
+  readonly #bodies: BodyBudget = new BodyBudget({ ofOne: 128 * MIB, total: 256 * MIB });
+  readonly #bodiesOfAnyone: BodyBudget = new BodyBudget({ ofOne: 4 * MIB, total: 32 * MIB });
   /** Those whose answer may have a session in it. */
   readonly #giving: ReadonlySet<RestRoute>;
 
@@ -137,7 +143,7 @@ export class RestFace {
     );
   }
 
-  async #receive(route: RestRoute, { message, head, target }: RestRequest): Promise<unknown> {
+  async #receive(route: RestRoute, { message, head, target, ip }: RestRequest): Promise<unknown> {
     const { method } = route.binding;
     if (method === 'GET' || method === 'DELETE') {
       if (head.hasBody) throw invalidRequest(`a ${method} has no body`);
@@ -150,7 +156,12 @@ export class RestFace {
         hint: 'Content-Type: application/json',
       });
     }
-    const bytes = await readBody(message, head.contentLength);
+    const isOpen = route.operation.anyone === true;
+    const bytes = await readBody(message, {
+      contentLength: head.contentLength,
+      bytesMax: isOpen ? OPEN_BODY_BYTES_MAX : BODY_BYTES_MAX,
+      share: (isOpen ? this.#bodiesOfAnyone : this.#bodies).begin(ip),
+    });
     try {
       return bytes.length === 0 ? {} : parseJsonBody(bytes);
     } finally {

@@ -1,0 +1,85 @@
+// A server that is newer than the command line, broken, or somebody else's.
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { Sandbox, type Outcome } from './sandbox.ts';
+
+/** Answers everything with a status and a document, as it is told. */
+const SERVER = `
+import { createServer } from 'node:http';
+const [, status, body] = process.argv;
+const server = createServer((_, response) => {
+  response.writeHead(Number(status), { 'content-type': 'application/json', 'retry-after': '-5' });
+  response.end(body);
+});
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+`;
+
+let sandbox: Sandbox;
+let server: ChildProcess | undefined;
+beforeEach(() => {
+  sandbox = new Sandbox();
+});
+afterEach(() => {
+  server?.kill('SIGKILL');
+  sandbox[Symbol.dispose]();
+});
+
+/** Runs a command against a server that gives one answer to everything. */
+async function against(status: number, body: unknown, line: string): Promise<Outcome> {
+  const args = ['--input-type=module', '-e', SERVER, String(status), JSON.stringify(body)];
+  server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  if (server.stdout === null) throw new TypeError('it has one');
+  for await (const port of createInterface({ input: server.stdout })) {
+    const env = { STRONGROOM_ADDR: `http://127.0.0.1:${port}`, STRONGROOM_TOKEN: TOKEN };
+    return sandbox.run(line, { env });
+  }
+  throw new TypeError('it did not start');
+}
+
+const TOKEN = `sr_token_${'A'.repeat(50)}`;
+const problem = (more: object): object => ({ status: 400, detail: 'it went wrong', ...more });
+
+describe('a server that says what is not known here', () => {
+  it.each([
+    ['a code of a newer one', { code: 'teapot_found' }],
+    ['a hint that is no text', { code: 'denied', hint: 5 }],
+    ['details that are none', { code: 'denied', details: null }],
+  ])('ends a command with a failure that is told: %s', async (_, more) => {
+    const { code, stderr } = await against(400, problem(more), 'strongroom get A -e production');
+    expect(code).toBeGreaterThan(0);
+    expect(code).toBeLessThan(70);
+    expect(stderr).toContain('it went wrong');
+  });
+
+  it('is none of ours with a code that is no code', async () => {
+    const body = problem({ code: '__proto__' });
+    const { code, stderr } = await against(400, body, 'strongroom list -e production');
+    expect(code).toBeGreaterThan(0);
+    expect(code).toBeLessThan(70);
+    expect(stderr).toContain('no Strongroom');
+  });
+});
+
+describe('a server that writes to the terminal', () => {
+  it('has its control characters shown, and not obeyed', async () => {
+    const who = {
+      id: '01890000-0000-7000-8000-000000000000',
+      kind: 'user',
+      name: '\u001B]0;mine\u0007\u001B[2Jroot\u202E',
+      is_owner: false,
+      must_enroll: false,
+      roles: ['\u001B[31mred'],
+      credential: null,
+    };
+    const { code, stdout } = await against(200, who, 'strongroom whoami');
+    expect(code).toBe(0);
+    expect(stdout).toContain('\\u001b[2Jroot');
+    expect(stdout).toContain('\\u001b[31mred');
+    // eslint-disable-next-line no-control-regex
+    expect(stdout).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u202E]/);
+  });
+});

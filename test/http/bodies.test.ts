@@ -1,0 +1,77 @@
+// Bodies that are on their way: what strangers may make a server keep.
+
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { startServed, type Served } from './served.ts';
+
+const SIGN_IN = '/api/auth/sign-in';
+const KIB = 1024;
+
+let served: Served;
+beforeAll(async () => {
+  served = await startServed();
+});
+afterAll(() => served.close());
+
+const head = (length: number, more = ''): string =>
+  `POST ${SIGN_IN} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${more}Content-Length: ${length}\r\n\r\n`;
+
+/** Begins a body and does not end it; resolves to what was answered meanwhile, if anything. */
+function begin(socket: Socket, length: number): Promise<string> {
+  let answer = '';
+  socket.on('data', (bytes: Buffer) => (answer += bytes.toString('latin1')));
+  socket.on('error', () => undefined);
+  socket.write(head(length));
+  socket.write(Buffer.alloc(length - 10, 0x20));
+  return sleep(1500).then(() => answer);
+}
+
+describe('L5 A56 bodies of anyone', () => {
+  it('are no longer than what anyone has to send', async () => {
+    const json = { name: 'bob', password: 'p'.repeat(40 * KIB) };
+    expect((await served.ask(SIGN_IN, { json })).status).toBe(413);
+    const { token } = served;
+    const secret = { name: 'BIG', value: 'v'.repeat(40 * KIB) };
+    const where = '/api/secrets/workspaces/default/secrets';
+    expect((await served.ask(where, { token, json: secret })).status).toBe(201);
+  });
+
+  it('take up so much from one address and no more, and others go on', async () => {
+    const { port } = served.server;
+    const sockets = Array.from({ length: 200 }, () =>
+      connect({ port, host: '127.0.0.1', localAddress: '127.0.0.9' }),
+    );
+    const answers = await Promise.all(sockets.map((socket) => begin(socket, 32 * KIB)));
+    // 4 MiB of 32 KiB less ten bytes each.
+    const held = answers.filter((answer) => answer === '');
+    expect(held.length).toBe(128);
+    const json = { name: 'nobody', password: 'not a password' };
+    expect((await served.ask(SIGN_IN, { json })).status).toBe(401);
+    expect((await served.ask(SIGN_IN, { json, localAddress: '127.0.0.9' })).status).toBe(401);
+    for (const socket of sockets) socket.destroy();
+    await sleep(200);
+    const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.9' });
+    expect(await begin(socket, 32 * KIB)).toBe('');
+    socket.destroy();
+  }, 30_000);
+});
+
+describe('L9 a request of HTTP/1.0', () => {
+  it('has no Transfer-Encoding, by which others would frame it otherwise', async () => {
+    const socket = connect(served.server.port, '127.0.0.1');
+    const lines = [
+      'POST /api/auth/device HTTP/1.0',
+      'Host: localhost',
+      'Content-Type: application/json',
+      'Connection: keep-alive',
+      'Transfer-Encoding: chunked',
+    ];
+    socket.write(`${lines.join('\r\n')}\r\n\r\n2\r\n{}\r\n0\r\n\r\n`);
+    let answer = '';
+    for await (const bytes of socket as AsyncIterable<Buffer>) answer += bytes.toString('latin1');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  });
+});
