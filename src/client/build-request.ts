@@ -114,7 +114,7 @@ export function buildRequest({ route, input: codec }: KnownRoute, input: unknown
     const isOfPlace = name === 'workspace_id' || (isPlaced && Object.hasOwn(placed, name));
     const value = isOfPlace ? placed[name] : wire[name];
     if (!isOfPlace) delete wire[name];
-    return tail === '+' ? segmentsOf(value) : segmentOf(value);
+    return tail === '+' ? segmentsOf(name, value) : segmentOf(name, value);
   });
   const headers = {
     ...(typeof ifMatch === 'string' ? { 'If-Match': ifMatch } : {}),
@@ -129,14 +129,17 @@ export function buildRequest({ route, input: codec }: KnownRoute, input: unknown
   };
 }
 
-function segmentsOf(value: unknown): string {
-  return String(value).split('/').map(segmentOf).join('/');
+function segmentsOf(name: string, value: unknown): string {
+  const segments = typeof value === 'string' ? value.split('/') : [undefined];
+  return segments.map((segment) => segmentOf(name, segment)).join('/');
 }
 
-function segmentOf(value: unknown): string {
+function segmentOf(name: string, value: unknown): string {
   const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   if (text === '' || text === '.' || text === '..' || /[/\\%]/.test(text)) {
-    throw new StrongroomError('invalid_input', 'a name in the address is missing or cannot be one');
+    throw new StrongroomError('invalid_input', `the input's ${name} is missing, or cannot be one`, {
+      details: { member: name },
+    });
   }
   return encodeURIComponent(text);
 }

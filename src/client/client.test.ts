@@ -153,6 +153,37 @@ describe('a client', () => {
     expect(signedIn).toBe(4);
   });
 
+  it.each([undefined, null, '', 5, ['a']])(
+    'has no secret at %j, and asks for none',
+    async (path) => {
+      const given = { environment: 'production', path } as unknown as typeof at;
+      const refused = { code: 'invalid_input', details: { member: 'path' } };
+      await expect(client.secrets.read(given)).rejects.toMatchObject(refused);
+      await expect(client.secrets.write({ ...given, value: 'v' })).rejects.toMatchObject(refused);
+      await expect(client.secrets.delete(given)).rejects.toMatchObject(refused);
+    },
+  );
+
+  it.each([
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'untrusted'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'untrusted'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'other_name'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'no_tls'],
+    ['UND_ERR_SOCKET', 'closed'],
+    ['__proto__', 'not_there'],
+    ['ECONNREFUSED', 'not_there'],
+  ])('tells what stands between it and a server: %s', async (code, reason) => {
+    const fetch = (): Promise<Response> =>
+      Promise.reject(
+        new TypeError('fetch failed', { cause: Object.assign(new Error(), { code }) }),
+      );
+    const off = connect({ address: 'https://secrets.example', retries: 0, fetch });
+    await expect(off.secrets.read(at)).rejects.toMatchObject({
+      code: 'unreachable',
+      details: { host: 'secrets.example', reason },
+    });
+  });
+
   it('names the server that it cannot reach, and no token', async () => {
     const off = connect({ address: 'http://127.0.0.1:9', token: server.ownerToken, retries: 0 });
     const error: unknown = await off.secrets.read(at).catch((caught: unknown) => caught);

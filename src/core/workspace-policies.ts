@@ -132,7 +132,7 @@ const ANSWERS: {
   require_mfa: {
     code: 'mfa_required',
     why: 'asks people for a second factor',
-    hint: 'sign in with a second factor',
+    hint: 'sign in with a second factor; `strongroom factor add` sets the first one up',
   },
   session_timeout_minutes: {
     code: 'reauth_required',

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, write } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { StrongroomError } from '../errors.ts';
 import { utf8 } from '../lib/bytes.ts';
 import { translateFileError } from '../store/file-errors.ts';
 
@@ -25,7 +26,7 @@ export function descriptorSink(descriptor: number): LineSink {
 /**
  * Lines to the end of a file, made with mode 0600 if it is not there.
  *
- * @throws {@link StrongroomError} `read_only`, `storage_full`, `storage_failed`.
+ * @throws {@link StrongroomError} `file_not_found` without its directory; `read_only`, `storage_full`, `storage_failed`.
  */
 export function fileSink(path: string): LineSink {
   let file: number;
@@ -33,6 +34,11 @@ export function fileSink(path: string): LineSink {
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
     file = openSync(path, flags | constants.O_NOFOLLOW, FILE_MODE);
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      throw new StrongroomError('file_not_found', `there is no directory for ${path}`, {
+        hint: 'make it first, or look at the path',
+      });
+    }
     throw translateFileError(error);
   }
   return new QueuedSink(

@@ -7,6 +7,7 @@ import { formatAge } from '../age.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { wholeNumber } from '../option-values.ts';
 import { formatFacts, formatTable } from '../table.ts';
+import { locateServer } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
@@ -50,6 +51,11 @@ function registerCreate(group: Command, terminal: Terminal): void {
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<CreateOptions>();
       const { to: directory, keep: keepDays } = options;
+      if (directory !== undefined && locateServer(options) !== undefined) {
+        throw new StrongroomError('usage', 'a server puts backups into a directory of its own', {
+          hint: 'leave --to out; the server is started with STRONGROOM_BACKUP_PATH',
+        });
+      }
       const proof = options.proof === 'later' ? 'later' : 'now';
       const made = await withSession(options, terminal, (session) =>
         session.backups.create({ directory, proof, keepDays }),

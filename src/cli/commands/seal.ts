@@ -25,6 +25,9 @@ type Brought =
   | { readonly recovery_key: string }
   | { readonly share: string; readonly nonce?: string };
 
+/** What a person can type, the most likely first. */
+const TYPED = ['passphrase', 'shamir', 'recovery'] as const;
+const RESTART = 'it opens with what is at the server: a restart of that opens it again';
 const PAUSE_MS = 1100;
 const HERE = 'http://127.0.0.1:8200';
 
@@ -63,18 +66,17 @@ export function registerSeal(program: Command, terminal: Terminal): void {
       await remoteSession(server).vault.seal();
       const address = server.value;
       terminal.result({ address, sealed: true }, '');
-      terminal.note('the vault is sealed; `strongroom unseal` opens it again');
+      const { kinds = [] } = await sealStatus(address);
+      const isTyped = TYPED.some((kind) => kinds.includes(kind));
+      const way = isTyped ? '`strongroom unseal` opens it again' : RESTART;
+      terminal.note(`the vault is sealed; ${way}`);
     });
   addExamples(command, 'strongroom seal', 'strongroom seal --address https://vault.example:8200');
 }
 
 async function unseal(options: UnsealOptions, terminal: Terminal): Promise<void> {
   const address = serverOf(options).value;
-  const status = (await askServer({
-    address,
-    path: '/api/sys/seal-status',
-    method: 'GET',
-  })) as SealStatus;
+  const status = await sealStatus(address);
   if (!status.sealed) {
     terminal.result({ address, sealed: false }, '');
     terminal.note('the vault is open already');
@@ -83,6 +85,10 @@ async function unseal(options: UnsealOptions, terminal: Terminal): Promise<void>
   const answer = await bring(options, { address, status }, terminal);
   terminal.result({ address, ...answer }, '');
   tellProgress(answer, address, terminal);
+}
+
+async function sealStatus(address: string): Promise<SealStatus> {
+  return (await askServer({ address, path: '/api/sys/seal-status', method: 'GET' })) as SealStatus;
 }
 
 function tellProgress({ sealed, round }: Unsealed, address: string, terminal: Terminal): void {
@@ -127,12 +133,10 @@ function kindOf(
   if (passphraseFile !== undefined) return 'passphrase';
   if (recoveryFile !== undefined) return 'recovery';
   if (shareFile !== undefined || round !== undefined) return 'shamir';
-  const found = (['passphrase', 'shamir', 'recovery'] as const).find((kind) =>
-    kinds.includes(kind),
-  );
+  const found = TYPED.find((kind) => kinds.includes(kind));
   if (found !== undefined) return found;
   throw new StrongroomError('key_not_found', 'the vault opens with nothing that could be typed', {
-    hint: 'put its key file where the server looks for it, and start it again',
+    hint: RESTART,
   });
 }
 

@@ -257,6 +257,7 @@ function firstSignIn(address: string, owner: string, invite: string): string {
     `  strongroom login ${shellWord(address)} --invite-file -`,
     '',
     `It asks for this invite, which is good once: ${invite}`,
+    'That ends the token above: unset STRONGROOM_TOKEN.',
   ].join('\n');
 }
 

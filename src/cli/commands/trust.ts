@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import type { JwtTrust } from '../../core/operations/trust-presets.ts';
 import type { Trust } from '../../core/operations/trusts.ts';
 import { StrongroomError } from '../../errors.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import type { MethodKind } from '../../domain/identities/method-config.ts';
 import {
   addMethodCommands,
@@ -241,7 +242,13 @@ function act(
     const options = command.optsWithGlobals<TrustOptions>();
     const trust = trustOf(subject, options);
     const { name, environment, workspace } = options;
-    const machine = trust.kind === 'certificate' ? subject : options.machine;
+    const isCertificate = trust.kind === 'certificate';
+    if (isCertificate && options.machine !== undefined) {
+      throw new StrongroomError('usage', 'the machine is named before the options', {
+        hint: `strongroom trust certificate ${shellWord(options.machine)} --name ${shellWord(subject)} …`,
+      });
+    }
+    const machine = isCertificate ? subject : options.machine;
     const input = { trust, name, machine, environment, workspace, ...limitsOf(options) };
     const made = await withSession(options, terminal, (session) => session.trusts.create(input));
     const audiences = made.config['audiences'] as readonly string[] | undefined;
