@@ -5,7 +5,7 @@ import { readFile } from './read-text-file.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
- * A secret from a file, or from the terminal if none is named, or `-` is.
+ * A secret from a file, or from the terminal if none is named, or `-` is. What is piped in is taken for `-` too.
  *
  * @throws {@link StrongroomError} as {@link readSecretFile}; `usage` if nobody can be asked.
  */
@@ -14,8 +14,19 @@ export async function readOrAsk(
   question: string,
   terminal: Terminal,
 ): Promise<SecretValue> {
-  const isAsked = file === undefined || file === '-';
-  return isAsked ? terminal.askSecret(question) : readSecretFile(file);
+  if (file !== undefined && file !== '-') return readSecretFile(file);
+  const isPiped = file === '-' && !terminal.canAsk;
+  return (isPiped ? await readPiped(terminal) : undefined) ?? terminal.askSecret(question);
+}
+
+/** What comes on standard input; `undefined` if nothing does. */
+async function readPiped(terminal: Terminal): Promise<SecretValue | undefined> {
+  const bytes = await terminal.readInput();
+  try {
+    return bytes.length === 0 ? undefined : textOf(bytes);
+  } finally {
+    wipe(bytes);
+  }
 }
 
 /**
