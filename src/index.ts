@@ -41,6 +41,7 @@ export type {
   AccessHolders,
   AccessQuestion,
   AccessTested,
+  AccessTestResult,
   ExplainInput,
   HeldRule,
   StatedCircumstances,
@@ -65,11 +66,10 @@ export type { GrantSummary } from './core/operations/grant-view.ts';
 export type {
   PrincipalInput,
   PrincipalList,
-  PrincipalOperations,
   PrincipalSummary,
   RenamePrincipalInput,
 } from './core/operations/principals.ts';
-export type { KeyHealth, KeyHealthInput } from './core/operations/key-health.ts';
+export type { BackendHealth, KeyHealth, KeyHealthInput } from './core/operations/key-health.ts';
 export type { ReauthenticatePasskeyInput } from './core/operations/passkeys-step-up.ts';
 export type {
   ListSetsInput,
@@ -159,8 +159,9 @@ export type {
 export type {
   AddSlotInput,
   ConfirmSlotInput,
-  DrillInput,
   Drilled,
+  DrilledSlot,
+  DrillInput,
   RemoveSlotInput,
   SlotAdded,
   SlotConfirmed,
@@ -342,12 +343,45 @@ export type {
   SettingName,
   SettingScope,
 } from './domain/settings/known-settings.ts';
-export type { ErrorCode, ErrorDetails } from './errors.ts';
+export type { ErrorCode, ErrorDetails, StrongroomErrorOptions } from './errors.ts';
 export type { SecretType } from './formats/secret-type.ts';
-export type { NewSlot, SlotKey, SlotKind } from './seal/slot.ts';
+export type { NewSlot, SlotKdf, SlotKey, SlotKind } from './seal/slot.ts';
+export type { Clock } from './lib/ids.ts';
+export type { EntryMember } from './domain/audit/entry-members.ts';
+export type { MethodKind } from './domain/identities/method-config.ts';
+export type { TokenKind } from './domain/identities/token-kinds.ts';
+export type { Carrier } from './domain/identities/sessions.ts';
+export type { FactorKind } from './domain/identities/factor-set.ts';
+export type { JobState } from './domain/jobs/jobs.ts';
+export type { RestorationStep } from './domain/secrets/restoration.ts';
+export type { JwtAlgorithm } from './auth/jwt.ts';
+export type {
+  AssertionJson,
+  CreationOptionsJson,
+  PasskeyDescriptor,
+  RegistrationJson,
+  RequestOptionsJson,
+  UserVerification,
+} from './auth/passkey-json.ts';
+export type { ChangeType } from './core/events/change.ts';
+export type { VariableOptions } from './formats/variables.ts';
+export type {
+  GithubTrust,
+  GitlabTrust,
+  JwtTrust,
+  KubernetesTrust,
+  TokenTrust,
+} from './core/operations/trust-presets.ts';
+export type { ListPlace } from './core/operations/cursor.ts';
+export type { ReturnedInput } from './core/operations/sso-return.ts';
+export type { VaultSealed } from './core/operations/seal-vault.ts';
+export type { VaultMetrics } from './core/operations/read-metrics.ts';
+export type { AuditPruned } from './core/operations/prune-audit.ts';
+export type { FernetKeyGenerated } from './core/operations/generate-fernet.ts';
+export type { Methods } from './core/operations/operations.ts';
 export { rotateMany, rotateWith } from './core/rotate-many.ts';
 export { StrongroomError } from './errors.ts';
 export { maskSecret } from './mask.ts';
-export { SecretValue } from './secret-value.ts';
+export { SecretValue, type SecretKind } from './secret-value.ts';
 export { init, open, restore, Vault, verifyBackup } from './embedded.ts';
 export type { InitOptions, OpenOptions, RestoreOptions } from './embedded.ts';

@@ -54,7 +54,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: ['auth', 'crypto', 'merkle', 'formats', 'store', 'keys', 'seal', 'domain'],
   http: ['core', 'crypto', 'domain', 'seal', 'store', 'client'],
   client: ['core'],
-  door: ['core', 'domain', 'formats', 'seal'],
+  door: ['auth', 'core', 'domain', 'formats', 'seal'],
   cli: ['core', 'crypto', 'domain', 'formats', 'seal', 'store', 'door', 'client', 'http'],
 };
 

@@ -72,6 +72,17 @@ describe('a sign-in at a terminal', () => {
     expect(kept).not.toMatch(/sr_(?:session|known)_|herons/);
   });
 
+  it('asks for a password that is to come from the file -', async () => {
+    const login = `strongroom login ${address} --name bob --password-file - --profile dash`;
+    const out = await sandbox.atTerminal(login, [['Password of bob', PASSWORD]]);
+    expect(out).toMatch(/^0 [^]*as user:bob/);
+    expect(out).not.toContain('herons');
+    expect(sandbox.run(login)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('no terminal to ask at'),
+    });
+  });
+
   it('says what is wrong with nothing of a wrong password', async () => {
     const out = await sandbox.atTerminal(`strongroom login ${address} --name bob --profile wrong`, [
       ['Password of bob', 'eight quiet herons by the weir'],
@@ -92,14 +103,14 @@ describe('a sign-in at a terminal', () => {
     const { stdout } = sandbox.run('strongroom user invite fay --ttl 1h --profile ada');
     const invite = stdout.trim();
     const command = `strongroom login ${address} --invite-file - --profile fay`;
-    const typed = (again: string): Promise<string> =>
-      sandbox.atTerminal(command, [
+    const typed = (again: string, options = ''): Promise<string> =>
+      sandbox.atTerminal(command + options, [
         ['Invite', invite],
         ['New password', PASSWORD],
         ['The same password again', again],
       ]);
     expect(await typed(`${PASSWORD}s`)).toMatch(/^2 [^]*differ; nothing was changed/);
-    const out = await typed(PASSWORD);
+    const out = await typed(PASSWORD, ' --password-file -');
     expect(out).toMatch(/^0 [^]*as user:fay/);
     expect(out).not.toContain('herons');
     expect(out).not.toContain('sr_invite_');
@@ -220,7 +231,7 @@ describe('a machine without a browser', () => {
 });
 
 describe('a machine', () => {
-  it('signs in with a role id and a secret id in a file', () => {
+  it('signs in with a role id and a secret id in a file, or one that is asked for', async () => {
     const role = sandbox.run(
       'strongroom machine create ci --profile file > ci.log && strongroom approle create ci --profile file',
     );
@@ -231,9 +242,29 @@ describe('a machine', () => {
     expect(sandbox.run(`${login} --secret-id-file ci.secret-id`)).toMatchObject({ code: 0 });
     expect(sandbox.run('strongroom whoami --profile ci').stdout).toMatch(/^machine:ci\n/);
     expect(sandbox.run(`${login} --secret-id-file password`)).toMatchObject({ code: 4 });
+    const typed = sandbox.run('cat ci.secret-id').stdout.trim();
+    const out = await sandbox.atTerminal(`${login} --secret-id-file -`, [['Secret id', typed]]);
+    expect(out).toMatch(/^0 [^]*as machine:ci/);
+    expect(out).not.toContain(typed);
   });
 
-  it('signs in with a token of an issuer that is trusted', () => {
+  it('signs in with a token that is asked for', async () => {
+    const made = sandbox.run('strongroom token create --profile file');
+    expect(made).toMatchObject({ code: 0 });
+    const login = `strongroom login ${address} --token-file - --profile typed`;
+    const out = await sandbox.atTerminal(login, [['Token', made.stdout.trim()]]);
+    expect(out).toMatch(/^0 [^]*as user:ada/);
+    expect(out).not.toContain('sr_token_');
+  });
+
+  it('signs in with a token that is piped in', () => {
+    const made = sandbox.run('strongroom token create --profile file');
+    const login = `strongroom login ${address} --token-file - --profile piped`;
+    const piped = sandbox.run(login, { stdin: made.stdout });
+    expect([piped.code, piped.stderr]).toEqual([0, expect.stringContaining('as user:ada')]);
+  });
+
+  it('signs in with a token of an issuer that is trusted', async () => {
     const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'RS256', use: 'sig' };
     sandbox.write('jwks.json', JSON.stringify({ keys: [jwk] }));
@@ -256,6 +287,12 @@ describe('a machine', () => {
     expect(sandbox.run(login)).toMatchObject({ code: 0 });
     expect(sandbox.run('strongroom whoami --profile job').stdout).toMatch(/^machine:nightly\n/);
     expect(sandbox.run(`${login} --trust none-such`)).toMatchObject({ code: 4 });
+    const asked = `strongroom login ${address} --profile job --jwt-file -`;
+    const out = await sandbox.atTerminal(asked, [
+      ['Token of the issuer', `${signed}.${signature}`],
+    ]);
+    expect(out).toMatch(/^0 [^]*as machine:nightly/);
+    expect(out).not.toContain(signature);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { SecretValue } from '../secret-value.ts';
 
 /** A credential, and until when it is good. */
-export interface SignedIn {
+export interface ClientCredential {
   readonly token: string | SecretValue;
   /** RFC 3339, or `null` if it does not end. */
   readonly expiresAt: string | null;
@@ -14,7 +14,7 @@ export interface ConnectOptions {
   /** A token. Default: none, for operations that anyone may call. */
   readonly token?: string | SecretValue | undefined;
   /** Gives a credential instead of `token`: called before the first call, and again before it ends or once it is refused. */
-  readonly signIn?: (() => Promise<SignedIn>) | undefined;
+  readonly signIn?: (() => Promise<ClientCredential>) | undefined;
   /** How long one try may take, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number | undefined;
   /** How often a call is tried again that nothing came of. Default 2. */

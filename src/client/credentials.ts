@@ -1,5 +1,5 @@
 import { SecretValue } from '../secret-value.ts';
-import type { ConnectOptions, SignedIn } from './client-options.ts';
+import type { ClientCredential, ConnectOptions } from './client-options.ts';
 
 /** A credential is renewed when this part of its life is over. */
 const RENEW_AT = 0.8;
@@ -10,9 +10,9 @@ const RETRY_MS_MIN = 1000;
 /** What a client proves who it is with, renewed in time. */
 export class Credentials {
   readonly #options: Pick<ConnectOptions, 'token' | 'signIn' | 'now'>;
-  #current: Promise<SignedIn> | undefined;
+  #current: Promise<ClientCredential> | undefined;
   /** The last that was got, unless it was refused. */
-  #held: SignedIn | undefined;
+  #held: ClientCredential | undefined;
   #renewAt = Number.POSITIVE_INFINITY;
 
   constructor(options: Pick<ConnectOptions, 'token' | 'signIn' | 'now'>) {
@@ -48,7 +48,7 @@ export class Credentials {
   async #renewed(
     signIn: NonNullable<ConnectOptions['signIn']>,
     now: () => number,
-  ): Promise<SignedIn> {
+  ): Promise<ClientCredential> {
     const asked = now();
     try {
       // Not at once: what fails then has to find its own promise in place.
@@ -69,7 +69,7 @@ export class Credentials {
   }
 }
 
-function endOf({ expiresAt }: SignedIn): number {
+function endOf({ expiresAt }: ClientCredential): number {
   return expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
 }
 

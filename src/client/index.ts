@@ -3,6 +3,7 @@ export {
   appRole,
   jwt,
   type AppRoleOptions,
+  type Given,
   type JwtOptions,
   type SignInServer,
 } from './sign-ins.ts';
@@ -13,12 +14,21 @@ export type {
   InjectOptions,
   VaultEnvironment,
 } from '../core/environment.ts';
+export type { ChangeType } from '../core/events/change.ts';
 export type {
   ChangeEvent,
   ChangeStream,
   ResetEvent,
   SecretEvent,
 } from '../core/events/change-event.ts';
-export type { ClientCallOptions, ConnectOptions, SignedIn } from './client-options.ts';
-export { StrongroomError, type ErrorCode, type ErrorDetails } from '../errors.ts';
-export { SecretValue } from '../secret-value.ts';
+export type { CallOptions } from '../core/context.ts';
+export type { Methods } from '../core/operations/operations.ts';
+export type { Session } from '../core/session.ts';
+export type { ClientCallOptions, ClientCredential, ConnectOptions } from './client-options.ts';
+export {
+  StrongroomError,
+  type ErrorCode,
+  type ErrorDetails,
+  type StrongroomErrorOptions,
+} from '../errors.ts';
+export { SecretValue, type SecretKind } from '../secret-value.ts';

@@ -1,12 +1,13 @@
 import type { SecretValue } from '../secret-value.ts';
 import { connect } from './client.ts';
-import type { ConnectOptions, SignedIn } from './client-options.ts';
+import type { ClientCredential, ConnectOptions } from './client-options.ts';
 
 /** Where to sign in, and how to get there. */
 export type SignInServer = Omit<ConnectOptions, 'token' | 'signIn' | 'now'>;
 
 /** A secret, or what gives it at each sign-in: it may have been replaced meanwhile. */
-type Given = string | SecretValue | (() => string | SecretValue | Promise<string | SecretValue>);
+export type Given =
+  string | SecretValue | (() => string | SecretValue | Promise<string | SecretValue>);
 
 /** Options of {@link appRole}. */
 export interface AppRoleOptions extends SignInServer {
@@ -33,7 +34,11 @@ export interface JwtOptions extends SignInServer {
  * @example
  * const client = connect({ address, signIn: appRole({ address, roleId, secretId }) });
  */
-export function appRole({ roleId, secretId, ...server }: AppRoleOptions): () => Promise<SignedIn> {
+export function appRole({
+  roleId,
+  secretId,
+  ...server
+}: AppRoleOptions): () => Promise<ClientCredential> {
   const { auth } = connect(server);
   return async () => auth.signInAppRole({ roleId, secretId: await given(secretId) });
 }
@@ -48,7 +53,7 @@ export function appRole({ roleId, secretId, ...server }: AppRoleOptions): () => 
  * const token = () => readFile('/var/run/secrets/strongroom/token', 'utf8');
  * const client = connect({ address, signIn: jwt({ address, token }) });
  */
-export function jwt({ token, method, ...server }: JwtOptions): () => Promise<SignedIn> {
+export function jwt({ token, method, ...server }: JwtOptions): () => Promise<ClientCredential> {
   const { auth } = connect(server);
   return async () => auth.signInJwt({ token: await given(token), method });
 }

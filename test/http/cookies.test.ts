@@ -127,6 +127,14 @@ describe('a session of a browser', () => {
     expect((await as(session, ACTING)).status).toBe(200);
   });
 
+  it('stays in the browser after a link that is none', async () => {
+    const session = sessionOf(await signIn('bob'));
+    const json = { challenge: 'none', state: 'none', code: 'none' };
+    const answer = await as(session, '/api/auth/sso/link/finish', { json });
+    expect([answer.status, answer.headers['set-cookie']]).toEqual([401, undefined]);
+    expect((await as(session, ACTING)).status).toBe(200);
+  });
+
   it('A13 is another one after each step, and those before open nothing', async () => {
     const before = sessionOf(await signIn('eve'));
     const first = sessionOf(
