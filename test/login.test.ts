@@ -41,8 +41,8 @@ beforeAll(async () => {
   const eve = connect({ address, token: session?.reveal() ?? '' });
   const { factor, secret } = await eve.auth.enrollTotp({});
   totp = fromBase32(secret.reveal()) ?? new Uint8Array();
-  // The code of the step before: that of the present one is for the sign-in.
-  const code = totpCode(totp, totpStep(Date.now()) - 1);
+  // The code of the next step is for the sign-in.
+  const code = totpCode(totp, totpStep(Date.now()));
   const confirmed = await eve.auth.confirmTotp({ factor, code });
   recoveryCodes = (confirmed.recoveryCodes ?? []).map((each) => each.reveal());
 });
@@ -120,7 +120,7 @@ describe('a sign-in at a terminal', () => {
 
   it('asks for the code of whoever has a second factor', async () => {
     const command = `strongroom login ${address} --name eve --profile eve`;
-    const code = totpCode(totp, totpStep(Date.now()));
+    const code = totpCode(totp, totpStep(Date.now()) + 1);
     const out = await sandbox.atTerminal(command, [
       ['Password of eve', PASSWORD],
       ['Code of your app', code],

@@ -106,7 +106,7 @@ describe('a session of a browser', () => {
     expect((await ask({ Cookie: `theme=dark; ${pair}; other="a=b"` })).status).toBe(200);
   });
 
-  it('is forgotten by the browser when it signs out, and when it is over', async () => {
+  it('A51 is forgotten by the browser when it signs out, and when it is over', async () => {
     const session = sessionOf(await signIn('bob'));
     const out = await as(session, '/api/auth/sign-out', { json: {} });
     expect(out.status).toBe(200);
@@ -152,14 +152,14 @@ describe('a session of a browser', () => {
     const secret = fromBase32(String(enrolled['secret'])) ?? new Uint8Array();
     const step = totpStep(Date.now());
     const confirmed = await as(second, '/api/auth/factors/totp/confirm', {
-      json: { factor: enrolled['factor'], code: totpCode(secret, step - 1) },
+      json: { factor: enrolled['factor'], code: totpCode(secret, step) },
     });
     const third = sessionOf(confirmed);
     expect(confirmed.body).not.toContain('sr_session');
     const challenged = await signIn('eve');
     expect(cookiesOf(challenged)).toEqual({});
     const { challenge } = bodyOf(challenged);
-    const code = totpCode(secret, totpStep(Date.now()));
+    const code = totpCode(secret, totpStep(Date.now()) + 1);
     const fourth = sessionOf(
       await served.ask('/api/auth/verify-totp', { json: { challenge, code }, headers: OWN }),
     );
@@ -187,7 +187,7 @@ describe('a session of a browser', () => {
   });
 });
 
-/** Makes a user with time-based codes; gives what makes the present one. */
+/** Makes a user with time-based codes; gives what makes the next one. */
 async function enrolled(name: string): Promise<() => string> {
   await served.owner().users.create({ name });
   const { invite } = await served.owner().users.invite({ name });
@@ -199,10 +199,10 @@ async function enrolled(name: string): Promise<() => string> {
   const code = (skew = 0): string => totpCode(secret, totpStep(Date.now()) + skew);
   const confirmed = await served.ask('/api/auth/factors/totp/confirm', {
     ...asked,
-    json: { factor: made['factor'], code: code(-1) },
+    json: { factor: made['factor'], code: code() },
   });
   expect(confirmed.status).toBe(200);
-  return code;
+  return () => code(1);
 }
 
 /** What a page of another site, or none at all, may send along with the cookie. */

@@ -190,8 +190,8 @@ describe('a browser', () => {
     const enrolled = await post('/api/auth/factors/totp', {});
     const key = fromBase32(enrolled['secret'] ?? '') ?? new Uint8Array();
     const { factor } = enrolled;
-    const earlier = totpCode(key, totpStep(Date.now()) - 1);
-    await post('/api/auth/factors/totp/confirm', { factor, code: earlier });
+    const present = totpCode(key, totpStep(Date.now()));
+    await post('/api/auth/factors/totp/confirm', { factor, code: present });
 
     const begun = await begin();
     const asked = await comeBack(brought(begun, eve), valueOf(begun, FLOW));
@@ -199,7 +199,7 @@ describe('a browser', () => {
     expect(asked.body).toContain('<form method="post" action="/auth/sso/second">');
     expect(cookiesOf(asked).get(SESSION)).toContain('Max-Age=0');
     const flow = valueOf(asked, FLOW);
-    const code = totpCode(key, totpStep(Date.now()));
+    const code = totpCode(key, totpStep(Date.now()) + 1);
     for (const site of ['cross-site', 'same-site', 'none']) {
       expect((await sendCode(code, flow, { 'sec-fetch-site': site })).status).toBe(403);
     }

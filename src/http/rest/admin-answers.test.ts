@@ -278,7 +278,7 @@ describe('over REST', () => {
   });
 });
 
-describe('over REST no file of the server is named', () => {
+describe('A86 over REST no file of the server is named', () => {
   const file = join(tmpdir(), `strongroom-never-made-${process.pid}`);
   const opener = { kind: 'keyfile', path: file };
   const id = '01890000-0000-7000-8000-000000000000';
