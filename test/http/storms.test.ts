@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { PASSWORD } from '../../src/testing/remote-session.ts';
+import { canRun } from '../faults/places.ts';
 import { ended, Sandbox } from '../sandbox.ts';
 import { ask, startServed, type Answer } from './served.ts';
 
@@ -74,8 +75,13 @@ function makeGroup(limitBytes: number): boolean {
     return false;
   }
 }
-const canLimit =
+const hasGroups =
   existsSync(join(CGROUP, 'memory.limit_in_bytes')) && makeGroup(256 * MIB) && drop(group);
+const canLimit = canRun(
+  hasGroups,
+  'with little memory',
+  'root and the memory controller of cgroup v1',
+);
 
 function drop(directory: string): boolean {
   try {
