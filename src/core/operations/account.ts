@@ -149,13 +149,11 @@ export const reauthenticate: Operation<ReauthenticateInput, SessionRenewed, Fres
   requires: () => [],
   subject: () => ({}),
   prepare: async ({ password: given, code }, services) => {
-    const password = await provePassword(services, {}, given);
-    const { counted, second: due } = password.begun;
-    if (due.length > 0 && code === undefined) {
-      await services.run(dropAttempt, counted);
+    const password = await provePassword(services, {}, given, ({ second: due }) => {
+      if (due.length === 0 || code !== undefined) return;
       throw new StrongroomError('mfa_required', 'a code of the second factor has to come along');
-    }
-    if (due.length === 0) return { password, second: undefined };
+    });
+    if (password.begun.second.length === 0) return { password, second: undefined };
     const second = await services.run(beginOwnAttempt, { channel: 'totp' });
     return { password, second: second.counted };
   },

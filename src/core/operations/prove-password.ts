@@ -37,12 +37,14 @@ export interface PasswordProof {
  * Holds a password against that of whoever is meant. What it says counts only
  * if it is still so when it is applied.
  *
+ * @param check - Looks at what was begun before anything is hashed; what it throws makes it no attempt.
  * @throws {@link StrongroomError} `unauthenticated` after too many attempts; `rate_limited` if too many sign in at the same time.
  */
 export async function provePassword(
   services: Services,
   asked: Omit<AttemptInput, 'channel'>,
   given: CredentialText,
+  check?: (begun: AttemptBegun) => void,
 ): Promise<PasswordProof> {
   const password = textOf(given);
   const attempt: AttemptInput = { ...asked, channel: 'password' };
@@ -52,6 +54,7 @@ export async function provePassword(
   const ownerId = begun.principal?.id ?? '';
   const stored = begun.password && { ownerId, data: begun.password.data };
   try {
+    check?.(begun);
     return await passwordQueue.run(async () => {
       const isRight = await isPassword(keyring, stored, password);
       const isOld = isRight && stored !== undefined && isOutdated(keyring, stored.data);
@@ -64,13 +67,16 @@ export async function provePassword(
   }
 }
 
+/** Errors before a proof was looked at. */
+const UNSEEN: ReadonlySet<string> = new Set(['rate_limited', 'mfa_required']);
+
 /** A proof that nobody came to look at is no failure of whoever gave it. */
 async function dropUnseen(
   services: Services,
   error: unknown,
   counted: CountedAttempt,
 ): Promise<void> {
-  if (!(error instanceof StrongroomError) || error.code !== 'rate_limited') return;
+  if (!(error instanceof StrongroomError) || !UNSEEN.has(error.code)) return;
   await services.run(dropAttempt, counted);
 }
 
