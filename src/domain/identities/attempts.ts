@@ -166,8 +166,11 @@ export async function purgeAttempts(work: Work): Promise<number> {
 async function isLocked(work: Work, attempt: Attempt, limits: AttemptLimits): Promise<boolean> {
   const { source, all } = idsOf(work.keyring, attempt);
   if (isAhead(work.now, await countOf(work, source), limits.waitMsMax)) return true;
-  // Whoever locks somebody out from everywhere must not lock out where they sign in from, or are signed in.
-  if ('knownClient' in attempt.from || attempt.from.inSession === true) return false;
+  // Whoever locks somebody out from everywhere must not lock out where they sign in from, or prove
+  // once more who they are in their session; codes of devices are nobody's own.
+  const { channel, from } = attempt;
+  const isOwn = 'knownClient' in from || (from.inSession === true && OF_PEOPLE.includes(channel));
+  if (isOwn) return false;
   return isAhead(work.now, await countOf(work, all), HOUR_MS);
 }
 
