@@ -2,12 +2,14 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import type { Session } from '../../src/core/session.ts';
+import { openVault } from '../../src/core/open-vault.ts';
+import { createSession, type Session } from '../../src/core/session.ts';
 import {
   openEventSource,
   type EventSourceOptions,
   type EventSourceProbe,
 } from '../../src/testing/event-source.ts';
+import { OWNER } from '../../src/testing/temporary-vault.ts';
 import { startServed, type Served } from './served.ts';
 
 let served: Served;
@@ -536,16 +538,29 @@ describe('there are limits', () => {
   }, 30_000);
 });
 
+/** The ends of streams that are on record in the vault of a server that has let go of it. */
+async function endsOnRecord({ directory, configDirectory }: Served): Promise<readonly unknown[]> {
+  const vault = await openVault(directory, { configDirectory, holder: 'a test' });
+  try {
+    const session = createSession(vault, { principal: OWNER }, 'library');
+    const { entries } = await session.audit.query({ action: 'events.close' });
+    return entries.map(({ actor_name: name, outcome, detail }) => [name, outcome, detail]);
+  } finally {
+    await vault.close();
+  }
+}
+
 describe('when the server stops', () => {
   it('streams end with a reason, at once, and that is on record', async () => {
     const own = await startServed();
     const probe = await openEventSource(own.server.port, { token: own.token });
     const begun = performance.now();
-    const [, root] = [await own.server.close(), own];
+    await own.server.close();
     expect(performance.now() - begun).toBeLessThan(3000);
     await probe.ended();
     expect(probe.events).toMatchObject([{ event: 'end', data: { reason: 'sealed' } }]);
-    await root.close();
+    expect(await endsOnRecord(own)).toEqual([[OWNER, 'ok', 'sealed, 0 events']]);
+    await own.close();
   });
 
   it('and when the vault is sealed', async () => {
@@ -555,6 +570,8 @@ describe('when the server stops', () => {
     expect(answer.status).toBe(200);
     await probe.ended();
     expect(probe.events).toMatchObject([{ event: 'end', data: { reason: 'sealed' } }]);
+    await own.server.close();
+    expect(await endsOnRecord(own)).toEqual([[OWNER, 'ok', 'sealed, 0 events']]);
     await own.close();
   });
 });

@@ -1,15 +1,19 @@
-import type { ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { canRun, isRoot } from '../faults/places.ts';
 import { ended, Sandbox } from '../sandbox.ts';
 import { ask } from './served.ts';
 
 const SECRETS = '/api/secrets/workspaces/default/secrets';
+const NOBODY = 65_534;
+/** Only root can become somebody else. */
+const canBeOthers = canRun(isRoot, 'with the eyes of another user', 'root');
 
 /** What `strongroom serve --json` says once it stands. */
 interface Said {
@@ -171,7 +175,7 @@ describe('strongroom serve', () => {
     expect([code, stderr]).toEqual([5, expect.stringContaining('other users')]);
   });
 
-  it('A92 opens no port for a debugger, and leaves nothing of its memory in a core dump or report', async () => {
+  it('A92 opens no port for a debugger, and leaves nothing of its memory in a core dump', async () => {
     const server = await start(place());
     const { pid = 0 } = server.child;
     expect(readFileSync(`/proc/${pid}/coredump_filter`, 'utf8').trim()).toBe('00000000');
@@ -180,6 +184,52 @@ describe('strongroom serve', () => {
     expect(server.log()).not.toContain('Debugger');
     await expect(ask(9229, '/json')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect((await ask(server.port, '/health/live')).status).toBe(200);
+    await server.end();
+  });
+
+  it('A92 writes a report, where somebody has it do that, without its variables', async () => {
+    const sandbox = place();
+    const reports = join(sandbox.directory, 'reports');
+    mkdirSync(reports);
+    const options = `--report-on-signal --report-signal=SIGUSR2 --report-directory=${reports}`;
+    const before = `export NODE_OPTIONS='${options}' STRONGROOM_MARKER=mark3r-92;`;
+    const server = await start(sandbox, '', before);
+    // It is there: what is not in the report was left out.
+    const { pid = 0 } = server.child;
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).toContain('mark3r-92');
+    server.child.kill('SIGUSR2');
+    const written = (): string => {
+      const [name] = readdirSync(reports);
+      return name === undefined ? '' : readFileSync(join(reports, name), 'utf8');
+    };
+    await expect.poll(() => written().endsWith('}\n'), { timeout: 10_000 }).toBe(true);
+    const report = JSON.parse(written()) as { readonly header: object };
+    expect(report.header).toMatchObject({ processId: pid });
+    expect(report).not.toHaveProperty('environmentVariables');
+    expect(written()).not.toContain('mark3r-92');
+    await server.end();
+  });
+
+  it.runIf(canBeOthers)('A92 has memory that no other user can read', async () => {
+    const server = await start(place());
+    const { pid = 0 } = server.child;
+    const [, from = ''] = /^([0-9a-f]+)-[0-9a-f]+ rw/m.exec(
+      readFileSync(`/proc/${pid}/maps`, 'utf8'),
+    ) ?? [''];
+    const readAs = (user: number): { readonly bytes: number; readonly said: string } => {
+      const at = ['bs=64', 'count=1', 'iflag=skip_bytes', `skip=${BigInt(`0x${from}`)}`];
+      const { stdout, stderr } = spawnSync('dd', [`if=/proc/${pid}/mem`, 'status=none', ...at], {
+        uid: user,
+        gid: user,
+        env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      });
+      return { bytes: stdout.length, said: stderr.toString() };
+    };
+    expect(readAs(0)).toEqual({ bytes: 64, said: '' });
+    expect(readAs(NOBODY)).toEqual({
+      bytes: 0,
+      said: expect.stringContaining('Permission denied'),
+    });
     await server.end();
   });
 
