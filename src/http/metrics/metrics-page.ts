@@ -37,7 +37,8 @@ export function metricsPage(options: MetricsPageOptions): Page {
       if (!isOpen) throw unauthenticated('the vault is sealed');
       return textAnswer(text(undefined));
     }
-    if (isOpen) return textAnswer(text(await anyone(from)));
+    // While nothing can be put on record the look itself could not be.
+    if (isOpen) return textAnswer(text(from.isBlocked ? known?.numbers : await anyone(from)));
     return textAnswer(text(await from.call(readMetrics, callerOf(head, { ip }), {}, { request })));
   };
 }
