@@ -86,7 +86,7 @@ describe('a call that is repeated with its idempotency key', () => {
     { value: 'v', environment: 'staging' },
     { value: 'v', expiresAt: null },
     { value: 'v', description: '' },
-  ])('is idempotency_mismatch with other input: %j', async (other) => {
+  ])('is idempotency_mismatch with another body: %j', async (other) => {
     await session.secrets.write({ ...at, value: 'v' }, key);
     await expect(session.secrets.write({ ...at, ...other }, key)).rejects.toMatchObject({
       code: 'idempotency_mismatch',
@@ -94,7 +94,7 @@ describe('a call that is repeated with its idempotency key', () => {
     expect(await versions()).toBe(1);
   });
 
-  it('is another call for another principal, operation, workspace or key', async () => {
+  it('is the call of another principal, operation or workspace, or of another key, by itself', async () => {
     const other = await user('grace', 'writer');
     await session.workspaces.create({ name: 'payments' });
     await session.secrets.write({ ...at, value: 'v' }, key);

@@ -158,7 +158,7 @@ describe('a server whose process collects spans', () => {
       served.ask(`/${MARKER}`, { headers }),
       served.ask(`/health/live?${MARKER}`, { headers }),
       served.ask('/health/live', { headers, method: 'PROPFIND' }),
-      served.ask('/api/whoami', { token: MARKER, headers }),
+      served.ask('/api/auth/who-am-i', { token: MARKER, headers }),
       served.ask(`/health/live?token=${MARKER}`, { headers }),
     ];
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
