@@ -77,7 +77,7 @@ describe('a server whose vault no slot opens by itself', () => {
     // At once, so that however slow the machine is no second goes by between them.
     const wrong = { passphrase: WRONG };
     const both = await Promise.all([bring(sealed, wrong), bring(sealed, wrong)]);
-    expect(both.map(({ status }) => status).toSorted()).toEqual([400, 429]);
+    expect(both.map(({ status }) => status)).toEqual(expect.arrayContaining([400, 429]));
     const refused = both.find(({ status }) => status === 429);
     expect(refused?.headers['retry-after']).toBe('1');
     expect(sealed.server.vault).toBeUndefined();
