@@ -200,6 +200,11 @@ describe('what comes from outside', () => {
     expect(peers.filter((name) => peerDependenciesMeta[name]?.optional !== true)).toEqual([]);
   });
 
+  it('imports nothing of Node that brings its whole fetch along', () => {
+    const heavy = imports.filter(({ to, isType }) => /^node:(?:https?|tls)$/.test(to) && !isType);
+    expect(heavy.map(({ from, to }) => `${relative(src, from)}: ${to}`)).toEqual([]);
+  });
+
   it('A80 takes cryptography from Node and from one audited library only', () => {
     const users = imports.filter(({ to }) => to === 'shamir-secret-sharing');
     expect(users.map(({ from }) => relative(src, from))).toEqual(['crypto/shamir.ts']);

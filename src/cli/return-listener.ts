@@ -1,10 +1,11 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { StrongroomError } from '../errors.ts';
 import { utf8 } from '../lib/bytes.ts';
 import { equalBytes } from '../lib/compare.ts';
+import { http } from '../lib/node-http.ts';
 
 /** What a browser comes back with. */
 export interface CameBack {
@@ -56,7 +57,7 @@ const ERRORS: ReadonlySet<string> = new Set([
 export async function listenForReturn(): Promise<ReturnListener> {
   let waiting: Waiting | undefined;
   let answered: Promise<unknown> = Promise.resolve();
-  const server = createServer({ maxHeaderSize: 16_384 }, (request, response) => {
+  const server = http().createServer({ maxHeaderSize: 16_384 }, (request, response) => {
     const { port } = server.address() as AddressInfo;
     const came = read(request, `127.0.0.1:${port}`);
     if (came === undefined || waiting === undefined || !isState(came.state, waiting.state)) {

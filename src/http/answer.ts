@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { TLSSocket } from 'node:tls';
 
 import type { StrongroomError } from '../errors.ts';
+import { isTls } from '../lib/node-http.ts';
 import { problemOf, PROBLEM_TYPE, STATUS } from './problem.ts';
 
 /** What goes with every answer: nothing of it is kept anywhere, or taken for something else. */
@@ -44,7 +44,7 @@ export function send(response: ServerResponse, answer: Answer): void {
   }
   // As a list, names and values in turn: Node takes it as it is.
   // The request's socket: an answer has none yet while one before it is under way.
-  const head = [...(response.req.socket instanceof TLSSocket ? SAFE_OF_TLS : SAFE)];
+  const head = [...(isTls(response.req.socket) ? SAFE_OF_TLS : SAFE)];
   if (status !== 204 && status !== 304 && stream === undefined) {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : (body?.length ?? 0);
     head.push('Content-Length', String(length));

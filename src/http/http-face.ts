@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { TLSSocket } from 'node:tls';
 
 import { asStrongroomError } from '../core/unforeseen.ts';
 import type { UnsealedVault } from '../core/vault.ts';
 import { StrongroomError } from '../errors.ts';
 import { uuidv7 } from '../lib/ids.ts';
+import { isTls } from '../lib/node-http.ts';
 import { failureAnswer, send, type Answer } from './answer.ts';
 import type { Page, PageRequest, Pages } from './page.ts';
 import { readHead, type RequestHead } from './request-head.ts';
@@ -234,6 +234,6 @@ function notFound(allowed: readonly string[], request: string): Answer {
 
 /** The certificate whose key the client has proven to have, if it brought one. */
 function peerCertificate({ socket }: IncomingMessage): Uint8Array | undefined {
-  if (!(socket instanceof TLSSocket)) return undefined;
+  if (!isTls(socket)) return undefined;
   return socket.getPeerX509Certificate()?.raw;
 }

@@ -1,11 +1,11 @@
 import { constants } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 
 import { failureAnswer } from './answer.ts';
 import { StrongroomError } from '../errors.ts';
+import { http, https } from '../lib/node-http.ts';
 
 /** Options of {@link listen}. */
 export interface ListenOptions {
@@ -66,7 +66,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   const tlsServer =
     tls === undefined
       ? undefined
-      : createTlsServer({
+      : https().createServer({
           ...limits,
           ...tls,
           ...always,
@@ -74,7 +74,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
           requestCert: options.clientCertificates === true,
           rejectUnauthorized: false,
         });
-  const server: Server = (tlsServer as Server | undefined) ?? createServer(limits);
+  const server: Server = (tlsServer as Server | undefined) ?? http().createServer(limits);
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
   let connections = 0;
   // Of TLS this is the connection below it, so that also one without a handshake counts.

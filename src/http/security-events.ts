@@ -1,12 +1,11 @@
 import { createSocket } from 'node:dgram';
-import { request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
 import { hostname } from 'node:os';
 
 import { LOCKED } from '../core/denials.ts';
 import { beginAttempt } from '../core/operations/begin-attempt.ts';
 import type { EntryFields } from '../domain/audit/entry.ts';
 import { StrongroomError } from '../errors.ts';
+import { http, https } from '../lib/node-http.ts';
 import { fileSink, QueuedSink, type LineSink } from './line-sink.ts';
 
 /** Something that whoever watches over the server should hear of at once. */
@@ -140,7 +139,7 @@ function syslogSink({ hostname: host, port }: URL): LineSink {
 
 function post(url: URL, line: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const send = url.protocol === 'https:' ? requestHttps : requestHttp;
+    const { request: send } = url.protocol === 'https:' ? https() : http();
     const options = {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'User-Agent': 'strongroom' },

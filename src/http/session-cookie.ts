@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { TLSSocket } from 'node:tls';
 
 import { StrongroomError } from '../errors.ts';
+import { isTls } from '../lib/node-http.ts';
 import type { SecretValue } from '../secret-value.ts';
 
 /** The cookie of a session. The prefix binds it to this host and to TLS (RFC 6265bis §4.1.3.2). */
@@ -117,7 +117,7 @@ export function isSameOrigin({ headers, socket }: IncomingMessage): boolean {
   if (site !== undefined) return site === 'same-origin';
   const { origin, host = '' } = headers;
   if (origin === `https://${host}`) return true;
-  const isLocal = LOOPBACK.test(host) && !(socket instanceof TLSSocket);
+  const isLocal = LOOPBACK.test(host) && !isTls(socket);
   return isLocal && origin === `http://${host}`;
 }
 

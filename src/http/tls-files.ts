@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 
 import { StrongroomError } from '../errors.ts';
 import { asStrongroomError } from '../core/unforeseen.ts';
+import { tls } from '../lib/node-http.ts';
 import { translateFileError } from '../store/file-errors.ts';
 
 /** Where certificate and key lie. */
@@ -35,7 +36,7 @@ export function readTlsFiles({ certificate, key }: TlsFiles): SecureContextOptio
   requirePrivate(key);
   const context = { cert: read(certificate), key: read(key) };
   try {
-    createSecureContext(context);
+    tls().createSecureContext(context);
     const leaf = new X509Certificate(context.cert);
     if (Date.parse(leaf.validTo) > Date.now()) return context;
   } catch {

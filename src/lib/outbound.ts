@@ -5,6 +5,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { StrongroomError } from '../errors.ts';
 import { isPublicAddress } from './addresses.ts';
 import { concat } from './bytes.ts';
+import { http, https } from './node-http.ts';
 
 /** How names become addresses; as `dns.lookup` does it with `all`. */
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
@@ -140,10 +141,7 @@ async function exchange(
   // Of a literal address nothing is looked up.
   const literal = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(literal) !== 0) judge(literal);
-  // Loaded here, because hardly a command needs it.
-  const { request: send } = await (url.protocol === 'https:'
-    ? import('node:https')
-    : import('node:http'));
+  const { request: send } = url.protocol === 'https:' ? https() : http();
   return new Promise((settle, refuse) => {
     const wanted: RequestOptions = {
       method: form === undefined ? 'GET' : 'POST',
