@@ -47,7 +47,7 @@ export interface Asked {
   readonly anyone: boolean;
 }
 
-const KNOWN_MAX = 20_000;
+const KNOWN_MAX = 10_000;
 
 /**
  * Tells who calls. Rows of credentials that were checked are remembered, which

@@ -95,6 +95,20 @@ describe('a connection', () => {
     });
   });
 
+  it('knows the columns of a table that was changed since it was last asked', () => {
+    withConnection({}, (connection) => {
+      connection.exec('CREATE TABLE a (one INTEGER, two INTEGER) STRICT');
+      connection.exec('INSERT INTO a VALUES (1, 2)');
+      const all = rawStatement('SELECT * FROM a');
+      expect(connection.get(all, {})).toEqual({ one: 1, two: 2 });
+      connection.run(rawStatement('ALTER TABLE a DROP COLUMN one'), {});
+      connection.run(rawStatement('ALTER TABLE a ADD COLUMN three INTEGER'), {});
+      // As many columns as before, under other names.
+      expect(connection.get(all, {})).toEqual({ two: 2, three: null });
+      expect(connection.all(all, {})).toEqual([{ two: 2, three: null }]);
+    });
+  });
+
   it('binds parameters by name, in whatever order and however often they stand', () => {
     withConnection({}, (connection) => {
       connection.exec(

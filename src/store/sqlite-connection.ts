@@ -11,6 +11,8 @@ export const APPLICATION_ID = 0x53524d31;
 /** The oldest SQLite without the WAL-reset defect. */
 const SQLITE_VERSION_MIN: readonly [number, number, number] = [3, 51, 3];
 const STATEMENTS_MAX = 256;
+/** After it, a statement that was prepared before may have other columns. */
+const CHANGES_SCHEMA = /^\s*(?:CREATE|ALTER|DROP)\b/i;
 
 /**
  * In a million secrets, one is found as fast with 512 KiB as with 8 MiB. Imports take a tenth longer
@@ -41,10 +43,19 @@ export interface SqliteConnectionOptions {
   readonly testOnlySynchronous?: 'NORMAL';
 }
 
+/** A statement that is ready to run. */
+interface Prepared {
+  readonly statement: StatementSync;
+  /** What its columns are called. */
+  readonly names: readonly string[];
+  /** A row of nothing. Copies of it share its shape, which objects that grow member by member may not. */
+  readonly empty: Readonly<Record<string, SqlValue>>;
+}
+
 /** One connection to a vault's database file, with its prepared statements. */
 export class SqliteConnection {
   readonly #db: DatabaseSync;
-  readonly #prepared: Map<string, StatementSync> = new Map();
+  readonly #prepared: Map<string, Prepared> = new Map();
 
   /**
    * @throws {@link StrongroomError} `unsupported_runtime`, `not_a_vault`, `database_corrupt`,
@@ -74,7 +85,7 @@ export class SqliteConnection {
 
   /** Runs one statement that returns nothing. SQLite's own errors pass through untranslated. */
   exec(sql: string): void {
-    this.#prepare(sql).run();
+    this.#prepare(sql).statement.run();
   }
 
   /** Whether a transaction is open; a severe error may have ended it. */
@@ -85,7 +96,9 @@ export class SqliteConnection {
   get<P extends object, R>(statement: Statement<P, R>, parameters: P): R | undefined {
     const { sql, values } = resolve(statement, parameters);
     try {
-      return this.#prepare(sql).get(...values) as R | undefined;
+      const prepared = this.#prepare(sql);
+      const found = prepared.statement.get(...values);
+      return found === undefined ? undefined : rowOf<R>(prepared, found);
     } catch (error) {
       throw unreadable(error);
     }
@@ -94,7 +107,8 @@ export class SqliteConnection {
   all<P extends object, R>(statement: Statement<P, R>, parameters: P): R[] {
     const { sql, values } = resolve(statement, parameters);
     try {
-      return this.#prepare(sql).all(...values) as R[];
+      const prepared = this.#prepare(sql);
+      return prepared.statement.all(...values).map((found) => rowOf<R>(prepared, found));
     } catch (error) {
       throw unreadable(error);
     }
@@ -102,7 +116,7 @@ export class SqliteConnection {
 
   run<P extends object, R>(statement: Statement<P, R>, parameters: P): number {
     const { sql, values } = resolve(statement, parameters);
-    return Number(this.#prepare(sql).run(...values).changes);
+    return Number(this.#prepare(sql).statement.run(...values).changes);
   }
 
   /** The single value of a pragma or of a one-column query. */
@@ -130,14 +144,31 @@ export class SqliteConnection {
     if (this.#db.isOpen) this.#db.close();
   }
 
-  #prepare(sql: string): StatementSync {
+  #prepare(sql: string): Prepared {
     const known = this.#prepared.get(sql);
     if (known !== undefined) return known;
-    if (this.#prepared.size >= STATEMENTS_MAX) this.#prepared.clear();
-    const made = this.#db.prepare(sql);
-    this.#prepared.set(sql, made);
+    const isOnce = CHANGES_SCHEMA.test(sql);
+    if (isOnce || this.#prepared.size >= STATEMENTS_MAX) this.#prepared.clear();
+    const prepared = this.#db.prepare(sql);
+    prepared.setReturnArrays(true);
+    const names = prepared.columns().map(({ name }) => name);
+    const empty = Object.fromEntries(names.map((name) => [name, null]));
+    const made = { statement: prepared, names, empty };
+    if (!isOnce) this.#prepared.set(sql, made);
     return made;
   }
+}
+
+/**
+ * A row as an object. Those that `node:sqlite` makes are tables of hashes: more than twice as
+ * large, and slower to read than to find.
+ */
+function rowOf<R>({ names, empty }: Prepared, found: unknown): R {
+  const values = found as readonly SqlValue[];
+  if (values.length !== names.length) throw new RangeError('a row has other columns than asked');
+  const row = { ...empty };
+  for (let at = 0; at < names.length; at += 1) row[names[at] ?? ''] = values[at] ?? null;
+  return row as R;
 }
 
 function resolve<P extends object, R>(
