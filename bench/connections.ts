@@ -52,13 +52,6 @@ try {
   for (const socket of sockets) socket.destroy();
   await server.stop();
 }
-report({
-  question: 'memory of 100,000 live tokens more',
-  measured: undefined,
-  unit: 'MB',
-  limit: 60,
-  note: 'there is no script of it',
-});
 
 /** Starts a server over a vault that it makes. */
 function start(name: string): Promise<LoadedServer> {

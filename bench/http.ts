@@ -71,12 +71,6 @@ async function measure(): Promise<void> {
   const failed = all.reduce((sum, each) => sum + each.failed, 0);
   if (failed > 0) throw new Error(`${failed} requests failed`);
   for (const row of rows(loads, { alone, whoUs })) report(row);
-  report({
-    question: 'soak of 10 minutes at half load',
-    measured: undefined,
-    unit: 'MB',
-    note: 'there is no script of it; the gate is memory that stays flat and a steady 99th percentile',
-  });
 }
 
 type Kind = 'bare' | 'read' | 'write' | 'batch' | 'unchanged' | 'who' | 'tls';

@@ -5,6 +5,7 @@
 //   npm run bench -- reads creates  these files only
 //   npm run -s bench -- --markdown  the table as docs/performance.md has it
 //   npm run bench -- --peer URL     beside a Vault-compatible server (bench/peer.ts)
+//   npm run bench -- soak           ten minutes of half load, which runs where it is named alone
 //
 // A missed gate is shown, not hidden, and does not fail the run; a benchmark that cannot run does.
 import { spawnSync } from 'node:child_process';
@@ -35,6 +36,8 @@ const FILES = [
   'backups',
   'http',
   'connections',
+  'tokens',
+  'soak',
   'at-once',
   'peer',
   'unaudited',
@@ -89,6 +92,7 @@ function runAll(files: readonly File[]): Ran {
           STRONGROOM_BENCH_DIRECTORY: directory,
           ...(flags.peer === undefined ? {} : { STRONGROOM_BENCH_PEER: flags.peer }),
           STRONGROOM_BENCH_QUICK: positionals.includes('quick') ? '1' : '0',
+          STRONGROOM_BENCH_SOAK: names.includes('soak') ? '1' : '0',
         },
       },
     );
