@@ -98,7 +98,7 @@ export class SqliteConnection {
     try {
       const prepared = this.#prepare(sql);
       const found = prepared.statement.get(...values);
-      return found === undefined ? undefined : rowOf<R>(prepared, found);
+      return found === undefined ? undefined : (rowOf(prepared, found) as R);
     } catch (error) {
       throw unreadable(error);
     }
@@ -108,7 +108,7 @@ export class SqliteConnection {
     const { sql, values } = resolve(statement, parameters);
     try {
       const prepared = this.#prepare(sql);
-      return prepared.statement.all(...values).map((found) => rowOf<R>(prepared, found));
+      return prepared.statement.all(...values).map((found) => rowOf(prepared, found) as R);
     } catch (error) {
       throw unreadable(error);
     }
@@ -163,12 +163,12 @@ export class SqliteConnection {
  * A row as an object. Those that `node:sqlite` makes are tables of hashes: more than twice as
  * large, and slower to read than to find.
  */
-function rowOf<R>({ names, empty }: Prepared, found: unknown): R {
+function rowOf({ names, empty }: Prepared, found: unknown): object {
   const values = found as readonly SqlValue[];
   if (values.length !== names.length) throw new RangeError('a row has other columns than asked');
   const row = { ...empty };
   for (let at = 0; at < names.length; at += 1) row[names[at] ?? ''] = values[at] ?? null;
-  return row as R;
+  return row;
 }
 
 function resolve<P extends object, R>(
