@@ -101,9 +101,11 @@ export class HttpFace {
     }
     // What was not read of the body would be taken for the next request.
     const isRead = message.complete || answer.status < 400;
+    // Whoever stands in between may have read a head that is refused in another way.
+    const isClear = about.isCounted || answer.status !== 400;
     send(
       response,
-      isRead && !this.#isEnding
+      isRead && isClear && !this.#isEnding
         ? answer
         : { ...answer, headers: { ...answer.headers, Connection: 'close' } },
     );

@@ -3,9 +3,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 
-import { failureAnswer } from './answer.ts';
 import { StrongroomError } from '../errors.ts';
 import { http, https } from '../lib/node-http.ts';
+import { Malformed } from './malformed.ts';
 
 /** Options of {@link listen}. */
 export interface ListenOptions {
@@ -84,13 +84,21 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   });
   // An error of a handshake is the client's, and says nothing that could be answered.
   tlsServer?.on('tlsClientError', (_error, socket) => socket.destroy());
-  server.on('request', handle);
-  server.on('checkContinue', handle);
-  server.on('checkExpectation', refuseExpectation);
-  server.on('clientError', refuseMalformed);
-  server.on('upgrade', (_message, socket) => socket.destroy());
-  server.on('connect', (_message, socket) => socket.destroy());
-  await begin(server, host, port);
+  const malformed = new Malformed();
+  const begin: typeof handle = (message, response) => {
+    malformed.begin(message, response);
+    handle(message, response);
+  };
+  server.on('request', begin);
+  server.on('checkContinue', begin);
+  server.on('checkExpectation', (message, response) => {
+    malformed.begin(message, response);
+    refuseExpectation(response);
+  });
+  server.on('clientError', (error, socket: Socket) => malformed.refuse(error, socket));
+  server.on('upgrade', (message, stream) => malformed.turnAway(message, stream));
+  server.on('connect', (message, stream) => malformed.turnAway(message, stream));
+  await start(server, host, port);
   const { port: chosen } = server.address() as AddressInfo;
   return {
     host,
@@ -103,7 +111,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   };
 }
 
-function begin(server: Server, host: string, port: number): Promise<void> {
+function start(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(cannotListen(error, host, port));
@@ -122,24 +130,7 @@ async function end(server: Server, waitMs: number): Promise<void> {
   clearTimeout(timer);
 }
 
-/** What is no HTTP at all. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'request_too_large' : 'invalid_request';
-  const { status, headers, body } = failureAnswer(
-    new StrongroomError(code, 'the request is not HTTP as it has to be'),
-  );
-  const lines = Object.entries({ ...headers, 'Cache-Control': 'no-store', Connection: 'close' });
-  const text = typeof body === 'string' ? body : '';
-  const head = lines.map(([name, value]) => `${name}: ${value}`).join('\r\n');
-  const length = `Content-Length: ${Buffer.byteLength(text)}`;
-  socket.end(`HTTP/1.1 ${status} ${code}\r\n${head}\r\n${length}\r\n\r\n${text}`);
-}
-
-function refuseExpectation(_message: IncomingMessage, response: ServerResponse): void {
+function refuseExpectation(response: ServerResponse): void {
   response.writeHead(417, { Connection: 'close', 'Content-Length': '0' });
   response.end();
 }

@@ -73,10 +73,7 @@ export function readHead(request: IncomingMessage): RequestHead {
       hint: 'leave Content-Encoding out',
     });
   }
-  if (request.httpVersionMinor === 0 && headers['transfer-encoding'] !== undefined) {
-    // RFC 9112 §6.1: who stands in between may frame it otherwise.
-    throw refused('a request of HTTP/1.0 has no Transfer-Encoding');
-  }
+  requireKnownFraming(request);
   const length = headers['content-length'];
   return {
     credential: credentialOf(headers.authorization),
@@ -91,6 +88,17 @@ export function readHead(request: IncomingMessage): RequestHead {
     hasBody: headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0'),
     contentLength: length === undefined ? undefined : Number(length),
   };
+}
+
+/** RFC 9112 §6.1: who stands in between may frame it otherwise. */
+function requireKnownFraming({ httpVersion, headers }: IncomingMessage): void {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') {
+    throw refused('the request is of no version of HTTP that is spoken here');
+  }
+  const coding = headers['transfer-encoding'];
+  if (coding === undefined) return;
+  if (httpVersion === '1.0') throw refused('a request of HTTP/1.0 has no Transfer-Encoding');
+  if (coding.toLowerCase() !== 'chunked') throw refused('a body comes in chunks or as it is');
 }
 
 function requireSingle(raw: readonly string[]): void {
@@ -125,7 +133,7 @@ function credentialOf(authorization: string | undefined): string | undefined {
   const token = BEARER.exec(authorization)?.[1];
   if (token !== undefined) return token;
   throw new StrongroomError('unauthenticated', 'the Authorization header is not a token of ours', {
-    hint: 'it is exactly: Authorization: Bearer sr_…',
+    hint: 'it is exactly `Authorization: Bearer sr_token_…`, with the whole of a token from `strongroom token create`',
   });
 }
 

@@ -21,7 +21,7 @@ export function tls(): typeof Tls {
   return process.getBuiltinModule('node:tls');
 }
 
-/** Whether a connection is one of TLS. */
-export function isTls(socket: Socket): socket is Tls.TLSSocket {
-  return 'encrypted' in socket && socket.encrypted === true;
+/** Whether a connection is one of TLS. Of a request whose body was given up, there is none any more. */
+export function isTls(socket: Socket | null): socket is Tls.TLSSocket {
+  return socket !== null && 'encrypted' in socket && socket.encrypted === true;
 }

@@ -75,3 +75,32 @@ describe('L9 a request of HTTP/1.0', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
   });
 });
+
+describe('L9 a request that others may frame otherwise', () => {
+  const ask = async (version: string, coding: string): Promise<string> => {
+    const socket = connect(served.server.port, '127.0.0.1');
+    const lines = [
+      `POST /api/auth/sign-in ${version}`,
+      'Host: localhost',
+      'Content-Type: application/json',
+      `Transfer-Encoding: ${coding}`,
+    ];
+    socket.write(`${lines.join('\r\n')}\r\n\r\n2\r\n{}\r\n0\r\n\r\nno request\r\n\r\n`);
+    let answer = '';
+    for await (const bytes of socket as AsyncIterable<Buffer>) answer += bytes.toString('latin1');
+    return /"detail":"([^"]*)"/.exec(answer)?.[1] ?? answer;
+  };
+
+  it('is refused for a version of HTTP that is spoken nowhere in this way', async () => {
+    for (const version of ['HTTP/0.9', 'HTTP/2.0']) {
+      expect(await ask(version, 'chunked')).toMatch(/is of no version of HTTP/);
+    }
+  });
+
+  it('has its body in chunks and in no other coding besides', async () => {
+    for (const coding of ['identity, chunked', 'gzip, chunked', 'x, chunked']) {
+      expect(await ask('HTTP/1.1', coding)).toBe('a body comes in chunks or as it is');
+    }
+    expect(await ask('HTTP/1.1', 'Chunked')).toMatch(/^the input's name/);
+  });
+});

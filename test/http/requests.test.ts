@@ -229,6 +229,15 @@ describe('a request', () => {
     }
   });
 
+  it.each(['Host: other', 'X_Forwarded_For: 127.0.0.1', 'X-Original-URL: /health/live'])(
+    'A45 L7 ends its connection if others may read it in another way: %s',
+    async (line) => {
+      const head = 'GET /health/live HTTP/1.1\r\nHost: localhost\r\n';
+      const text = await server.raw(`${head}${line}\r\n\r\n${head}Connection: close\r\n\r\n`);
+      expect(text.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 400']);
+    },
+  );
+
   it('L7 that is no HTTP ends its connection, and nothing else', async () => {
     for (const bytes of [
       'GET /\r\n\r\n',

@@ -1,9 +1,11 @@
 // Holds Strongroom against other people's programs: Python's cryptography and
 // argon2, PyYAML, python-dotenv, npm dotenv, schemathesis, the shells, Chromium,
-// Bun, Deno, Next.js, and those who know what may stand in the files of deploy/.
+// Bun, Deno, Next.js, haproxy, and those who know what may stand in the files of
+// deploy/.
 // What it needs it installs: packages of Python and npm into ~/.cache/strongroom-peers
 // or below XDG_CACHE_HOME, Debian's with apt-get.
 // With CI set, a peer that cannot be had is a failure.
+// STRONGROOM_PROXY_SEED and STRONGROOM_PROXY_CASES say which requests haproxy gets, and how many.
 
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +20,7 @@ import { formats } from './formats.ts';
 import { fuzzRest } from './fuzz.ts';
 import { passkeys } from './passkeys.ts';
 import { nextExample } from './next.ts';
+import { proxy } from './proxy.ts';
 import { Report } from './report.ts';
 import { otherRuntimes } from './runtimes.ts';
 import { makeSampleVault } from './sample-vault.ts';
@@ -61,6 +64,7 @@ try {
   await part('next', () => nextExample(place('next'), report));
   await part('passkeys', () => passkeys(place('passkeys'), report));
   await part('sso', () => sso(place('sso'), report));
+  await part('proxy', () => proxy(place('proxy'), report));
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
