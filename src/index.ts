@@ -216,6 +216,7 @@ export type {
   ReadSettingsInput,
   Settings,
   SettingView,
+  SettingWritten,
   WriteSettingInput,
 } from './core/operations/settings.ts';
 export type {
@@ -286,7 +287,7 @@ export type {
   SsoRulesInput,
   UpdateSsoInput,
 } from './core/operations/sso-methods.ts';
-export type { TokenLimitsInput, TokenSummary } from './core/operations/token-view.ts';
+export type { TokenLimitsInput, TokenState, TokenSummary } from './core/operations/token-view.ts';
 export type {
   CreateTokenInput,
   ListTokensInput,

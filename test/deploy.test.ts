@@ -107,7 +107,7 @@ describe('the image', () => {
   it('begins as the package itself does', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: { start: string } };
     const entry = list(texts('ENTRYPOINT')[0]);
-    expect(scripts.start.startsWith(entry.join(' '))).toBe(true);
+    expect(scripts.start.startsWith(`exec ${entry.join(' ')} `)).toBe(true);
     expect(unit.get('ExecStart')?.[0]).toContain(entry.slice(1, -1).join(' '));
     expect(texts('STOPSIGNAL')).toEqual(['SIGTERM']);
   });

@@ -22,6 +22,8 @@ beforeAll(async () => {
   sandbox = new Sandbox();
   expect(sandbox.run('strongroom init --yes --path vault').code).toBe(0);
   sandbox.run('strongroom user create bob --path vault');
+  // Codes are mistyped here more often than is borne.
+  sandbox.run('strongroom settings set max_failed_attempts 50 --path vault');
   const invite = sandbox.run('strongroom user invite bob --path vault').stdout.trim();
   server = sandbox.start('strongroom', 'serve', '--path', 'vault', '--port', '0', '--json');
   address = String((await firstDocument(server))['address']);
@@ -62,8 +64,14 @@ describe('factors on the command line', () => {
     const login = `strongroom login ${address} --name bob --password-file password`;
     expect(sandbox.run(login).code).toBe(0);
     expect(sandbox.run('strongroom factor add').stderr).toContain('no terminal to ask at');
+    const given = Array.from({ length: 3 }, () => ['The code that it shows', 'abcdef'] as const);
+    const refused = await sandbox.atTerminal('strongroom factor add --label lost', given);
+    expect(refused).toMatch(/^4 [^]*what was given to sign in was not accepted/);
     let key = new Uint8Array();
     const added = await sandbox.atTerminal('strongroom factor add --label phone', [
+      // Mistyped twice, it is asked for again: with the key that the app has by then.
+      ['The code that it shows', '12345'],
+      ['The code that it shows', 'abcdef'],
       [
         'The code that it shows',
         (output) => {
@@ -74,6 +82,7 @@ describe('factors on the command line', () => {
       ],
     ]);
     expect(added).toMatch(/^0 [^]*from now on a sign-in asks for a code/);
+    expect(added.match(/that is not the code of this moment; once more/g)).toHaveLength(2);
     expect(added.match(/\b(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}\b/g)).toHaveLength(10);
     // The session goes on, and has the second factor.
     expect(sandbox.run('strongroom whoami --json').stdout).toMatch(/"mfa":\s*true/);

@@ -89,4 +89,14 @@ describe('the first start', () => {
     expect([status, stderr.toString()]).toEqual(['201', '']);
     expect(JSON.parse(body)).toMatchObject({ name: 'db/password', version: 1 });
   });
+
+  it('ends in good order when the script alone is told to, as npm tells it', async () => {
+    let log = '';
+    server.stderr?.on('data', (chunk: Uint8Array) => (log += Buffer.from(chunk).toString()));
+    const [exited, closed] = [once(server, 'exit'), once(server, 'close')];
+    expect(server.kill('SIGTERM')).toBe(true);
+    expect(await exited).toEqual([0, null]);
+    await closed;
+    expect(log).toContain(`"event":"ended"`);
+  });
 });

@@ -83,3 +83,21 @@ describe('a server that writes to the terminal', () => {
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u202E]/);
   });
 });
+
+describe('a server whose lists do not end', () => {
+  it.each([
+    ['user list', { principals: [], next: 'again' }],
+    ['access list', { grants: [], next: 'again' }],
+    ['trust list', { methods: [], next: 'again' }],
+    ['trash list', { secrets: [], next: 'again' }],
+    ['due', { secrets: [], next: 'again' }],
+    ['list -e production', { secrets: [], next: 'again' }],
+    ['group list', { kind: 'group', sets: [], next: 'again' }],
+    ['audit list --all', { entries: [], next: 7 }],
+    ['audit export', { lines: [], next: 7, checkpoint: 'x' }],
+  ])('is left after a page that there was: %s', async (words, page) => {
+    const { code, stderr } = await against(200, page, `strongroom ${words}`);
+    expect(stderr).toContain('the list that the server gives does not end');
+    expect(code).toBe(5);
+  });
+});

@@ -15,11 +15,10 @@ export interface JwtRules {
   readonly algorithms: readonly string[];
 }
 
-/** What a token says of itself, of which nothing is proven. */
+/** What has to be known of a token to verify it, of which nothing is proven. What else it says counts only then. */
 export interface JwtLook {
   readonly issuer: string;
   readonly kid: string | undefined;
-  readonly claims: JWTPayload;
 }
 
 const KID_MAX = 256;
@@ -40,14 +39,13 @@ export function lookAtJwt(token: string): JwtLook | undefined {
   if (token.length > JWT_MAX || !COMPACT.test(token)) return undefined;
   try {
     const header = decodeProtectedHeader(token) as Readonly<Record<string, unknown>>;
-    const claims = decodeJwt(token);
-    const { iss: issuer } = claims;
+    const { iss: issuer } = decodeJwt(token);
     const { alg, kid, typ } = header;
     const isKid = kid === undefined || (typeof kid === 'string' && kid.length <= KID_MAX);
     if (typeof issuer !== 'string' || !isKid || !TYPES.has(typ)) return undefined;
     if (!(JWT_ALGORITHMS as readonly unknown[]).includes(alg)) return undefined;
     if (Object.keys(header).some((name) => !HEADER_MEMBERS.has(name))) return undefined;
-    return { issuer, kid, claims };
+    return { issuer, kid };
   } catch {
     return undefined;
   }

@@ -43,6 +43,21 @@ export async function firstSlots(options: SealOptions, terminal: Terminal): Prom
   return slots;
 }
 
+/**
+ * The kinds of seals that the options of `init` ask for: a file that is named is for a seal of its kind.
+ *
+ * @throws {@link StrongroomError} `usage` for a derivation without a passphrase.
+ */
+export function sealsAsked({ seal = [], passphraseFile, kdf }: SealOptions): readonly string[] {
+  const hasPassphrase = seal.includes('passphrase') || passphraseFile !== undefined;
+  if (kdf !== undefined && !hasPassphrase) {
+    throw new StrongroomError('usage', '--kdf is for a passphrase, and none was asked for', {
+      hint: 'say --seal passphrase, or --passphrase-file FILE',
+    });
+  }
+  return hasPassphrase ? [...seal, 'passphrase'] : seal;
+}
+
 /** What opens a vault that was just made. */
 export function keysOfNewVault(slots: readonly FirstSlot[], made: NewVault): SlotKey[] {
   const shares = made.shares;

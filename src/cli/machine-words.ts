@@ -6,6 +6,7 @@ import type { MethodKind } from '../domain/identities/method-config.ts';
 import type { Session } from '../core/session.ts';
 import type { SecretValue } from '../secret-value.ts';
 import { capabilitiesOf } from './access-words.ts';
+import { PageBound } from './page-bound.ts';
 import { plainText } from './plain-value.ts';
 import { splitNames } from './split-names.ts';
 import { cutLines, formatTable } from './table.ts';
@@ -60,18 +61,42 @@ export function showOnce(
   }
 }
 
-/** Prints credentials without what they are used with. */
-export function showCredentials(terminal: Terminal, tokens: readonly TokenSummary[]): void {
+/** Options of commands that list credentials. */
+export interface CredentialListOptions extends GlobalOptions {
+  readonly all?: boolean;
+}
+
+/** Adds `--all`. */
+export function addAllOption(command: Command): Command {
+  return command.option('--all', 'also those that open nothing any more');
+}
+
+/**
+ * Prints credentials without what they are used with: those that are good for something or, with `--all`, every one.
+ *
+ * @param given.none - What is said where there are none.
+ */
+export function showCredentials(
+  terminal: Terminal,
+  found: readonly TokenSummary[],
+  { all = false, none }: { readonly all?: boolean | undefined; readonly none: string },
+): void {
+  const tokens = all ? found : found.filter(({ state }) => state === 'active');
+  const head = ['kind', 'label', 'can', 'expires', 'uses', ...(all ? ['state'] : []), 'id'];
   const rows = tokens.map((each) => [
     each.kind.replace('_', ' '),
     each.label ?? '',
     each.can === null ? 'all' : each.can.join(','),
     each.expiresAt ?? 'never',
     each.usesLeft === null ? 'any' : String(each.usesLeft),
+    ...(all ? [each.state.replace('_', ' ')] : []),
     each.id,
   ]);
-  const table = formatTable(['kind', 'label', 'can', 'expires', 'uses', 'id'], rows);
+  const table = formatTable(head, rows);
   terminal.result({ tokens }, tokens.length === 0 ? '' : cutLines(table, terminal.width));
+  const left = found.length - tokens.length;
+  if (found.length === 0) terminal.note(none);
+  if (left > 0) terminal.note(`left out what opens nothing any more: ${left}; --all shows it too`);
 }
 
 /** All ways to sign in of some kinds. */
@@ -80,11 +105,12 @@ export async function allMethods(
   kinds: readonly MethodKind[],
 ): Promise<readonly MethodSummary[]> {
   const found: MethodSummary[] = [];
+  const pages = new PageBound();
   let cursor: string | undefined;
   do {
     const page = await session.methods.list({ limit: 1000, cursor });
     found.push(...page.methods.filter(({ kind }) => kinds.includes(kind)));
-    cursor = page.next;
+    cursor = pages.after(page.next, page.methods);
   } while (cursor !== undefined);
   return found;
 }

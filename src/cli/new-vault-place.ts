@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
+import { FIRST_ENVIRONMENTS } from '../domain/workspaces/names.ts';
 import { StrongroomError } from '../errors.ts';
 import type { TargetOptions } from './server-target.ts';
 import { locateVault } from './project.ts';
@@ -38,13 +39,29 @@ export async function askIfBelowVault(project: string, terminal: Terminal): Prom
 }
 
 /**
+ * A new vault has a few environments of its own.
+ *
+ * @throws {@link StrongroomError} `environment_not_found` for another one.
+ */
+export function requireFirstEnvironment(environment: string): void {
+  if (FIRST_ENVIRONMENTS.includes(environment)) return;
+  throw new StrongroomError('environment_not_found', 'a new vault has no such environment', {
+    hint: `it has ${FIRST_ENVIRONMENTS.join(', ')}`,
+  });
+}
+
+/**
  * A vault is made, and served, where its files are.
  *
+ * @param naming - The option that says where they are.
  * @throws {@link StrongroomError} `usage` where a server is named.
  */
-export function requireNoServer({ address, profile }: TargetOptions): void {
+export function requireNoServer(
+  { address, profile }: TargetOptions,
+  naming: '--path' | '--to' = '--path',
+): void {
   if (address === undefined && profile === undefined) return;
   throw new StrongroomError('usage', 'this is done where the vault is, not on a server', {
-    hint: "name the vault's directory with --path, instead of a server",
+    hint: `name the vault's directory with ${naming}, instead of a server`,
   });
 }

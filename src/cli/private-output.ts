@@ -11,6 +11,8 @@ import { dirname, isAbsolute, relative, sep } from 'node:path';
 
 import { StrongroomError } from '../errors.ts';
 import { writePrivateFile } from '../store/private-files.ts';
+import { findVault, locateVault } from './project.ts';
+import { locateServer, type TargetOptions } from './server-target.ts';
 
 const FILE_MODE = 0o600;
 
@@ -59,11 +61,14 @@ export function reserveFile(path: string, { replace = false }: ReserveOptions = 
 
 /**
  * Refuses a place in a vault's directory: a file there would be taken for a part of the vault, or replace one.
+ * Where commands go to a server, there need not be a vault here.
  *
- * @throws {@link StrongroomError} `invalid_input`.
+ * @throws {@link StrongroomError} `invalid_input`; as {@link findVault} where commands go to a vault here.
  */
-export function requireOutside(vault: string, path: string): void {
-  if (!isInside(vault, dirname(path))) return;
+export function requireOutside(path: string, options: TargetOptions): void {
+  const isRemote = locateServer(options) !== undefined;
+  const vault = isRemote ? locateVault(options.path)?.value : findVault(options.path);
+  if (vault === undefined || !isInside(vault, dirname(path))) return;
   throw new StrongroomError('invalid_input', `${path} is in the vault's directory`, {
     details: { path },
     hint: 'write it somewhere else',

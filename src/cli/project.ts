@@ -40,7 +40,7 @@ export function findVault(path: string | undefined, cwd: string = process.cwd())
     return found.value;
   }
   throw new StrongroomError('vault_not_found', 'there is no vault here or in a directory above', {
-    hint: 'make one with `strongroom init`, or name one with --path or STRONGROOM_PATH',
+    hint: 'make one with `strongroom init`, name one with --path or STRONGROOM_PATH, or use that of a server: `strongroom login ADDRESS`',
   });
 }
 

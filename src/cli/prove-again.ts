@@ -9,7 +9,7 @@ import { remoteSession } from './remote-session.ts';
 import { locateServer, type ServerTarget } from './server-target.ts';
 import { keepSession } from './session-store.ts';
 import type { Terminal } from './terminal.ts';
-import { withSession, type GlobalOptions } from './vault-access.ts';
+import { requireNoPrincipal, withSession, type GlobalOptions } from './vault-access.ts';
 
 /**
  * Runs a call that takes a proof of just now; where there is none, asks for the
@@ -53,6 +53,7 @@ export async function withRenewal<T extends SessionRenewed>(
 ): Promise<T> {
   const server = locateServer(options);
   if (server === undefined) return withSession(options, terminal, work);
+  requireNoPrincipal(options);
   const answer = await withProof(server, terminal, {}, work);
   if (answer.session !== null) keep(server, answer.session);
   return answer;

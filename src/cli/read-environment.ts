@@ -7,6 +7,7 @@ import { StrongroomError, type ErrorCode } from '../errors.ts';
 import type { FieldContent } from '../formats/secret-content.ts';
 import type { ExportedSecret } from '../formats/variables.ts';
 import type { SecretValue } from '../secret-value.ts';
+import { PageBound } from './page-bound.ts';
 import { withSuggestion } from './suggest.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -40,13 +41,14 @@ export async function listSecrets(
   limit: number = Number.POSITIVE_INFINITY,
 ): Promise<Listed> {
   const secrets: SecretSummary[] = [];
+  const pages = new PageBound();
   let cursor: string | undefined;
   do {
     // One more than asked for tells whether there are more: `next` alone does not.
     const page = Math.min(PAGE_MAX, limit + 1 - secrets.length);
     const listed = await session.secrets.list({ ...filter, limit: page, cursor });
     for (const secret of listed.secrets) secrets.push(secret);
-    cursor = listed.next;
+    cursor = pages.after(listed.next, listed.secrets);
   } while (cursor !== undefined && secrets.length <= limit);
   return { secrets: secrets.slice(0, limit), hasMore: secrets.length > limit };
 }

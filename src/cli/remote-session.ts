@@ -2,6 +2,7 @@ import { connect } from '../client/client.ts';
 import type { Session } from '../core/session.ts';
 import { packageVersion } from './package-version.ts';
 import { readSession } from './session-store.ts';
+import { tokenIn } from './token-text.ts';
 import type { ServerTarget } from './server-target.ts';
 
 /**
@@ -18,6 +19,6 @@ export function remoteSession(server: ServerTarget): Session {
 
 function tokenFor({ profile }: ServerTarget): string | undefined {
   const variable = process.env['STRONGROOM_TOKEN'] ?? '';
-  if (variable !== '') return variable;
+  if (variable !== '') return tokenIn(variable, 'STRONGROOM_TOKEN');
   return profile === undefined ? undefined : readSession(profile);
 }

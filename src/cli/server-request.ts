@@ -51,11 +51,15 @@ export async function askServer(request: ServerRequest): Promise<unknown> {
 }
 
 function urlOf(address: string, path: string): URL {
-  const url = URL.canParse(address) ? new URL(path, address) : undefined;
+  const hasScheme = address.includes('://');
+  const url = hasScheme && URL.canParse(path, address) ? new URL(path, address) : undefined;
   const isPlainBeyond = url?.protocol === 'http:' && !LOOPBACK.has(url.hostname);
   const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:';
   if (url !== undefined && isWeb && !isPlainBeyond && url.username === '') return url;
-  throw new StrongroomError('usage', 'that is not the address of a server', {
+  const said = hasScheme
+    ? 'that is not the address of a server'
+    : 'the address of the server lacks its https://';
+  throw new StrongroomError('usage', said, {
     hint: 'it is like https://vault.example:8200; plain http:// is for this machine alone',
   });
 }

@@ -40,6 +40,11 @@ function usageError(command: Command, error: CommanderError): StrongroomError {
       );
     case 'commander.optionMissingArgument':
       return usage(`an option needs more: ${quoted}`, see);
+    case 'commander.missingMandatoryOptionValue':
+      return usage(
+        `\`${name}\` needs ${quoted}`,
+        example === undefined ? see : `as in \`${example}\``,
+      );
     case 'commander.conflictingOption':
       return usage(conflict(error.message), see);
     case 'commander.excessArguments':

@@ -55,6 +55,7 @@ export async function withSession<T>(
 ): Promise<T> {
   const server = locateServer(options);
   if (server !== undefined) {
+    requireNoPrincipal(options);
     const { remoteSession } = await import('./remote-session.ts');
     const session = remoteSession(server);
     return withEnvironmentSuggestion(session, () => work(session));
@@ -73,10 +74,32 @@ export async function withLocalVault<T>(
   work: (session: Session, vault: UnsealedVault) => Promise<T>,
   opening: OpeningOptions = {},
 ): Promise<T> {
+  requireLocal(options);
+  return withVault(options, terminal, work, opening);
+}
+
+/**
+ * Refuses what takes the vault itself, before anything is asked for it.
+ *
+ * @throws {@link StrongroomError} `usage` where a server is named.
+ */
+export function requireLocal(options: GlobalOptions): void {
   const server = locateServer(options);
-  if (server === undefined) return withVault(options, terminal, work, opening);
+  if (server === undefined) return;
   throw new StrongroomError('usage', 'this is done where the vault is, not on a server', {
     hint: `name the vault's directory with --path, instead of ${server.source}`,
+  });
+}
+
+/**
+ * A server knows by the sign-in who acts: whoever names another would act as themselves all the same.
+ *
+ * @throws {@link StrongroomError} `usage` if another is named.
+ */
+export function requireNoPrincipal({ principal }: GlobalOptions): void {
+  if (principal === undefined) return;
+  throw new StrongroomError('usage', 'on a server, who acts is who signed in', {
+    hint: 'leave --principal out, or sign in as them: `strongroom login ADDRESS --profile NAME`',
   });
 }
 
@@ -108,14 +131,18 @@ async function withVault<T>(
 
 /**
  * Settles what opens the vault, by opening it once: so that nothing that was
- * typed before is lost to a wrong key.
+ * typed before is lost to a wrong key. A server's is open.
  *
- * @returns Keys that open it; `undefined` is the key file.
+ * @returns Keys that open it; `undefined` is the key file, and a server's.
  */
 export async function settleKeys(
   options: GlobalOptions,
   terminal: Terminal,
 ): Promise<readonly SlotKey[] | undefined> {
+  if (locateServer(options) !== undefined) {
+    requireNoPrincipal(options);
+    return undefined;
+  }
   const { vault, keys } = await unseal(options, terminal, {});
   await vault.close();
   return keys;

@@ -7,6 +7,11 @@ import type { ConnectOptions } from './client-options.ts';
  * @throws {@link StrongroomError} `invalid_input` for one that is none, or that would send everything in clear to another machine.
  */
 export function baseOf({ address, dangerouslyAllowHttp = false }: ConnectOptions): string {
+  if (!address.includes('://')) {
+    throw new StrongroomError('invalid_input', 'the address of the server lacks its https://', {
+      hint: 'such as https://secrets.example:8200; on this machine http://127.0.0.1:8200',
+    });
+  }
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username !== '') {
     throw new StrongroomError('invalid_input', 'the address of the server is none', {

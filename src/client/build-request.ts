@@ -45,7 +45,8 @@ export function routeOf(operation: string, input: unknown): KnownRoute {
   if (before !== undefined) return before;
   const made = {
     route,
-    input: wireCodec(route.input),
+    // What would be left out may have been meant: the library refuses it too.
+    input: wireCodec(route.input, { exact: true }),
     output: wireCodec(route.output, { lenient: true }),
   };
   known.set(route, made);

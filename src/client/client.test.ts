@@ -43,6 +43,14 @@ describe('a client', () => {
     expect(rest).toEqual(JSON.parse(JSON.stringify(local)));
   });
 
+  it('refuses what an operation does not take, as the library does', async () => {
+    const mistyped = { ...at, verison: 1 } as { readonly environment: string; path: string };
+    const message = 'the input has no member verison';
+    const refused = { code: 'invalid_input', message };
+    await expect(server.owner.secrets.read(mistyped)).rejects.toMatchObject(refused);
+    await expect(client.secrets.read(mistyped)).rejects.toMatchObject(refused);
+  });
+
   it('carries fields and bytes both ways', async () => {
     const path = 'odd/one';
     const value = { user: 'a', key: Uint8Array.of(0, 255) };
@@ -96,6 +104,22 @@ describe('a client', () => {
     });
     const nobody = connect({ address: server.address });
     await expect(nobody.secrets.read(at)).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('has the details of a failure under the names that they have in the library', async () => {
+    const details = { retry_after: 7, name: 'kept_as_it_is', bytes_max: 3 };
+    const body = JSON.stringify({ code: 'rate_limited', detail: 'too often', details });
+    const answer = (headers: Record<string, string>): typeof fetch => {
+      return async () => new Response(body, { status: 429, headers });
+    };
+    const failure = (headers: Record<string, string>): Promise<unknown> =>
+      connect({ address: server.address, retries: 0, fetch: answer(headers) })
+        .secrets.read(at)
+        .catch((error: unknown) => error);
+    const expected = { name: 'kept_as_it_is', bytesMax: 3 };
+    expect(await failure({})).toMatchObject({ details: { ...expected, retryAfter: 7 } });
+    const { details: found } = (await failure({ 'Retry-After': '9' })) as { details: object };
+    expect(found).toEqual({ ...expected, retryAfter: 9 });
   });
 
   it('is told that nothing changed, for a tag that it has', async () => {

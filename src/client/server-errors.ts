@@ -1,4 +1,5 @@
 import { StrongroomError, type ErrorCode, type ErrorDetails } from '../errors.ts';
+import { memberName } from '../lib/wire.ts';
 
 const CODE = /^[a-z][a-z0-9_]{0,63}$/;
 
@@ -19,10 +20,18 @@ export function failureOf(response: Response, json: unknown): StrongroomError {
   return new StrongroomError(code as ErrorCode, detail, {
     ...(typeof hint === 'string' ? { hint } : {}),
     details: {
-      ...(typeof details === 'object' ? (details as ErrorDetails | null) : {}),
+      ...detailsOf(details),
       ...(after >= 0 && Number.isFinite(after) ? { retryAfter: after } : {}),
     },
   });
+}
+
+/** Facts under the names that they have here. */
+function detailsOf(details: unknown): ErrorDetails {
+  if (typeof details !== 'object' || details === null || Array.isArray(details)) return {};
+  return Object.fromEntries(
+    Object.entries(details as ErrorDetails).map(([name, fact]) => [memberName(name), fact]),
+  );
 }
 
 /** JSON, or `undefined` for what is none. */

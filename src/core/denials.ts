@@ -22,7 +22,7 @@ export interface Unauthenticated {
 export function unauthenticated(why = 'none'): StrongroomError {
   const cause: Unauthenticated = { of: 'credential', why };
   return new StrongroomError('unauthenticated', 'the call needs a valid token or session', {
-    hint: 'sign in with `strongroom login`, or ask whoever looks after this server for a token',
+    hint: 'sign in with `strongroom login`, or ask whoever looks after this server for a token: `strongroom token create` prints one such as sr_token_…',
     cause,
   });
 }

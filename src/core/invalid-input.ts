@@ -26,8 +26,30 @@ export function invalidInput(error: ZodError): StrongroomError {
 /** A key is repeated if it could only be a name that somebody mistyped. */
 const KEY = /^[a-z][A-Za-z]{0,23}$/;
 
+/** How a check says in words of its own what it takes. What zod itself would say begins otherwise. */
+const OWN_WORDS = 'takes ';
+
+/** What a type is called. */
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+};
+
+/** What a form is that zod knows by a name. */
+const FORMS: Readonly<Record<string, string>> = {
+  datetime: 'a time such as 2030-01-31T12:00:00Z',
+  uuid: 'an id such as 01a20325-7a0e-7001-9d0e-6ac3d7a1f2b4',
+  base64: 'base64',
+};
+
 /** What is wrong, in words of the schema and never of the input, but for a key that is a plain name. */
 function problemOf(issue: Issue | undefined): string {
+  if (issue?.message.startsWith(OWN_WORDS) === true) return issue.message;
   switch (issue?.code) {
     case 'invalid_value':
       return `takes ${issue.values.map(String).join(', ')}`;
@@ -38,10 +60,23 @@ function problemOf(issue: Issue | undefined): string {
         : `has no member ${named.join(', ')}`;
     }
     case 'invalid_type':
-      return `is not what is expected (${issue.expected})`;
+      return `takes ${TYPES[issue.expected] ?? issue.expected}`;
+    case 'invalid_format':
+      return `takes ${FORMS[issue.format] ?? `another form (${issue.format})`}`;
+    case 'too_small':
+      return `takes ${issue.inclusive === false ? 'more than' : 'at least'} ${amount(issue.minimum, issue.origin)}`;
+    case 'too_big':
+      return `takes ${issue.inclusive === false ? 'less than' : 'at most'} ${amount(issue.maximum, issue.origin)}`;
     default:
       return `is not what is expected (${issue?.code ?? 'invalid'})`;
   }
+}
+
+/** A bound of the schema with what it counts. */
+function amount(bound: number | bigint, origin: string): string {
+  if (origin !== 'string' && origin !== 'array') return String(bound);
+  const [one, many] = origin === 'string' ? ['character', 'characters'] : ['item', 'items'];
+  return `${bound} ${bound === 1 ? one : many}`;
 }
 
 const IDEMPOTENCY_KEY_MAX = 255;

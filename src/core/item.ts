@@ -81,12 +81,18 @@ export interface Cohort {
 
 /** What one item found out about itself on its way. */
 export interface Progress {
+  /** Who calls, once that is known. */
+  who?: Identified;
   view?: PrincipalView;
   /** Id of the credential that the call was made with. */
   credential?: string;
   /** How often that one can still be used, if not any number of times. */
   usesLeft?: number | undefined;
   decision?: Decision;
+  /** Whether a right was asked for, and the caller has all of them. */
+  isAllowed?: boolean;
+  /** The resource to which the caller lacks a right. */
+  deniedAt?: readonly string[];
   changesRights?: boolean;
   /** What the caller is told instead of an error that would say what there is. */
   shown?: StrongroomError;

@@ -11,11 +11,12 @@ import { Committer, type CohortResult, type ItemOutcome } from './committer.ts';
 import type { FaceCallOptions } from './context.ts';
 import { Admission, refusedRequest } from './admission.ts';
 import { callOf, type CallParts } from './call-of.ts';
-import { Callers } from './callers.ts';
+import { Callers, type Identified } from './callers.ts';
 import { LOCKED, whyUnauthenticated } from './denials.ts';
 import { ChangeFeed } from './events/change-feed.ts';
 import { closeEvents } from './events/close-events.ts';
 import type { Ended, FollowedChanges } from './events/followed-changes.ts';
+import { shownTo } from './hidden-workspaces.ts';
 import { runOnce } from './idempotency.ts';
 import type { Caller, Cohort, Item, Progress } from './item.ts';
 import { locate, noSuchSecret } from './locate.ts';
@@ -29,7 +30,6 @@ import { Refusals, type StagedRefusals } from './refusals.ts';
 import { requireRights } from './require-rights.ts';
 import { Rights } from './rights.ts';
 import { requireFresh } from './require-fresh.ts';
-import { asStrongroomError } from './unforeseen.ts';
 import { isRepair } from './workspace-policies.ts';
 
 /** Codes of those who were turned away, rather than failed. */
@@ -236,7 +236,7 @@ export class Pipeline {
       const detail = progress.subject.detail ?? why?.why;
       progress.subject = { ...progress.subject, revision: undefined, commit: undefined, detail };
       this.#recorder.record(cohort, item, progress, { outcome, reason });
-      return { ok: false, error: progress.shown ?? asStrongroomError(error) };
+      return { ok: false, error: shownTo(this.#rights, item, progress, error) };
     }
   }
 
@@ -280,7 +280,8 @@ export class Pipeline {
       progress.credential = who.credential.id;
       progress.usesLeft = who.credential.uses_left ?? undefined;
     } else if (who.view !== NOBODY) caller.principalId = who.view.principal.id;
-    await this.#readInput(transaction, item);
+    progress.who = who;
+    await this.#readInput(transaction, item, who);
     if (item.input === undefined) throw item.fault;
     progress.subject = this.#recorder.resolve(operation.subject(item.input));
     requireRights(this.#rights, item, progress, who);
@@ -302,9 +303,9 @@ export class Pipeline {
   }
 
   /** Parses an input whose ids become names only here. */
-  async #readInput(transaction: Transaction, item: Item): Promise<void> {
+  async #readInput(transaction: Transaction, item: Item, who: Identified): Promise<void> {
     if (item.inputAt === undefined || item.fault !== undefined) return;
-    const place = await locate(transaction, this.#rights.directory, item.address ?? {});
+    const place = await locate(transaction, { rights: this.#rights, who }, item.address ?? {});
     const { input, copies } = readInput(item.operation, item.inputAt(place));
     item.input = input;
     item.copies.push(...copies);

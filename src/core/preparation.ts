@@ -4,7 +4,7 @@ import type { Transaction } from '../store/store.ts';
 import type { Admission } from './admission.ts';
 import type { Callers, Identified } from './callers.ts';
 import type { FaceCallOptions } from './context.ts';
-import { DeferredInput } from './deferred-input.ts';
+import { DeferredInput, type Address } from './deferred-input.ts';
 import { denied, enrollmentDue } from './denials.ts';
 import { requireIdempotencyKey } from './invalid-input.ts';
 import type { Caller, Item } from './item.ts';
@@ -69,13 +69,14 @@ export class Preparation {
       mutates: operation.mutates,
       idempotencyKey,
       prepared: undefined,
-      address: given instanceof DeferredInput ? given.at : undefined,
       refused: this.#admission.address(caller),
     };
     if (item.refused !== undefined) {
       return { ...item, input: undefined, copies: [], fault: item.refused.error };
     }
     let held: ReturnType<typeof readInput<I, O, P>>;
+    // What is wrong with a document that was not received is so wherever it was sent to.
+    let address: Address | undefined;
     try {
       // What is given at once is taken before anything is waited for: the caller may change it then.
       const waits = given instanceof DeferredInput || isLimited(caller.face);
@@ -84,15 +85,19 @@ export class Preparation {
         requireIdempotencyKey(idempotencyKey, operation);
         return { ...item, ...received, input: undefined, copies: [], fault: undefined };
       }
-      held = readInput(operation, received === undefined ? given : await this.#place(received));
+      address = received?.address;
+      held = readInput(
+        operation,
+        received === undefined ? given : await this.#place(item, received),
+      );
     } catch (fault) {
-      return { ...item, input: undefined, copies: [], fault };
+      return { ...item, address, input: undefined, copies: [], fault };
     }
     const { input, copies } = held;
     try {
       requireIdempotencyKey(idempotencyKey, operation);
       if (operation.prepare === undefined) {
-        return { ...item, input, copies, fault: undefined };
+        return { ...item, address, input, copies, fault: undefined };
       }
       await this.#requireBefore(item, input);
       const prepared = await operation.prepare(input, {
@@ -101,9 +106,9 @@ export class Preparation {
         settings: () => this.#options.store.read((transaction) => this.#rightsBeside(transaction)),
         run: (other, otherInput) => this.#run(other, { ...caller, isInside: true }, otherInput),
       });
-      return { ...item, input, copies, prepared, fault: undefined };
+      return { ...item, address, input, copies, prepared, fault: undefined };
     } catch (fault) {
-      return { ...item, input, copies, fault };
+      return { ...item, address, input, copies, fault };
     }
   }
 
@@ -140,9 +145,12 @@ export class Preparation {
   }
 
   /** The input of a preparation: where its ids point at the moment. */
-  async #place({ address = {}, inputAt }: Pick<Item, 'address' | 'inputAt'>): Promise<unknown> {
-    const place = await this.#options.store.read(async (transaction) =>
-      locate(transaction, (await this.#rightsBeside(transaction)).directory, address),
+  async #place(
+    { caller, operation }: Pick<Item, 'caller' | 'operation'>,
+    { address = {}, inputAt }: Pick<Item, 'address' | 'inputAt'>,
+  ): Promise<unknown> {
+    const place = await this.#beside(caller, operation, (who, rights, transaction) =>
+      locate(transaction, { rights, who }, address),
     );
     return inputAt?.(place);
   }
@@ -170,17 +178,17 @@ export class Preparation {
   }
 
   /** Looks who calls, beside the cohorts. */
-  async #beside(
+  async #beside<T>(
     caller: Caller,
     operation: Pick<Item['operation'], 'anyone'>,
-    look: (who: Identified, rights: Rights, transaction: Transaction) => void | Promise<void>,
-  ): Promise<void> {
+    look: (who: Identified, rights: Rights, transaction: Transaction) => T | Promise<T>,
+  ): Promise<T> {
     const now = this.#options.now();
     const anyone = operation.anyone === true;
-    await this.#options.store.read(async (transaction) => {
+    return this.#options.store.read(async (transaction) => {
       const rights = await this.#rightsBeside(transaction);
       const who = await this.#callers.look(transaction, rights, { caller, now, anyone });
-      await look(who, rights, transaction);
+      return look(who, rights, transaction);
     });
   }
 

@@ -1,9 +1,9 @@
 import type { StrongroomError } from '../errors.ts';
-import { isUuid } from '../lib/ids.ts';
 import type { Identified } from './callers.ts';
 import { denied, enrollmentDue } from './denials.ts';
+import { isHidden } from './hidden-workspaces.ts';
 import type { Item, Progress } from './item.ts';
-import { noSuchSecret, noSuchWorkspace } from './locate.ts';
+import { noSuchSecret } from './locate.ts';
 import type { Requirement } from './operation.ts';
 import type { Rights } from './rights.ts';
 import { policyUnmet, type UnmetPolicy } from './workspace-policies.ts';
@@ -20,14 +20,24 @@ export function requireRights(
   progress: Progress,
   who: Identified,
 ): void {
-  for (const requirement of item.operation.requires(item.input)) {
+  const requirements = item.operation.requires(item.input);
+  for (const requirement of requirements) {
     const decision = rights.decide(who.view, who.calling, requirement);
     progress.decision = decision;
     if (decision.unmet !== undefined) throw unmetBy(rights, item, progress, decision.unmet);
     if (!decision.allowed) throw denial(rights, item, progress, { who, requirement });
   }
-  const unmet = rights.unmet(progress.subject.workspaceId, who.view, who.calling);
-  if (unmet !== undefined) throw unmetBy(rights, item, progress, unmet);
+  progress.isAllowed = requirements.length > 0;
+  const { workspace, workspaceId } = progress.subject;
+  const unmet = rights.unmet(workspaceId, who.view, who.calling);
+  if (unmet === undefined) return;
+  // To whom the workspace is as none, its policy is none either: they get out of it what there is in
+  // none. But who was let in by a right to the vault itself gets more than that.
+  const isOfVault = requirements.some(
+    ({ resource: [first], reach }) => first === 'sys' && reach !== 'under',
+  );
+  if (workspace !== undefined && !isOfVault && isHidden(rights, who, workspace)) return;
+  throw unmetBy(rights, item, progress, unmet);
 }
 
 /** How an owner is called whom nothing but a denial keeps from anything; `undefined` for others. */
@@ -43,23 +53,19 @@ export function ownerOf(
   return can === undefined && policy.isOwner(id) ? `${kind}:${name}` : undefined;
 }
 
-/** A denial. Who asked by an id, and may not know what it is of, is not told that there is something. */
+/** A denial. Who asked by the id of a secret, and may not know of it, is not told that there is something. */
 function denial(
   rights: Rights,
   item: Item,
   progress: Progress,
   { who, requirement }: { readonly who: Identified; readonly requirement: Requirement },
 ): StrongroomError {
-  if (who.isEnrolling === true) return enrollmentDue();
   const { resource } = requirement;
-  const mayList = (place: readonly string[], reach: 'exact' | 'under'): boolean =>
-    rights.decide(who.view, who.calling, { capability: 'list', resource: place, reach }).allowed;
-  const { secretId, workspace = '' } = item.address ?? {};
-  const named = isUuid(workspace) ? rights.directory.workspaceById(workspace) : undefined;
-  if (secretId !== undefined && !mayList(resource, 'exact')) progress.shown = noSuchSecret();
-  else if (named !== undefined && !mayList([named.name], 'under')) {
-    progress.shown = noSuchWorkspace(workspace);
-  }
+  progress.deniedAt = resource;
+  if (who.isEnrolling === true) return enrollmentDue();
+  const mayList = (): boolean =>
+    rights.decide(who.view, who.calling, { capability: 'list', resource }).allowed;
+  if (item.address?.secretId !== undefined && !mayList()) progress.shown = noSuchSecret();
   return denied(requirement, item.request, ownerOf(rights, who));
 }
 

@@ -199,6 +199,20 @@ describe('a second factor that a workspace asks for', () => {
     expect(await read({}, 'ci')).toBe('ok');
   });
 
+  it('is told to be lacking to whoever asks for it and came without one', async () => {
+    const require = async (session: Session): Promise<readonly string[]> =>
+      (await session.settings.write({ name: 'require_mfa', value: true })).warnings;
+    const [warning, ...others] = await require(parts.as(OWNER));
+    expect(warning).toMatch(/^you are without a second factor now, and cannot use .* default /);
+    expect(warning).toContain('strongroom factor add');
+    expect(others).toEqual([]);
+    expect(await read()).toBe('mfa_required');
+    expect(await require(parts.as(OWNER, { mfa: true }))).toEqual([]);
+    const { settings } = parts.as(OWNER);
+    expect((await settings.write({ name: 'require_mfa', value: false })).warnings).toEqual([]);
+    expect((await settings.write({ name: 'complexity', value: 'strong' })).warnings).toEqual([]);
+  });
+
   it('is not asked for where it is set to false', async () => {
     await set('require_mfa', false);
     expect(await read()).toBe('ok');

@@ -1,4 +1,5 @@
-import type { ErrorCode, StrongroomError } from '../errors.ts';
+import type { ErrorCode, ErrorDetails, StrongroomError } from '../errors.ts';
+import { wireName } from '../lib/wire.ts';
 
 /** The HTTP status of each code (RFC 9110 §15). */
 export const STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -126,8 +127,8 @@ export interface Problem {
   readonly detail: string;
   /** What to do, often a corrected command. */
   readonly hint?: string;
-  /** Public facts, such as the path. */
-  readonly details?: StrongroomError['details'];
+  /** Public facts, such as the path, by their names over HTTP. */
+  readonly details?: ErrorDetails;
   /** The id under which the request is on record. */
   readonly request_id?: string;
 }
@@ -149,7 +150,11 @@ export function problemOf(error: StrongroomError, request?: string): Problem {
     code,
     detail: message,
     ...(hint === undefined ? {} : { hint }),
-    ...(Object.keys(details).length === 0 ? {} : { details }),
+    ...(Object.keys(details).length === 0 ? {} : { details: wireDetails(details) }),
     ...(request === undefined ? {} : { request_id: request }),
   };
+}
+
+function wireDetails(details: ErrorDetails): ErrorDetails {
+  return Object.fromEntries(Object.entries(details).map(([name, fact]) => [wireName(name), fact]));
 }

@@ -42,9 +42,12 @@ const ADDRESSES_MAX = 10_000;
 /**
  * What can be asked of a server whose vault is sealed, by anyone: whether it
  * is, and to take a key. Nothing that is brought is logged or answered.
+ *
+ * @param refused - Told of each key that did not open it, and of none that was not tried.
  */
 export function sealPages(
   holder: VaultHolder,
+  refused: (error: unknown) => void,
   clock: () => number = () => performance.now(),
 ): Pages {
   const rounds = new UnsealRounds(clock);
@@ -55,7 +58,7 @@ export function sealPages(
       POST: async (request) => {
         pace.take(request.ip);
         if (holder.vault !== undefined) return jsonAnswer(200, { sealed: false });
-        return unseal(request, holder, rounds);
+        return unseal(request, { holder, rounds, refused });
       },
     },
   };
@@ -68,12 +71,27 @@ async function statusOf(holder: VaultHolder): Promise<SealStatus> {
   return { sealed: true, kinds, ...(shares.length === 0 ? {} : { shares }) };
 }
 
-async function unseal(
-  request: PageRequest,
-  holder: VaultHolder,
-  rounds: UnsealRounds,
-): Promise<Answer> {
+interface Trying {
+  readonly holder: VaultHolder;
+  readonly rounds: UnsealRounds;
+  readonly refused: (error: unknown) => void;
+}
+
+async function unseal(request: PageRequest, trying: Trying): Promise<Answer> {
   const brought = await readBrought(request);
+  try {
+    return jsonAnswer(200, await tried(request, brought, trying));
+  } catch (error) {
+    trying.refused(error);
+    throw error;
+  }
+}
+
+async function tried(
+  request: PageRequest,
+  brought: Brought,
+  { holder, rounds }: Trying,
+): Promise<Unsealed> {
   const by: By = {
     ...(request.ip === '' ? {} : { ip: request.ip }),
     ...(request.head.userAgent === undefined ? {} : { userAgent: request.head.userAgent }),
@@ -84,11 +102,11 @@ async function unseal(
     const { shareSets } = await holder.seals();
     const share = SecretValue.text(brought.share);
     const { shares, ...round } = rounds.take({ share, nonce: brought.nonce }, shareSets);
-    if (shares === undefined) return jsonAnswer(200, { sealed: true, round } satisfies Unsealed);
+    if (shares === undefined) return { sealed: true, round };
     await open(holder, { kind: 'shamir', shares }, by);
   }
   rounds.clear();
-  return jsonAnswer(200, { sealed: false } satisfies Unsealed);
+  return { sealed: false };
 }
 
 async function open(holder: VaultHolder, key: SlotKey, by: By): Promise<void> {

@@ -5,6 +5,7 @@ import { clientAddress, trustedProxies } from '../core/client-address.ts';
 import type { OpenVaultOptions } from '../core/open-vault.ts';
 import type { RateLimitOptions } from '../core/rate-limits.ts';
 import { readMetrics, type VaultMetrics } from '../core/operations/read-metrics.ts';
+import { listEnvironments, listWorkspaces } from '../core/operations/workspaces.ts';
 import { asStrongroomError } from '../core/unforeseen.ts';
 import type { UnsealedVault } from '../core/vault.ts';
 import { SERVER_HOLDER } from '../core/server-holder.ts';
@@ -19,6 +20,7 @@ import { ServerMetrics } from './metrics/server-metrics.ts';
 import { connectionsMax } from './open-files.ts';
 import { openApiPage } from './openapi-page.ts';
 import type { Pages } from './page.ts';
+import { SealLog } from './seal-log.ts';
 import { sealPages } from './seal-pages.ts';
 import { ssoPages } from './sso-pages.ts';
 import { SecurityEvents, securityEvent } from './security-events.ts';
@@ -88,7 +90,8 @@ const PROBE_MS = 2000;
  * and waits for somebody who brings a key.
  *
  * @throws {@link StrongroomError} `usage` for plain HTTP beyond this machine; `address_in_use`; what
- * opening a vault fails with, but for `key_not_found`; the codes of certificate and key.
+ * opening a vault fails with, but for `key_not_found`; the codes of certificate and key;
+ * `environment_not_found` for one that no workspace has, unless the vault is sealed.
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const { host = HOST, port = PORT, tls: files } = options;
@@ -99,6 +102,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     const server = await running.listen({ host, port, tls });
     await options.prepare?.();
     await running.open();
+    if (server.vault !== undefined) await requireDefaultEnvironment(server.vault, options);
     return server;
   } catch (error) {
     await running.close();
@@ -113,6 +117,7 @@ class RunningServer {
   readonly #metrics: ServerMetrics;
   readonly #face: HttpFace;
   readonly #events: readonly SecurityEvents[];
+  readonly #seals: SealLog;
   #listening: Listening | undefined;
   #stopWatching: () => void = () => undefined;
   #probe: NodeJS.Timeout | undefined;
@@ -122,6 +127,7 @@ class RunningServer {
   constructor(options: ServeOptions, traces: Traces | undefined) {
     this.#options = options;
     const { log, securityEvents = [] } = options;
+    this.#seals = new SealLog(log);
     this.#events = securityEvents.map((target) => new SecurityEvents(target));
     this.#metrics = this.#newMetrics();
     this.#holder = this.#newHolder();
@@ -208,10 +214,12 @@ class RunningServer {
       rateLimits,
       now,
       holder: SERVER_HOLDER,
+      opened: (vault) => this.#seals.unsealed(vault),
       observer: {
         committed: (cohort) => this.#metrics.committed(cohort),
         recorded: (entry) => {
           this.#metrics.recorded(entry);
+          this.#seals.recorded(entry);
           const event = this.#events.length === 0 ? undefined : securityEvent(entry, now());
           if (event !== undefined) for (const events of this.#events) events.send(event);
         },
@@ -247,7 +255,7 @@ class RunningServer {
     };
     return {
       ...healthPages({ vault, isEnding: () => this.#closing !== undefined }),
-      ...sealPages(this.#holder),
+      ...sealPages(this.#holder, (error) => this.#seals.refused(error)),
       ...ssoPages({ vault }),
       '/metrics': { GET: metricsPage({ vault, text, isOpen: this.#options.metricsOpen }) },
       '/api/openapi.json': { GET: openApiPage(this.#options.version ?? '0.0.0', vault) },
@@ -260,6 +268,24 @@ class RunningServer {
     if (vault?.isBlocked !== true) return;
     vault.call(readMetrics, vault.systemCaller(), {}).catch(() => undefined);
   }
+}
+
+/** What no workspace has would be no more than a mistake in every request that names none. */
+async function requireDefaultEnvironment(
+  vault: UnsealedVault,
+  { environment }: ServeOptions,
+): Promise<void> {
+  if (environment === undefined) return;
+  const caller = vault.systemCaller();
+  const names = new Set<string>();
+  for (const { name: workspace } of await vault.call(listWorkspaces, caller, {})) {
+    const found = await vault.call(listEnvironments, caller, { workspace });
+    for (const { name } of found) names.add(name);
+  }
+  if (names.has(environment)) return;
+  throw new StrongroomError('environment_not_found', 'there is no such default environment', {
+    hint: `--default-environment takes ${[...names].toSorted().join(', ')}`,
+  });
 }
 
 /** Without them the server serves all the same. */

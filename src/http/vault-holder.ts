@@ -11,6 +11,8 @@ export interface VaultHolderOptions extends Omit<OpenVaultOptions, 'keys' | 'by'
   readonly directory: string;
   /** The work that is due, while the vault is open. */
   readonly schedule?: ScheduleOptions | undefined;
+  /** Told of the vault's id each time that it was opened. */
+  readonly opened?: ((vault: string) => void) | undefined;
 }
 
 /** Who brings a key over the network. */
@@ -82,7 +84,7 @@ export class VaultHolder {
   async #open(keys: readonly SlotKey[] | undefined, by: By | undefined): Promise<void> {
     if (this.vault !== undefined) return;
     await this.#letGo();
-    const { schedule, ...options } = this.#options;
+    const { schedule, opened, ...options } = this.#options;
     try {
       this.#vault = await openVault(options.directory, { ...options, keys, by });
     } catch (error) {
@@ -93,6 +95,7 @@ export class VaultHolder {
     await this.#recordRefused(this.#vault);
     this.#scheduler = new Scheduler(this.#vault, options.now ?? Date.now, schedule);
     this.#scheduler.start();
+    opened?.(this.#vault.id);
   }
 
   async #letGo(): Promise<void> {

@@ -48,6 +48,20 @@ describe('a wire shape', () => {
   });
 
   it.each([
+    [{ dueAt: 1, due: 1 }, 'the input has no member due'],
+    [{ list: [{ here: true, isTheer: true }] }, 'the input has no member isTheer'],
+    [{ 'a value of somebody': 1 }, 'the input has a member that is not known'],
+  ])('that is exact refuses to leave out what may have been meant: %j', (value, message) => {
+    const exact = wireCodec(
+      { of: { dueAt: 'any', list: { list: { of: { here: 'any' } } } } },
+      { exact: true },
+    );
+    const refused = expect.objectContaining({ code: 'invalid_input', message });
+    expect(() => exact.encode(value)).toThrow(refused);
+    expect(exact.encode({ dueAt: 1, due: undefined })).toEqual({ due_at: 1 });
+  });
+
+  it.each([
     { path: 'a' },
     { dueAt: 1 },
     { items: [{ isThere: true }] },

@@ -26,7 +26,11 @@ export type WireShape =
 
 /** Translates values of one shape. */
 export interface WireCodec {
-  /** To what `JSON.stringify` takes. Secrets are in clear then. */
+  /**
+   * To what `JSON.stringify` takes. Secrets are in clear then.
+   *
+   * @throws {@link StrongroomError} `invalid_input` for members that there are not, if it is exact.
+   */
   readonly encode: (value: unknown) => unknown;
   /**
    * From what `JSON.parse` gave. What does not fit the shape is left for the schema to refuse.
@@ -37,10 +41,13 @@ export interface WireCodec {
 }
 
 const BASE64 = '$base64';
+const MEMBER = /^[a-z][A-Za-z]{0,23}$/;
 const AS_IT_IS: WireCodec = { encode: (value) => value, decode: (json) => json };
 
-/** How strictly documents are read. */
+/** How strictly documents are read and written. */
 export interface WireOptions {
+  /** Whether members that are not known are refused where one is written, as by whoever sends a request. Default no: they are left out. */
+  readonly exact?: boolean | undefined;
   /** Whether members that are not known are passed over, as whoever gets answers does. Default no. */
   readonly lenient?: boolean | undefined;
 }
@@ -58,6 +65,11 @@ export function wireCodec(shape: WireShape, options: WireOptions = {}): WireCode
 /** The name that a member has over HTTP, unless its shape says another. */
 export function wireName(member: string): string {
   return member.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The member that a name over HTTP is of, as {@link wireName} makes it. */
+export function memberName(name: string): string {
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function listCodec(item: WireCodec): WireCodec {
@@ -88,6 +100,7 @@ function memberCodec(
   const encoders = members.map(
     ([member, name, inner]) => [member, name, wireCodec(inner, options).encode] as const,
   );
+  const known = new Set(members.map(([member]) => member));
   const decoders = new Map(
     members.map(([member, name, inner]) => [
       name,
@@ -97,6 +110,7 @@ function memberCodec(
   return {
     encode: (value) => {
       if (!isObject(value)) return value;
+      if (options.exact === true) requireKnown(value, known);
       const encoded: Record<string, unknown> = {};
       for (const [member, name, encode] of encoders) {
         const each = value[member];
@@ -108,10 +122,10 @@ function memberCodec(
       if (!isObject(json)) return json;
       const decoded: Record<string, unknown> = {};
       for (const [name, each] of Object.entries(json)) {
-        const known = decoders.get(name);
-        if (known === undefined && options.lenient === true) continue;
-        if (known === undefined) throw unknownMember();
-        decoded[known[0]] = known[1](each);
+        const decoder = decoders.get(name);
+        if (decoder === undefined && options.lenient === true) continue;
+        if (decoder === undefined) throw unknownMember();
+        decoded[decoder[0]] = decoder[1](each);
       }
       return decoded;
     },
@@ -167,6 +181,17 @@ function bytesOf(json: unknown): Uint8Array | undefined {
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return !(value instanceof SecretValue) && !(value instanceof Uint8Array);
+}
+
+/** A member is named, as the library does it, if it could only be a name that somebody mistyped. */
+function requireKnown(value: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): void {
+  const unknown = Object.keys(value).filter(
+    (member) => value[member] !== undefined && !known.has(member),
+  );
+  if (unknown.length === 0) return;
+  const named = unknown.filter((member) => MEMBER.test(member)).slice(0, 5);
+  if (named.length === 0) throw unknownMember();
+  throw new StrongroomError('invalid_input', `the input has no member ${named.join(', ')}`);
 }
 
 /** Names what was given nowhere: a value may stand in the wrong place. */

@@ -500,9 +500,16 @@ describe('on record', () => {
   });
 
   it('is a refusal, and nothing is opened', async () => {
-    const { token } = await machine();
+    const { name, token } = await machine('default/staging/**');
+    const barred = await served.ask('/api/events?environment=production', { token });
+    expect(barred.status).toBe(403);
     const answer = await served.ask('/api/events?workspace=other', { token });
-    expect(answer.status).toBe(403);
+    expect(answer.status).toBe(404);
+    const ends = (await eventsOf(name)).map(({ outcome, reason }) => [outcome, reason]);
+    expect(ends).toEqual([
+      ['denied', 'denied'],
+      ['denied', 'denied'],
+    ]);
     const without = await served.ask('/api/events', {});
     expect(without.status).toBe(401);
   });

@@ -173,7 +173,8 @@ function placesOf(
     foreignOf(name, parameter) !== undefined ||
     forms.some((form) => isDeclared(route, form));
   if (!isNamed) return [];
-  const isInEvents = IN_EVENTS.test(parameter) || name === 'users.rename';
+  const isInEvents =
+    IN_EVENTS.test(parameter) || ['users.rename', 'workspaces.delete'].includes(name);
   return ['audit log', 'problem documents', ...(isInEvents ? EVENTS : [])];
 }
 

@@ -60,8 +60,11 @@ describe('A57 the order in which a request is looked at', () => {
     const verify = (): ReturnType<Served['ask']> =>
       served.ask(`${NAMED}:verify`, { token, json: { candidate: 'x' } });
     for (let tries = 0; tries < 5; tries += 1) expect((await verify()).status).toBe(200);
-    const { status, headers } = await verify();
-    expect([status, Number(headers['retry-after']) > 0]).toEqual([429, true]);
+    const { status, headers, body } = await verify();
+    const seconds = Number(headers['retry-after']);
+    expect([status, seconds > 0]).toEqual([429, true]);
+    // In the document it is called as all members are.
+    expect((JSON.parse(body) as { details: object }).details).toEqual({ retry_after: seconds });
   });
 });
 

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { everyOperation } from '../../src/core/every-operation.ts';
 import type { Operation, Requirement } from '../../src/core/operation.ts';
 import { BUILT_IN_ROLES } from '../../src/domain/access/built-in-roles.ts';
+import { CAPABILITIES } from '../../src/domain/access/capability.ts';
 import { StrongroomError } from '../../src/errors.ts';
 import { IN_WORKSPACE } from '../../src/core/rest-binding.ts';
 import type { RestRoute } from '../../src/http/rest/rest-route.ts';
@@ -45,7 +46,8 @@ interface Subject {
 }
 
 /** What an answer comes to. */
-type Verdict = 'unauthenticated' | 'denied' | 'not found' | 'reauth_required' | 'reached';
+type Verdict =
+  'unauthenticated' | 'denied' | 'not found' | 'no workspace' | 'reauth_required' | 'reached';
 
 const OF_OURS: readonly Requirement[] = [{ capability: 'admin', resource: ['ours'] }];
 const OF_VAULT: readonly Requirement[] = [{ capability: 'read', resource: ['sys', 'access'] }];
@@ -186,6 +188,16 @@ function gives(subject: Subject, { capability, resource, reach }: Requirement): 
     });
 }
 
+/** Whether somebody may know that there is a workspace: who has any right in it, or sees all rights. */
+function knowsOurs(subject: Subject): boolean {
+  return (
+    gives(subject, { capability: 'read', resource: ['sys', 'audit', 'ours'] }) ||
+    CAPABILITIES.some((capability) =>
+      [['ours'], ['sys', 'access']].some((resource) => gives(subject, { capability, resource })),
+    )
+  );
+}
+
 /** What is to come back, by what the operation declares. */
 function expected(subject: Subject, route: RestRoute): Verdict {
   const { operation, binding } = route;
@@ -198,6 +210,9 @@ function expected(subject: Subject, route: RestRoute): Verdict {
   if (missing === undefined) {
     return operation.fresh === true && subject.isToken === true ? 'reauth_required' : 'reached';
   }
+  const isNamed = requires.includes(missing) && missing.resource[0] === 'ours';
+  const isOfOurs = isNamed || binding.path.startsWith(IN_WORKSPACE);
+  if (isOfOurs && !knowsOurs(subject)) return 'no workspace';
   const isById = binding.path.includes('{secret_id}');
   const { resource } = missing;
   return isById && !gives(subject, { capability: 'list', resource }) ? 'not found' : 'denied';
@@ -207,7 +222,8 @@ function verdictOf({ status, body }: VaultAnswer): string {
   if (status < 300) return 'reached';
   const { code } = JSON.parse(body) as { readonly code: string };
   if (REFUSALS.includes(code)) return code;
-  // Whoever may not know of a secret is answered as if there were none.
+  // Whoever may not know of a workspace or a secret is answered as if there were none.
+  if (code === 'workspace_not_found') return 'no workspace';
   return code === 'secret_not_found' ? 'not found' : 'reached';
 }
 

@@ -102,6 +102,37 @@ describe('a server whose vault no slot opens by itself', () => {
     expect(JSON.stringify(entries)).not.toContain('horse');
   });
 
+  it('A83 says in its log when it is sealed and unsealed and when a key is refused, and no key', async () => {
+    const sealed = await start(withPassphrase());
+    const said = (): readonly object[] =>
+      sealed.lines
+        .map((line) => JSON.parse(line) as { readonly event: string })
+        .filter(({ event }) => /seal/.test(event));
+    await bring(sealed, { passphrase: WRONG }, 1);
+    await bring(sealed, { share: WRONG }, 2);
+    await bring(sealed, { passphrase: WRONG, more: WRONG }, 3);
+    await bring(sealed, { passphrase: PASSPHRASE }, 4);
+    await bring(sealed, { passphrase: PASSPHRASE }, 5);
+    const { token } = await sealed.owner().tokens.create({ ttl: '1h' });
+    const asked = { json: {}, token: token.reveal() };
+    expect(await sealed.ask('/api/secrets/admin/seal', asked)).toMatchObject({ status: 200 });
+    await bring(sealed, { passphrase: PASSPHRASE }, 6);
+    const { entries } = await sealed.owner().audit.query({ action: 'vault.seal', actor: OWNER });
+    const [{ request } = {}] = entries;
+    const time: unknown = expect.any(String);
+    const [vault, warn, message] = [sealed.made.id, 'warn', expect.any(String) as unknown];
+    const refused = { time, level: warn, event: 'unseal_refused', message, count: 1 };
+    await expect.poll(said).toEqual([
+      { time, level: warn, event: 'sealed', message, hint: message },
+      { ...refused, code: 'wrong_passphrase' },
+      { ...refused, code: 'invalid_share' },
+      { time, level: 'info', event: 'unsealed', vault },
+      { time, level: warn, event: 'sealed', request },
+      { time, level: 'info', event: 'unsealed', vault },
+    ]);
+    expect(sealed.lines.join('')).not.toContain('horse');
+  });
+
   it('A55 L8 refuses a body that no key has, by its size', async () => {
     const sealed = await start(withPassphrase());
     expect(await bring(sealed, { passphrase: 'x'.repeat(10_000) })).toMatchObject({ status: 413 });

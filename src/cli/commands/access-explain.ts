@@ -7,6 +7,7 @@ import type {
 } from '../../core/operations/access-explain.ts';
 import type { Capability } from '../../domain/access/capability.ts';
 import { wholeResource, type ScopeOptions } from '../access-words.ts';
+import { PageBound } from '../page-bound.ts';
 import { pastMoment } from '../past-moment.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -71,11 +72,12 @@ export function registerWhoCan(group: Command, terminal: Terminal): void {
       await withSession(options, terminal, async (session) => {
         const resource = await wholeResource(session, text, options);
         const asked = { capability: can as Capability, resource };
+        const pages = new PageBound();
         let cursor: string | undefined;
         do {
           const page = await session.access.whoCan({ ...asked, limit: 1000, cursor });
           holders.push(...page.holders);
-          cursor = page.next;
+          cursor = pages.after(page.next, page.holders);
         } while (cursor !== undefined);
       });
       const rows = holders.map(({ principal, rule, isConditional }) => [

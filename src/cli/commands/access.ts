@@ -11,6 +11,7 @@ import {
   type ConditionOptions,
   type ScopeOptions,
 } from '../access-words.ts';
+import { PageBound } from '../page-bound.ts';
 import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -94,12 +95,13 @@ function registerList(group: Command, terminal: Terminal): void {
       const options = command.optsWithGlobals<ScopeOptions>();
       const grants: GrantSummary[] = [];
       await withSession(options, terminal, async (session) => {
+        const pages = new PageBound();
         let cursor: string | undefined;
         do {
           const input = { subject, ...scopeOf(options), limit: 1000, cursor };
           const page = await session.access.list(input);
           grants.push(...page.grants);
-          cursor = page.next;
+          cursor = pages.after(page.next, page.grants);
         } while (cursor !== undefined);
       });
       show(grants, terminal);

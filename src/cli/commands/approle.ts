@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 
 import {
+  addAllOption,
   addMethodCommands,
   addSessionOptions,
   allMethods,
   limitsOf,
   showCredentials,
   showOnce,
+  type CredentialListOptions,
   type LimitOptions,
 } from '../machine-words.ts';
 import { wholeNumber } from '../option-values.ts';
@@ -141,15 +143,14 @@ function registerSecretIds(group: Command, terminal: Terminal): void {
   const command = group
     .command('secret-ids')
     .description('list secret ids of a role, without what they are used with')
-    .argument('<role>', 'the role')
-    .action(async (role: string, _: object, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions>();
-      const found = await withSession(options, terminal, (session) =>
-        session.approle.listSecretIds({ role }),
-      );
-      showCredentials(terminal, found);
-      if (found.length === 0 && !terminal.isJson) terminal.note('the role has no secret ids');
-    });
+    .argument('<role>', 'the role');
+  addAllOption(command).action(async (role: string, _: object, command: Command) => {
+    const { all, ...options } = command.optsWithGlobals<CredentialListOptions>();
+    const found = await withSession(options, terminal, (session) =>
+      session.approle.listSecretIds({ role }),
+    );
+    showCredentials(terminal, found, { all, none: 'the role has no secret ids' });
+  });
   addExamples(command, 'strongroom approle secret-ids billing');
 }
 

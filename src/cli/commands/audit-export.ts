@@ -6,8 +6,8 @@ import type { Command } from 'commander';
 
 import type { Session } from '../../core/session.ts';
 import { StrongroomError } from '../../errors.ts';
+import { PageBound } from '../page-bound.ts';
 import { requireOutside } from '../private-output.ts';
-import { findVault } from '../project.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
@@ -36,7 +36,7 @@ export function registerAuditExport(group: Command, terminal: Terminal): void {
         );
         return;
       }
-      requireOutside(findVault(options.path), output);
+      requireOutside(output, options);
       requireRoom(output, options.force ?? false);
       const lines = await withSession(options, terminal, (session) => exportTo(output, session));
       terminal.result({ output, lines }, '');
@@ -52,12 +52,14 @@ export function registerAuditExport(group: Command, terminal: Terminal): void {
 /** Writes all parts one after the other, each when the reader has taken the one before; gives the number of lines. */
 async function writeExport(session: Session, sink: Sink): Promise<number> {
   let lines = 0;
+  const pages = new PageBound();
   let part = await session.audit.export();
   for (;;) {
     lines += part.lines.length;
     const isWanted = await sink(`${part.lines.join('\n')}\n`);
-    if (part.next === undefined || !isWanted) return lines;
-    part = await session.audit.export({ from: part.next, checkpoint: part.checkpoint });
+    const from = pages.after(part.next, part.lines);
+    if (from === undefined || !isWanted) return lines;
+    part = await session.audit.export({ from, checkpoint: part.checkpoint });
   }
 }
 

@@ -5,6 +5,7 @@ import type { Session } from '../../core/session.ts';
 import type { AuditEntry, Outcome } from '../../domain/audit/entry.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption, moment, wholeNumber } from '../option-values.ts';
+import { PageBound } from '../page-bound.ts';
 import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -88,6 +89,7 @@ async function newestEntries(
 ): Promise<Listed> {
   const isWhole = all === true || filter.action !== undefined;
   const entries: AuditEntry[] = [];
+  const pages = new PageBound();
   let before: number | undefined;
   do {
     const page = Math.min(PAGE_MAX, isWhole ? limit - entries.length : PAGE_MIN + limit);
@@ -97,7 +99,7 @@ async function newestEntries(
       if (entries.length === limit) return { entries, hasMore: true };
       entries.push(entry);
     }
-    before = found.next;
+    before = pages.after(found.next, found.entries);
   } while (before !== undefined && entries.length < limit);
   return { entries, hasMore: before !== undefined };
 }

@@ -4,6 +4,7 @@ import type { AccessToSecret } from '../../core/operations/secret-accesses.ts';
 import type { Session } from '../../core/session.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption, wholeNumber } from '../option-values.ts';
+import { PageBound } from '../page-bound.ts';
 import { withSuggestion } from '../suggest.ts';
 import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -52,12 +53,13 @@ async function newestOf(
 ): Promise<Listed> {
   const entries: AccessToSecret[] = [];
   const place = { ...at, environment: at.environment ?? '' };
+  const pages = new PageBound();
   let before: number | undefined;
   do {
     const page = Math.min(PAGE_MAX, limit - entries.length);
     const found = await session.secrets.accesses({ ...place, limit: page, before });
     entries.push(...found.entries);
-    before = found.next;
+    before = pages.after(found.next, found.entries);
   } while (before !== undefined && entries.length < limit);
   return { entries, hasMore: before !== undefined };
 }

@@ -5,9 +5,12 @@ import type { Command } from 'commander';
 import type { RestoredSecret } from '../../core/operations/restore-parts.ts';
 import type { RestoredVault } from '../../core/restore-vault.ts';
 import { StrongroomError } from '../../errors.ts';
-import { addBackupKeyOptions, backupKeysOf, type BackupKeyOptions } from '../backup-keys.ts';
+import { addBackupKeyOptions, type BackupKeyOptions } from '../backup-keys.ts';
+import { sourceOf } from '../backup-source.ts';
 import { withKeyHint } from '../key-hints.ts';
+import { requireNoServer } from '../new-vault-place.ts';
 import { wholeNumber } from '../option-values.ts';
+import { PageBound } from '../page-bound.ts';
 import { formatFacts, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -66,6 +69,7 @@ async function restoreWhole(
   options: RestoreOptions,
   terminal: Terminal,
 ): Promise<void> {
+  requireNoServer(options, '--to');
   const { readClaims } = await import('../../domain/backup/verify-file.ts');
   const claims = await readClaims(file);
   const plan = formatFacts({ ...rowsOf(claims), to: resolve(to) });
@@ -108,8 +112,7 @@ async function restoreSecrets(
     ? environmentOf(options.environment, options, terminal)
     : options.environment;
   if (!isOne) await requireYes(terminal, 'Write the values of the backup as new versions?');
-  const keys = backupKeysOf(options);
-  const target = { file: resolve(file), workspace, environment, path, version, as, keys };
+  const target = { workspace, environment, path, version, as };
   const { secrets, ...left } = await withSession(options, terminal, async (session) => {
     const all = {
       secrets: [] as RestoredSecret[],
@@ -117,14 +120,21 @@ async function restoreSecrets(
       withoutValue: [] as string[],
       elsewhere: [] as string[],
     };
+    const source = await sourceOf(file, session, options);
+    const parts = new PageBound();
     for (let after: string | undefined; ;) {
-      const part = await session.backups.restoreParts({ ...target, after });
+      const part = await session.backups.restoreParts({ ...target, ...source, after });
       all.secrets.push(...part.secrets);
       all.taken.push(...part.taken);
       all.withoutValue.push(...part.withoutValue);
       all.elsewhere.push(...part.elsewhere);
-      if (part.next === undefined) return all;
-      after = part.next;
+      after = parts.after(part.next, [
+        ...part.secrets,
+        ...part.taken,
+        ...part.withoutValue,
+        ...part.elsewhere,
+      ]);
+      if (after === undefined) return all;
     }
   });
   const rows = secrets.map(({ environment: at, path: name, version: n, outcome }) => [

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 
 import type { Command } from 'commander';
 
 import type { BackupFacts } from '../../domain/backup/verify-file.ts';
 import { StrongroomError } from '../../errors.ts';
 import { vaultConfigFiles } from '../../seal/locations.ts';
-import { addBackupKeyOptions, backupKeysOf, type BackupKeyOptions } from '../backup-keys.ts';
+import { addBackupKeyOptions, type BackupKeyOptions } from '../backup-keys.ts';
+import { sourceOf } from '../backup-source.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatFacts } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -36,8 +36,10 @@ export function registerBackupVerify(group: Command, terminal: Terminal): void {
       // Until a verification has succeeded it has crashed.
       process.exitCode = EXIT.internal;
       const options = command.optsWithGlobals<VerifyOptions>();
-      const keys = backupKeysOf(options);
-      const isDeep = options.decrypt === true || options.prove === true || keys !== undefined;
+      const isDeep =
+        options.decrypt === true ||
+        options.prove === true ||
+        (options.backupKeyFile ?? options.backupRecoveryFile) !== undefined;
       await (isDeep ? verifyInVault(file, options, terminal) : verifyFile(file, options, terminal));
       process.exitCode = EXIT.ok;
     });
@@ -69,8 +71,8 @@ async function verifyInVault(
   terminal: Terminal,
 ): Promise<void> {
   const prove = options.prove === true;
-  const verified = await withSession(options, terminal, (session) =>
-    session.backups.verify({ file: resolve(file), prove, keys: backupKeysOf(options) }),
+  const verified = await withSession(options, terminal, async (session) =>
+    session.backups.verify({ ...(await sourceOf(file, session, options)), prove }),
   );
   const { decrypted, values } = verified;
   const proven =

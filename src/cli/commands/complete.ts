@@ -81,8 +81,12 @@ function optionsIn(words: readonly string[]): GlobalOptions {
   const workspace = valueOf(words, '-w', '--workspace') ?? process.env['STRONGROOM_WORKSPACE'];
   const principal = valueOf(words, undefined, '--principal');
   const keyFile = valueOf(words, undefined, '--key-file');
+  const address = valueOf(words, undefined, '--address');
+  const profile = valueOf(words, undefined, '--profile');
   return {
     ...(path === undefined ? {} : { path }),
+    ...(address === undefined ? {} : { address }),
+    ...(profile === undefined ? {} : { profile }),
     ...(workspace === undefined || workspace === '' ? {} : { workspace }),
     ...(principal === undefined ? {} : { principal }),
     ...(keyFile === undefined ? {} : { keyFile }),

@@ -11,7 +11,6 @@ import { allowedVariables, sayingExcept } from '../allowed-variables.ts';
 import { collect } from '../global-options.ts';
 import { environmentOption } from '../option-values.ts';
 import { requireOutside, reserveFile, type ReservedFile } from '../private-output.ts';
-import { findVault } from '../project.ts';
 import { readEnvironment, tellLeftOut, toExported } from '../read-environment.ts';
 import type { Terminal } from '../terminal.ts';
 import { splitNames } from '../split-names.ts';
@@ -142,7 +141,7 @@ async function readLayout(
 
 function reserveOutput(path: string, options: ExportOptions): ReservedFile {
   const replace = options.force === true;
-  requireOutside(findVault(options.path), path);
+  requireOutside(path, options);
   try {
     return reserveFile(path, { replace });
   } catch (error) {

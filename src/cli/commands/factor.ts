@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
-import type { FactorSummary } from '../../core/operations/factors.ts';
+import type { FactorSummary, TotpConfirmed } from '../../core/operations/factors.ts';
+import type { Session } from '../../core/session.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretValue } from '../../secret-value.ts';
 import { newPassword } from '../new-password.ts';
@@ -9,6 +10,9 @@ import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
+
+/** How often a code is asked for. */
+const TRIES_MAX = 3;
 
 /** `strongroom factor …`: what people prove who they are with. */
 export function registerFactors(program: Command, terminal: Terminal): void {
@@ -73,13 +77,30 @@ function registerAdd(group: Command, terminal: Terminal): void {
         const begun = await auth.enrollTotp({ label });
         terminal.write(`For your app:\n\n  ${plainText(begun.uri)}\n\n`);
         terminal.write(`or by hand, as a time-based key:\n\n  ${plainText(begun.secret)}\n\n`);
-        using code = await terminal.askSecret('The code that it shows');
-        return auth.confirmTotp({ factor: begun.factor, code: code.reveal().trim() });
+        return confirmCode(auth, begun.factor, terminal);
       });
       terminal.note('from now on a sign-in asks for a code');
       if (recoveryCodes !== null) tellRecoveryCodes(recoveryCodes, terminal);
     });
   addExamples(command, 'strongroom factor add --label phone');
+}
+
+/** A code that was mistyped, or was over by then, is asked for again: the app has its key already. */
+async function confirmCode(
+  auth: Session['auth'],
+  factor: string,
+  terminal: Terminal,
+): Promise<TotpConfirmed> {
+  for (let tries = 1; ; tries += 1) {
+    using code = await terminal.askSecret('The code that it shows');
+    try {
+      return await auth.confirmTotp({ factor, code: code.reveal().trim() });
+    } catch (error) {
+      const isWrong = error instanceof StrongroomError && error.code === 'unauthenticated';
+      if (!isWrong || tries >= TRIES_MAX) throw error;
+      terminal.note('that is not the code of this moment; once more');
+    }
+  }
 }
 
 function registerCodes(group: Command, terminal: Terminal): void {

@@ -5,15 +5,19 @@ import { Option, type Command } from 'commander';
 
 import type { FirstSlot, NewVault } from '../../core/init-vault.ts';
 import type { SecretsImported } from '../../core/operations/import-secrets.ts';
-import { FIRST_ENVIRONMENTS } from '../../domain/workspaces/names.ts';
 import { StrongroomError } from '../../errors.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { findEnvironmentFiles, importCommand } from '../environment-files.ts';
-import { firstSlots, keysOfNewVault, SEALS, type SealOptions } from '../first-slots.ts';
+import { firstSlots, keysOfNewVault, sealsAsked, SEALS, type SealOptions } from '../first-slots.ts';
 import { ignoreInGit, isTrackedByGit } from '../git-ignore.ts';
 import { collect } from '../global-options.ts';
 import { describePlan, planImport, wipePlan, type ImportPlan } from '../import-plan.ts';
-import { askIfBelowVault, requireNoServer, requireOwnDirectory } from '../new-vault-place.ts';
+import {
+  askIfBelowVault,
+  requireFirstEnvironment,
+  requireNoServer,
+  requireOwnDirectory,
+} from '../new-vault-place.ts';
 import { environmentOption } from '../option-values.ts';
 import { PROJECT_DIRECTORY } from '../project.ts';
 import { readFile } from '../read-text-file.ts';
@@ -68,7 +72,7 @@ export function registerInit(program: Command, terminal: Terminal): void {
       ).argParser(collect),
     )
     .option('--key-file <file>', "write the key there, instead of the user's configuration")
-    .option('--passphrase-file <file>', 'take the passphrase of --seal passphrase from a file')
+    .option('--passphrase-file <file>', 'seal with the passphrase in this file')
     .addOption(
       new Option('--kdf <kdf>', 'how a passphrase becomes a key').choices(['argon2id', 'pbkdf2']),
     )
@@ -98,7 +102,7 @@ async function init(options: InitOptions, terminal: Terminal): Promise<void> {
   const found = await planOf(project);
   try {
     // What cannot be had is told before anybody is asked or anything is made.
-    const slots = await firstSlots(options, terminal);
+    const slots = await firstSlots({ ...options, seal: sealsAsked(options) }, terminal);
     if (options.path === undefined) await askIfBelowVault(project, terminal);
     using handover = new Handover(slots, options, terminal);
     const isWanted = await showAndAsk(found, environment, terminal);
@@ -273,13 +277,6 @@ function requireNewVault(directory: string): void {
   throw new StrongroomError('vault_exists', `there is a vault in ${shown(directory)} already`, {
     details: { path: directory },
     hint: 'to bring a .env file into it, use `strongroom import .env`',
-  });
-}
-
-function requireFirstEnvironment(environment: string): void {
-  if (FIRST_ENVIRONMENTS.includes(environment)) return;
-  throw new StrongroomError('environment_not_found', 'a new vault has no such environment', {
-    hint: `it has ${FIRST_ENVIRONMENTS.join(', ')}`,
   });
 }
 

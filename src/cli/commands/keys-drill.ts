@@ -11,13 +11,14 @@ import {
 } from '../openers.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
-import { withLocalVault, type GlobalOptions } from '../vault-access.ts';
+import { requireLocal, withLocalVault, type GlobalOptions } from '../vault-access.ts';
 import { keysOf } from '../vault-keys.ts';
 
 /** Lets a command prove slots with what opened the vault and with what its options bring. */
 export function drillAction(command: Command, terminal: Terminal): void {
   addOpenerOptions(command).action(async (_: object, self: Command) => {
     const options = self.optsWithGlobals<GlobalOptions & OpenerOptions>();
+    requireLocal(options);
     using held = holdKeys(await keysOf(options, terminal));
     using brought = await openersOf(options, terminal);
     const { keys } = held;

@@ -9,7 +9,7 @@ import { askBack, handoverOf, newSlotOf } from '../new-slot.ts';
 import { holdKeys, openedWith, openersOf, type OpenerOptions } from '../openers.ts';
 import type { Handover } from '../recovery-kit.ts';
 import type { Terminal } from '../terminal.ts';
-import { withLocalVault, type GlobalOptions } from '../vault-access.ts';
+import { requireLocal, withLocalVault, type GlobalOptions } from '../vault-access.ts';
 import { keysOf } from '../vault-keys.ts';
 import { slotTable, tellBackups } from './keys-slots.ts';
 
@@ -27,6 +27,7 @@ export interface RootOptions extends GlobalOptions, OpenerOptions {
 
 /** Makes a new root key, gives people what is new for them, and takes it into use. */
 export async function rotateRoot(options: RootOptions, terminal: Terminal): Promise<void> {
+  requireLocal(options);
   using keys = holdKeys(await keysOf(options, terminal));
   using brought = await openersOf(options, terminal);
   const { drop } = options;

@@ -8,7 +8,7 @@ import { openersOf, type OpenerOptions } from '../openers.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
-import { withSession, type GlobalOptions } from '../vault-access.ts';
+import { requireLocal, withSession, type GlobalOptions } from '../vault-access.ts';
 import { drillAction } from './keys-drill.ts';
 
 interface AddOptions extends GlobalOptions, NewSlotOptions {
@@ -95,6 +95,8 @@ function registerResplit(group: Command, terminal: Terminal): void {
 }
 
 async function addSlot(kind: string, options: AddOptions, terminal: Terminal): Promise<void> {
+  // A server writes no file whose place is chosen elsewhere.
+  if (kind === 'keyfile') requireLocal(options);
   const slot = await newSlotOf(kind, options, terminal);
   using handover = handoverOf([slot], options, terminal);
   const done = await withSession(options, terminal, async (session) => {

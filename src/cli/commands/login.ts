@@ -10,6 +10,7 @@ import { isProfileName, readProfiles, writeProfiles } from '../profiles.ts';
 import { readOrAsk, readSecretFile } from '../read-secret.ts';
 import { locateServer } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
+import { tokenIn } from '../token-text.ts';
 import { addExamples } from '../usage.ts';
 import { currentUser, withSession, type GlobalOptions } from '../vault-access.ts';
 
@@ -161,7 +162,7 @@ async function tokenBy(client: Client, place: Place, terminal: Terminal): Promis
   const { options } = place;
   if (options.tokenFile !== undefined) {
     using secret = await readOrAsk(options.tokenFile, 'Token', terminal);
-    return secret.reveal();
+    return tokenIn(secret.reveal(), 'what was given with --token-file');
   }
   if (options.jwtFile !== undefined) {
     using jwt = await readOrAsk(options.jwtFile, 'Token of the issuer', terminal);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import type { PrincipalSummary } from '../../core/operations/principals.ts';
 import type { Session } from '../../core/session.ts';
+import { PageBound } from '../page-bound.ts';
 import { plainText } from '../plain-value.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -96,11 +97,12 @@ function registerList(group: Command, terminal: Terminal, { word, of }: Kind): v
       const options = command.optsWithGlobals<GlobalOptions>();
       const principals: PrincipalSummary[] = [];
       await withSession(options, terminal, async (session) => {
+        const pages = new PageBound();
         let cursor: string | undefined;
         do {
           const page = await of(session).list({ limit: 1000, cursor });
           principals.push(...page.principals);
-          cursor = page.next;
+          cursor = pages.after(page.next, page.principals);
         } while (cursor !== undefined);
       });
       const rows = principals.map(({ name, disabledAt, id }) => [

@@ -8,6 +8,7 @@ import type {
 import { SECRET_TYPES, type SecretType } from '../../formats/secret-type.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption, moment, wholeNumber } from '../option-values.ts';
+import { PageBound } from '../page-bound.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -125,11 +126,12 @@ async function collectPages(
   limit: number = Number.POSITIVE_INFINITY,
 ): Promise<Found> {
   const secrets: SecretFound[] = [];
+  const pages = new PageBound();
   let cursor: string | undefined;
   do {
     const found = await page({ limit: Math.min(PAGE, limit + 1 - secrets.length), cursor });
     secrets.push(...found.secrets);
-    cursor = found.next;
+    cursor = pages.after(found.next, found.secrets);
   } while (cursor !== undefined && secrets.length <= limit);
   return { secrets: secrets.slice(0, limit), hasMore: secrets.length > limit };
 }

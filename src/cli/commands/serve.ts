@@ -12,7 +12,11 @@ import type { UnsealedVault } from '../../core/vault.ts';
 import type { SlotKey } from '../../seal/slot.ts';
 import { holdKeys } from '../openers.ts';
 import { collect } from '../global-options.ts';
-import { requireNoServer, requireOwnDirectory } from '../new-vault-place.ts';
+import {
+  requireFirstEnvironment,
+  requireNoServer,
+  requireOwnDirectory,
+} from '../new-vault-place.ts';
 import { plainText } from '../plain-value.ts';
 import { packageVersion } from '../package-version.ts';
 import { locateVault, PROJECT_DIRECTORY } from '../project.ts';
@@ -118,7 +122,10 @@ async function run(options: ServeCommandOptions, terminal: Terminal): Promise<vo
   using keys = holdKeys(await keysOf(options, terminal));
   const isNew = !existsSync(join(directory, 'vault.db'));
   const owner = options.owner ?? principalOf(options).value;
-  if (isNew) requireOwnDirectory(directory);
+  if (isNew) {
+    requireOwnDirectory(directory);
+    if (serving.environment !== undefined) requireFirstEnvironment(serving.environment);
+  }
   let keyFiles: readonly string[] | undefined;
   const prepare = async (): Promise<void> => {
     if (isNew) keyFiles = await makeVault(directory, owner, keys.keys);

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Membership, SetDescription, SetSummary } from '../../core/operations/sets.ts';
 import type { Session } from '../../core/session.ts';
 import { scopeOf, wholeVaultOption, type ScopeOptions } from '../access-words.ts';
+import { PageBound } from '../page-bound.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -139,11 +140,12 @@ function registerList(group: Command, terminal: Terminal, kind: Kind): void {
       const options = command.optsWithGlobals<ScopeOptions>();
       const found: SetSummary[] = [];
       await withSession(options, terminal, async (session) => {
+        const pages = new PageBound();
         let cursor: string | undefined;
         do {
           const page = await kind.list(session, { ...scopeOf(options), cursor });
           found.push(...page.sets);
-          cursor = page.next;
+          cursor = pages.after(page.next, page.sets);
         } while (cursor !== undefined);
       });
       const rows = found.map((each) => [

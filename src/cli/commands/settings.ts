@@ -74,6 +74,7 @@ async function write(
   );
   terminal.result(written, '');
   if (!terminal.isJson) terminal.note(`${written.name} is ${textOf(written)}`);
+  for (const warning of written.warnings) terminal.warn(warning);
 }
 
 /** A word stands for itself, so that nobody has to quote a quoted text. */

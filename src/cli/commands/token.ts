@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 
 import {
+  addAllOption,
   addLimitOptions,
   limitsOf,
   showCredentials,
   showOnce,
+  type CredentialListOptions,
   type LimitOptions,
 } from '../machine-words.ts';
 import { wholeNumber } from '../option-values.ts';
@@ -60,16 +62,15 @@ function registerList(group: Command, terminal: Terminal): void {
     .command('list')
     .alias('ls')
     .description('list tokens and sessions, without what they are used with')
-    .argument('[subject]', 'whose, such as machine:ci; without it your own')
-    .action(async (subject: string | undefined, _: object, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions>();
-      const tokens = await withSession(options, terminal, (session) =>
-        session.tokens.list({ subject }),
-      );
-      showCredentials(terminal, tokens);
-      if (tokens.length === 0 && !terminal.isJson) terminal.note('no tokens and no sessions');
-    });
-  addExamples(command, 'strongroom token list machine:ci');
+    .argument('[subject]', 'whose, such as machine:ci; without it your own');
+  addAllOption(command).action(async (subject: string | undefined, _: object, command: Command) => {
+    const { all, ...options } = command.optsWithGlobals<CredentialListOptions>();
+    const found = await withSession(options, terminal, (session) =>
+      session.tokens.list({ subject }),
+    );
+    showCredentials(terminal, found, { all, none: 'no tokens and no sessions' });
+  });
+  addExamples(command, 'strongroom token list machine:ci', 'strongroom token list --all');
 }
 
 function registerRevoke(group: Command, terminal: Terminal): void {

@@ -4,6 +4,7 @@ import type { DeletedSecret, TrashPurged } from '../../core/operations/trash.ts'
 import { StrongroomError } from '../../errors.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption } from '../option-values.ts';
+import { PageBound } from '../page-bound.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -42,11 +43,12 @@ function allOf(options: TrashOptions, terminal: Terminal): Promise<readonly Dele
   const { workspace, environment } = options;
   return withSession(options, terminal, async (session) => {
     const secrets: DeletedSecret[] = [];
+    const pages = new PageBound();
     let cursor: string | undefined;
     do {
       const page = await session.trash.list({ workspace, environment, limit: 1000, cursor });
       secrets.push(...page.secrets);
-      cursor = page.next;
+      cursor = pages.after(page.next, page.secrets);
     } while (cursor !== undefined);
     return secrets;
   });

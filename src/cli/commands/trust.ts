@@ -40,6 +40,8 @@ interface TrustOptions extends LimitOptions {
   readonly crl?: string;
 }
 
+/** What a cluster says of the tokens of its service accounts (OpenID Connect Discovery). */
+const CLUSTER = '`kubectl get --raw /.well-known/openid-configuration`';
 const TRUSTS: readonly MethodKind[] = ['jwt', 'certificate'];
 
 /** `strongroom trust …`: machines that somebody else vouches for. */
@@ -109,10 +111,11 @@ function registerKubernetes(group: Command, terminal: Terminal): void {
         .command('kubernetes')
         .description('trust a service account of Kubernetes')
         .argument('<service-account>', 'as namespace/name'),
-    ).requiredOption('--issuer <address>', 'issuer of its tokens'),
+    ).option('--issuer <address>', `issuer of its tokens, as ${CLUSTER} names it`),
   ).option('--audience <text>', 'what tokens are made out to (default: this vault)', gather);
   act(command, terminal, (serviceAccount, options) => {
-    const { issuer = '', audience: audiences } = options;
+    const { issuer, audience: audiences } = options;
+    if (issuer === undefined) throw issuerNeeded();
     return { kind: 'kubernetes', serviceAccount, issuer, audiences, ...keysOf(options) };
   });
   addExamples(
@@ -120,6 +123,12 @@ function registerKubernetes(group: Command, terminal: Terminal): void {
     'strongroom trust kubernetes shop/api --issuer https://oidc.example/cluster -e production',
     'strongroom trust kubernetes shop/api --issuer https://kubernetes.default.svc --jwks keys.json',
   );
+}
+
+function issuerNeeded(): StrongroomError {
+  return new StrongroomError('usage', 'which cluster? --issuer names the issuer of its tokens', {
+    hint: `${CLUSTER} answers with it; without a way there, give its keys with --jwks FILE too`,
+  });
 }
 
 function registerJwt(group: Command, terminal: Terminal): void {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { Capability } from '../../domain/access/capability.ts';
 import type { Conditions } from '../../domain/access/conditions.ts';
 import { ROLES } from '../../store/protected-tables.ts';
 import { query } from '../../store/statement.ts';
@@ -219,11 +220,46 @@ describe('naming places and subjects', () => {
     ]);
     expect((await deny('default/production/**')).warnings).toEqual([]);
     expect((await deny('default/*/db/**')).warnings).toEqual([]);
-    expect((await deny('default')).warnings).toEqual([]);
     const add = [{ ...rule, pattern: 'default/billing/**' }];
     expect(await refused(owner.access.replay({ since: '2026-03-01T00:00:00Z', add }))).toBe(
       'environment_not_found',
     );
+  });
+
+  it('warns of a rule that covers nothing yet, and tells nobody what they may not list', async () => {
+    const place = { environment: 'production', value: 'v' };
+    await owner.secrets.write({ ...place, path: 'db/main/password' });
+    const warningsOf = async (pattern: string, can: Capability = 'read') =>
+      (await owner.access.grant({ subject: 'alice', can: [can], pattern })).warnings;
+    const within = 'the rule covers the environment and no secret in it: those are';
+    expect(await warningsOf('default/production')).toEqual([`${within} default/production/**`]);
+    expect(await warningsOf('default')).toEqual([
+      'the rule covers the workspace and no secret in it: those are default/**',
+    ]);
+    expect(await warningsOf('default/production/db/other')).toEqual([
+      'there is no secret db/other in production: the rule counts once there is one',
+    ]);
+    expect(await warningsOf('default/production/db/other/**')).toEqual([
+      'there is no secret under db/other in production: the rule counts once there is one',
+    ]);
+    expect(await warningsOf('default/production/db/main')).toEqual([
+      'db/main is no secret but a folder in production: what is in it is db/main/**',
+    ]);
+    expect(await warningsOf('default/production', 'admin')).toEqual([]);
+    for (const pattern of ['', '/db/**', '/db/main/password', '/*/main/password', '/db/*/none']) {
+      const whole = `default/production${pattern === '' ? '/**' : pattern}`;
+      expect([whole, await warningsOf(whole)]).toEqual([whole, []]);
+    }
+    // With the right to give rights and without that to list, what is there and what is not are one.
+    await owner.users.create({ name: 'keeper' });
+    await owner.roles.assign({ name: 'admin', member: 'keeper', wholeVault: true });
+    await owner.access.deny({ subject: 'keeper', can: ['list'], pattern: 'default/production/**' });
+    const keeper = parts.as('keeper');
+    for (const path of ['db/main/password', 'db/none', 'db/main/**', 'none/**']) {
+      const pattern = `default/production/${path}`;
+      const { warnings } = await keeper.access.deny({ subject: 'alice', can: ['read'], pattern });
+      expect([path, warnings]).toEqual([path, []]);
+    }
   });
 
   it('takes a name alone for whoever alone has it', async () => {
@@ -321,7 +357,8 @@ describe('access on one secret', () => {
     await owner.workspaces.delete({ name: workspace });
     await owner.workspaces.create({ name: workspace });
     await owner.secrets.write({ ...at, workspace, value: 'v' });
-    expect(await mayRead()).toBe('denied');
+    // Nor that there is one.
+    expect(await mayRead()).toBe('workspace_not_found');
     expect((await owner.access.list({ workspace })).grants).toEqual([]);
     expect((await owner.access.list({ subject: 'user:alice', wholeVault: true })).grants).toEqual(
       [],

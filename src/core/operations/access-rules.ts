@@ -31,6 +31,7 @@ import {
   type PageInput,
   type ScopeInput,
 } from './access-scope.ts';
+import { coverWarnings } from './cover-warnings.ts';
 import {
   grantConditions,
   grantMembers,
@@ -53,7 +54,7 @@ export interface GrantInput {
 
 /** A rule that was made. */
 export interface GrantMade extends GrantSummary {
-  /** What is odd about it, such as an environment that is not there. */
+  /** What is odd about it, such as an environment that is not there, or that it covers nothing yet. */
   readonly warnings: readonly string[];
 }
 
@@ -210,7 +211,7 @@ function changesAt(text: string): readonly Requirement[] {
 }
 
 async function made(call: Call, grant: NewGrant): Promise<GrantMade> {
-  const warnings = patternWarnings(call, grant);
+  const warnings = [...patternWarnings(call, grant), ...(await coverWarnings(call, grant))];
   const row = await insertGrant(call, draftGrant(call, call, grant));
   const subject = call.policy.textOf(row.subject_id);
   call.about({ detail: `${row.effect} ${subject}: grant ${row.id}` });

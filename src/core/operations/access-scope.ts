@@ -129,22 +129,21 @@ function isUnderOwner(call: Call): boolean {
 /**
  * Makes sure that the workspace and the environment of a resource are there:
  * an answer about what is not there would reassure for nothing. Who may list
- * nothing in the workspace is not told.
+ * nothing in it is not told.
  *
  * @throws {@link StrongroomError} `workspace_not_found`, `environment_not_found`.
  */
 export function requirePlace(call: Call, resource: readonly string[]): void {
   const [first = '', second, third] = resource;
+  const seesRules = call.may('read', ACCESS) || isUnderOwner(call);
   if (first === 'sys') {
-    const isKnownTo = call.may('read', ACCESS) || isUnderOwner(call);
-    if (second === 'audit' && third !== undefined && isKnownTo) call.directory.workspace(third);
+    if (second === 'audit' && third !== undefined && seesRules) call.directory.workspace(third);
     return;
   }
-  if (!call.may('list', [first], 'under') && !call.may('read', ACCESS) && !isUnderOwner(call)) {
-    return;
-  }
+  if (!seesRules && !call.may('list', [first], 'under')) return;
   const workspace = call.directory.workspace(first);
   if (second === undefined) return;
+  if (!seesRules && !call.may('list', [first, second], 'under')) return;
   const isThere = call.directory.environments(workspace).some(({ name }) => name === second);
   if (!isThere && isKnownWorkspace(call, second)) {
     const rest = resource.slice(2).map(shellWord).join('/');

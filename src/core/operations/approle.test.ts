@@ -209,6 +209,45 @@ describe('a role', () => {
     expect(rows.filter((row) => row['method_id'] !== null)).toEqual([]);
   });
 
+  const MADE = {
+    sessionTtl: '2h',
+    secretIdTtl: '24h',
+    secretIdUses: 10,
+    can: ['read', 'list'],
+    cidr: ['192.0.2.0/24'],
+  } as const;
+
+  it.each([
+    ['a session lives shorter', { sessionTtl: '1h' }],
+    ['a secret id lives shorter', { secretIdTtl: '23h' }],
+    ['a secret id has fewer uses', { secretIdUses: 9 }],
+    ['a capability is gone', { can: ['read'] }],
+    ['a network is gone', { cidr: ['192.0.2.0/25'] }],
+  ] as const)('that becomes narrower ends what it gave: %s', async (_what, change) => {
+    await owner.approle.create({ machine: 'ci', ...MADE });
+    const session = await signIn(await owner.approle.newSecretId({ role: 'ci' }));
+    await owner.approle.update({ name: 'ci', ...MADE });
+    await read(session);
+    await owner.approle.update({ name: 'ci', ...MADE, ...change });
+    await expect(read(session)).rejects.toMatchObject(refused);
+  });
+
+  it('that becomes wider, or has a bound less, keeps what it gave', async () => {
+    await owner.approle.create({ machine: 'ci', ...MADE });
+    const session = await signIn(await owner.approle.newSecretId({ role: 'ci' }));
+    for (const change of [
+      { sessionTtl: '3h' },
+      { sessionTtl: '3h', secretIdTtl: '25h' },
+      { sessionTtl: '3h', secretIdTtl: undefined, secretIdUses: 11 },
+      { sessionTtl: '3h', secretIdTtl: undefined, secretIdUses: undefined },
+    ]) {
+      await owner.approle.update({ name: 'ci', ...MADE, ...change });
+      await read(session);
+    }
+    await owner.approle.update({ name: 'ci', sessionTtl: '3h' });
+    await read(session);
+  });
+
   it('signs nobody in whose machine is disabled or gone', async () => {
     await owner.approle.create({ machine: 'ci' });
     const made = await owner.approle.newSecretId({ role: 'ci' });

@@ -225,7 +225,7 @@ export const revokeSecretId: Operation<RevokeSecretIdInput, TokenSummary> = {
     }
     call.about({ method: method.id });
     await revokeToken(call, row);
-    return toTokenSummary(call, row);
+    return { ...toTokenSummary(call, row), state: 'revoked' };
   },
 };
 

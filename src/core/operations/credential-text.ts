@@ -16,7 +16,7 @@ export function credentialText(max: number): z.ZodType<CredentialText> {
       const isText = given instanceof SecretValue && given.kind === 'text';
       const text = isText ? given.reveal() : given;
       return typeof text === 'string' && text.length <= max && text.isWellFormed();
-    })
+    }, `takes text of at most ${max} characters`)
     .meta({ wire: { shape: 'secret' } });
 }
 

@@ -91,7 +91,7 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       .string()
       .max(16)
       .meta({ pattern: schema.DURATION })
-      .refine((text) => parseDuration(text) !== undefined, { error: 'a duration such as 7d' })
+      .refine((text) => parseDuration(text) !== undefined, 'takes a duration such as 12h or 7d')
       .optional(),
     daysAhead: z.int().min(0).max(DAYS_MAX).optional(),
     automatic: z.boolean().optional(),

@@ -4,6 +4,7 @@ import { pathFault } from '../../domain/secrets/path.ts';
 import type { Capability } from '../../domain/access/capability.ts';
 import {
   createImport as create,
+  importNotFound,
   removeImport,
   type Folder,
 } from '../../domain/workspaces/imports.ts';
@@ -72,9 +73,10 @@ export const importSummary: z.ZodType<ImportSummary> = schema
 
 const folder = z
   .string()
-  .refine((text) => text === '' || pathFault(text.replace(/\/$/, '')) === undefined, {
-    error: 'is not a folder such as db/',
-  })
+  .refine(
+    (text) => text === '' || pathFault(text.replace(/\/$/, '')) === undefined,
+    'takes a folder such as db/',
+  )
   .optional();
 
 const members = { workspace: schema.workspace, environment: schema.environment, folder };
@@ -105,7 +107,7 @@ export const createImport: Operation<ImportInput, ImportSummary> = {
     toSummary(call, await create(call, call.directory, places(call, input))),
 };
 
-/** Errors: `import_not_found`, `environment_not_found`, `workspace_not_found`. */
+/** Errors: `import_not_found`, also for a source that there is not; `environment_not_found`, `workspace_not_found`. */
 export const deleteImport: Operation<ImportInput, ImportSummary> = {
   ...common,
   name: 'imports.delete',
@@ -114,7 +116,7 @@ export const deleteImport: Operation<ImportInput, ImportSummary> = {
   summary: 'Lets an environment or folder not have what it lacks from another one any more.',
   requires: (input) => [requiresAll('write', input)],
   apply: async (input, call) =>
-    toSummary(call, await removeImport(call, call.directory, places(call, input))),
+    toSummary(call, await removeImport(call, call.directory, importedPlaces(call, input))),
 };
 
 /** Errors: `environment_not_found`, `workspace_not_found`. */
@@ -181,6 +183,19 @@ function places(
       folder: folderOf(input.source),
     },
   };
+}
+
+/** As {@link places}: no right to the source is asked for, and so nothing is told of what there is. */
+function importedPlaces(call: Call, input: ImportInput): ReturnType<typeof places> {
+  const { directory } = call;
+  const workspace = directory.findWorkspace(sourceWorkspace(input));
+  const environments = workspace === undefined ? [] : directory.environments(workspace);
+  if (environments.some(({ name }) => name === input.source.environment)) {
+    return places(call, input);
+  }
+  const environment = directory.environment(schema.workspaceOf(input), input.environment);
+  const source = folderOf(input.source) === '' ? sourceText(input).slice(0, -1) : sourceText(input);
+  throw importNotFound({ environment, folder: folderOf(input) }, source);
 }
 
 function toSummary(call: Call, row: ImportRow): ImportSummary {

@@ -172,7 +172,7 @@ export const pruneBackups: Operation<PruneBackupsInput, BackupsPruned, Removal> 
     })
     .refine(({ keepDays, keepLast, evenKept }) => {
       return evenKept !== true || keepDays !== undefined || keepLast !== undefined;
-    }, 'members that go together'),
+    }, 'takes how many days or backups are left, where those that are kept go too'),
   output: schema.answer<BackupsPruned>({
     removed: schema.texts,
     failed: schema.texts,

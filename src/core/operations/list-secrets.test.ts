@@ -576,7 +576,7 @@ describe('what may not be listed', () => {
       code: 'secret_not_found',
     });
     await expect(part.environments.list({ workspace: 'other' })).rejects.toMatchObject({
-      code: 'denied',
+      code: 'workspace_not_found',
     });
     await expect(part.secrets.describe({ environment, path: 'a' })).rejects.toMatchObject({
       code: 'denied',

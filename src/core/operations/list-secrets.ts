@@ -67,7 +67,7 @@ export const listInput: {
   prefix: z
     .string()
     .max(255)
-    .regex(/^[A-Za-z0-9._/-]*$/)
+    .regex(/^[A-Za-z0-9._/-]*$/, 'takes the beginning of a path, such as db/')
     .optional(),
   type: schema.secretType.optional(),
   tag: schema.tag.optional(),

@@ -1,4 +1,3 @@
-import type { JSONWebKeySet } from 'jose';
 import { z } from 'zod';
 
 import {
@@ -8,19 +7,14 @@ import {
   readCertificate,
   type Certificate,
 } from '../../auth/client-certificate.ts';
-import { IssuerKeys } from '../../auth/issuer-keys.ts';
-import { haveClaims, isForAudience, JWT_MAX } from '../../auth/jwt.ts';
-import type { JwtLook } from '../../auth/verify-jwt.ts';
+import { JWT_MAX } from '../../auth/jwt.ts';
 import { NOBODY } from '../../domain/access/nobody.ts';
 import { countAttempt } from '../../domain/identities/attempts.ts';
 import { findRole, findSecretId, useSecretId } from '../../domain/identities/approle.ts';
 import { decodeLimits } from '../../domain/identities/limits.ts';
-import { methodsOf, type JwtConfig, type Method } from '../../domain/identities/method-config.ts';
+import { methodsOf, type Method } from '../../domain/identities/method-config.ts';
 import { readMethods } from '../../domain/identities/methods.ts';
 import { findToken } from '../../domain/identities/tokens.ts';
-import { readSetting } from '../../domain/settings/settings.ts';
-import type { Keyring } from '../../keys/keyring.ts';
-import { fetchOutside } from '../../lib/outbound.ts';
 import { LOCKED, notAccepted } from '../denials.ts';
 import type { Call, InnerOperation, Operation, Services } from '../operation.ts';
 import { AUTH } from '../rest-binding.ts';
@@ -33,6 +27,7 @@ import {
   requireUnchanged,
   type MachineSignedIn,
 } from './machine-session.ts';
+import { verifiedJwt, type VerifiedJwt } from './verified-jwt.ts';
 
 export interface SignInAppRoleInput {
   /** Names the role. */
@@ -51,13 +46,6 @@ export interface SignInJwtInput {
 export interface SignInCertificateInput {
   /** Name of the trust. Default: the one that the certificate fits. */
   readonly method?: string | undefined;
-}
-
-/** A token that was verified, as of the way to sign in that it fits. */
-interface VerifiedJwt {
-  readonly method: Method<'jwt'>;
-  /** Whom it is about. */
-  readonly sub: string | undefined;
 }
 
 const SECRET_ID_MAX = 128;
@@ -137,7 +125,7 @@ export const signInJwt: Operation<SignInJwtInput, MachineSignedIn, VerifiedJwt> 
   rest: [{ method: 'POST', path: `${AUTH}/sign-in/jwt` }],
   secretMembers: ['token'],
   subject: () => ({}),
-  prepare: (input, services) => verified(input, services),
+  prepare: (input, services) => verifiedJwt(textOf(input.token), input.method, services),
   apply: async (_input, call, { method, sub }) => {
     call.about({ detail: sub?.slice(0, DETAIL_MAX) });
     return giveSession(call, requireUnchanged(call, method));
@@ -172,52 +160,6 @@ function isSecretId(
     const row = await findToken({ transaction, mac, keyring }, ['secret_id'], textOf(secretId));
     return role !== undefined && row?.method_id === role.row.id;
   });
-}
-
-/** The keys of issuers that an open vault has got, which its keyring stands for. */
-const issuerKeys = new WeakMap<Keyring, IssuerKeys>();
-
-/** Looks at a token and verifies it, where it may take time. */
-async function verified(input: SignInJwtInput, services: Services): Promise<VerifiedJwt> {
-  const token = textOf(input.token);
-  // Loaded here, because hardly a command needs it.
-  const { lookAtJwt, verifyJwt } = await import('../../auth/verify-jwt.ts');
-  const look = lookAtJwt(token);
-  if (look === undefined) throw notAccepted('malformed');
-  const rows = await services.store.read((transaction) =>
-    readMethods({ transaction, mac: services.mac }),
-  );
-  const fitting = methodsOf(rows, 'jwt').filter(
-    ({ row, config }) =>
-      row.disabled_at === null &&
-      (input.method === undefined || row.name === input.method) &&
-      config.issuer === look.issuer &&
-      fits(look.claims, config),
-  );
-  const [method] = fitting;
-  // Who somebody is must not depend on which of two is asked first.
-  if (method === undefined || fitting.length > 1) throw notAccepted('unknown');
-  const { config } = method;
-  const keys = (config.jwks as JSONWebKeySet | undefined) ?? (await keysOf(method, look, services));
-  const claims = await verifyJwt(token, keys, { rules: config, now: services.now() });
-  if (claims === undefined || !fits(claims, config)) throw notAccepted('signature');
-  return { method, sub: claims.sub };
-}
-
-async function keysOf(
-  { config }: Method<'jwt'>,
-  { kid }: JwtLook,
-  services: Services,
-): Promise<JSONWebKeySet> {
-  const known = issuerKeys.get(services.keyring) ?? new IssuerKeys(services.now);
-  issuerKeys.set(services.keyring, known);
-  const allowedHosts = readSetting({ standing: await services.settings() }, null, 'outbound_hosts');
-  const source = { issuer: config.issuer, jwksUrl: config.jwks_url };
-  return known.of(source, kid, (address) => fetchOutside(address, { allowedHosts }));
-}
-
-function fits(claims: Parameters<typeof haveClaims>[0], config: JwtConfig): boolean {
-  return isForAudience(claims, config.audiences) && haveClaims(claims, config.claims);
 }
 
 function certificateOf({ circumstances: { certificate } }: Call): Certificate {

@@ -30,7 +30,12 @@ export const sessionRules: {
 } = { ...limits, sessionTtl: duration };
 
 /** The name of a way to sign in. */
-export const methodName: z.ZodType<string> = z.string().regex(METHOD_NAME);
+export const methodName: z.ZodType<string> = z
+  .string()
+  .regex(
+    METHOD_NAME,
+    'takes a name of up to 128 letters, digits and ._@-, a letter or digit first',
+  );
 
 /** The name of a machine. */
 export const machineName: z.ZodType<string> = z.string().min(1).max(128);

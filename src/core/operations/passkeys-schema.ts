@@ -13,7 +13,7 @@ function base64url(max: number): z.ZodType<string> {
     .string()
     .min(1)
     .max(max)
-    .regex(/^[A-Za-z0-9_-]+$/);
+    .regex(/^[A-Za-z0-9_-]+$/, 'takes base64url without padding');
 }
 
 /** What the standard spells is spelt as there, in camelCase, and so are members that are passed over. */
@@ -28,7 +28,7 @@ const attestationResponse = z.looseObject({
   clientDataJSON,
   attestationObject: base64url(16_384),
   transports: z
-    .array(z.string().regex(/^[a-z-]{1,32}$/))
+    .array(z.string().regex(/^[a-z-]{1,32}$/, 'takes a word of WebAuthn, such as usb'))
     .max(8)
     .optional(),
 });

@@ -73,7 +73,7 @@ export const readMany: Operation<ReadManyInput, SecretsRead> = {
         .array(schema.path)
         .min(1)
         .max(PATHS_MAX)
-        .refine((paths) => new Set(paths).size === paths.length, 'each path once'),
+        .refine((paths) => new Set(paths).size === paths.length, 'takes each of them once'),
     })
     .meta({ wire: schema.SECRET_NAMES }),
   output: secretsRead,

@@ -70,6 +70,9 @@ export interface PartsRestored {
   readonly next: string | undefined;
 }
 
+const TOGETHER =
+  'takes a file or the id of a backup, with a path its environment, and a version or another name with a path alone';
+
 const restoredSecret = schema.answer<RestoredSecret>({
   environment: z.string(),
   path: z.string(),
@@ -106,7 +109,7 @@ export const restoreParts: Operation<RestorePartsInput, PartsRestored, PartsFoun
         (input.file === undefined) !== (input.id === undefined) &&
         (input.path === undefined || input.environment !== undefined) &&
         (input.path !== undefined || (input.version ?? input.as) === undefined);
-      if (!isWhole) context.addIssue({ code: 'custom', message: 'members that go together' });
+      if (!isWhole) context.addIssue({ code: 'custom', message: TOGETHER });
     }),
   output: schema.answer<PartsRestored>({
     secrets: z.array(restoredSecret),

@@ -37,12 +37,15 @@ export const address: {
 
 /** Text, bytes, either as a `SecretValue`, or fields of these. */
 export const value: z.ZodType<ValueInput> = z
-  .custom<ValueInput>(isValueInput)
+  .custom<ValueInput>(isValueInput, 'takes text or bytes, or fields of these')
   .meta({ wire: { shape: 'value' } });
 
 /** Something secret that is given or taken as it is. */
 export const secret: z.ZodType<SecretValue> = z
-  .custom<SecretValue>((given) => given instanceof SecretValue)
+  .custom<SecretValue>(
+    (given) => given instanceof SecretValue,
+    'takes something secret: text or bytes',
+  )
   .meta({ wire: { shape: 'secret' } });
 
 /** Something secret in an answer. */
@@ -95,7 +98,14 @@ export const secretType: z.ZodType<SecretType> = z.enum(
 
 /** Tags of a secret. */
 export const tags: z.ZodType<readonly string[]> = z
-  .array(z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._:/@+-]{0,63}$/u))
+  .array(
+    z
+      .string()
+      .regex(
+        /^[\p{L}\p{N}][\p{L}\p{N} ._:/@+-]{0,63}$/u,
+        'takes 1 to 64 letters, digits, spaces and ._:/@+-, a letter or digit first',
+      ),
+  )
   .max(TAGS_MAX);
 
 /** One tag. */
@@ -105,7 +115,10 @@ const METADATA_KEY = /^[\p{L}\p{N}][\p{L}\p{N} ._:/@+-]{0,127}$/u;
 
 /** Members of custom metadata: JSON values by names of 1 to 128 letters, digits, spaces and `._:/@+-`. */
 export const metadata: z.ZodType<Readonly<Record<string, JsonValue>>> = z
-  .custom<Readonly<Record<string, JsonValue>>>(isMetadata)
+  .custom<Readonly<Record<string, JsonValue>>>(
+    isMetadata,
+    'takes an object of JSON values by names of 1 to 128 letters, digits, spaces and ._:/@+-',
+  )
   .meta({
     wire: { shape: 'any' },
     type: 'object',

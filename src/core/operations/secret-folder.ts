@@ -22,7 +22,7 @@ export const pathOrFolder: z.ZodType<string> = z
 export const prefix: z.ZodType<string | undefined> = z
   .string()
   .max(255)
-  .regex(/^[A-Za-z0-9._/-]*$/)
+  .regex(/^[A-Za-z0-9._/-]*$/, 'takes the beginning of a path, such as db/')
   .optional();
 
 /** Whether a text names a folder. */

@@ -7,6 +7,7 @@ import {
   type SettingName,
   type SettingScope,
 } from '../../domain/settings/known-settings.ts';
+import { FactorSet } from '../../domain/identities/factor-set.ts';
 import { settingOf, writeSetting, type SettingFound } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { EntrySubject } from '../../domain/audit/entry.ts';
@@ -43,6 +44,12 @@ export interface SettingView {
   readonly updatedByName: string | null;
 }
 
+/** A setting that was set. */
+export interface SettingWritten extends SettingView {
+  /** What is odd about it, such as that the caller shuts themself out. */
+  readonly warnings: readonly string[];
+}
+
 export interface Settings {
   readonly settings: readonly SettingView[];
 }
@@ -63,7 +70,7 @@ const value = z.json().meta({
   },
 });
 
-const settingView = schema.answer<SettingView>({
+const settingMembers: schema.Members<SettingView> = {
   name: z.enum(SETTING_NAMES),
   scope: z.enum(['workspace', 'vault']),
   value,
@@ -72,9 +79,10 @@ const settingView = schema.answer<SettingView>({
   meaning: z.string(),
   updatedAt: schema.instant.nullable(),
   updatedByName: z.string().nullable(),
-});
+};
+const settingView = schema.answer<SettingView>(settingMembers);
 
-const known: z.ZodType<SettingName> = z.custom<SettingName>().superRefine((text, context) => {
+const known = (z.unknown() as z.ZodType<SettingName>).superRefine((text, context) => {
   if (SETTING_NAMES.includes(text)) return;
   const fault = new StrongroomError('invalid_input', 'there is no such setting', {
     hint: `the settings are ${SETTING_NAMES.join(', ')}`,
@@ -115,11 +123,11 @@ export const readSettings: Operation<ReadSettingsInput, Settings> = {
 };
 
 /** Errors: `workspace_not_found`, `invalid_input` if the value is none of this setting. */
-export const writeSettings: Operation<WriteSettingInput, SettingView> = {
+export const writeSettings: Operation<WriteSettingInput, SettingWritten> = {
   name: 'settings.write',
   summary: 'Sets a setting, or takes it back to its default.',
   input: z.strictObject({ workspace: schema.workspace, name, value }),
-  output: settingView,
+  output: schema.answer<SettingWritten>({ ...settingMembers, warnings: schema.texts }),
   rest: [
     { method: 'PUT', path: `${IN_WORKSPACE}/settings/{name}` },
     { method: 'PUT', path: `${ADMIN}/settings/{name}`, omit: ['workspace'] },
@@ -130,9 +138,26 @@ export const writeSettings: Operation<WriteSettingInput, SettingView> = {
   subject: subjectOf,
   apply: async (input, call) => {
     const id = KNOWN_SETTINGS[input.name].scope === 'vault' ? null : workspaceId(call, input);
-    return view(call, input.name, await writeSetting(call, id, input));
+    const written = view(call, input.name, await writeSetting(call, id, input));
+    return { ...written, warnings: await lockoutWarnings(call, input) };
   },
 };
+
+/** Who asks others for a second factor and came without one is the first to be refused. */
+async function lockoutWarnings(call: Call, input: WriteSettingInput): Promise<readonly string[]> {
+  const { principal, circumstances, standing } = call;
+  if (input.name !== 'require_mfa' || input.value !== true) return [];
+  if (principal.kind !== 'user' || circumstances.mfa === true) return [];
+  const row = standing.principal(principal.id);
+  const second = row === undefined ? [] : (await FactorSet.of(call, row)).second;
+  const way =
+    second.length === 0
+      ? 'you have none: once signed in to a server, `strongroom factor add` sets one up'
+      : 'sign in to a server with yours: `strongroom login ADDRESS`';
+  return [
+    `you are without a second factor now, and cannot use the workspace ${schema.workspaceOf(input)} like this any more; ${way}`,
+  ];
+}
 
 function requirement(input: ReadSettingsInput): Requirement {
   const isOfVault = input.name !== undefined && KNOWN_SETTINGS[input.name].scope === 'vault';

@@ -250,6 +250,18 @@ describe('A20 a revocation list', () => {
     await expect(signIn(client.der)).rejects.toMatchObject(refused);
   });
 
+  it('that is newer ends what was given if somebody is on it who was not', async () => {
+    await trust({ crls: workshop.list(authority, DATED) });
+    const { token: credential } = await signIn(client.der);
+    const machine = remoteSession(parts, { credential, certificate: client.der });
+    await owner.trusts.renew({ name: 'app', crls: workshop.list(authority, DATED) });
+    await machine.secrets.read(at);
+    const crls = workshop.list(authority, { ...DATED, revoked: [4712] });
+    await owner.trusts.renew({ name: 'app', crls });
+    await expect(machine.secrets.read(at)).rejects.toMatchObject(refused);
+    await signIn(client.der);
+  });
+
   it('that is cut, altered, or says what is not understood is refused where it is given', async () => {
     await trust({ crls: workshop.list(authority, DATED) });
     const good = workshop.list(authority, { ...DATED, revoked: [4711] });

@@ -125,6 +125,17 @@ describe('a trust in an issuer', () => {
     await signIn(token);
   });
 
+  it('ends what it gave when it has other keys: whoever was let in by one that is gone', async () => {
+    await trust({ jwks: JSON.stringify({ keys: [issuer.publicKey] }) });
+    const { token: credential } = await signIn(await issuer.sign(claims));
+    const machine = remoteSession(parts, { credential });
+    await machine.secrets.read(at);
+    await issuer.rotate('two');
+    const jwks = JSON.stringify({ keys: [issuer.publicKey] });
+    await owner.trusts.renew({ name: 'deploy', jwks });
+    await expect(machine.secrets.read(at)).rejects.toMatchObject(refused);
+  });
+
   it('is refused without a claim that names the caller, or with an algorithm that is none', async () => {
     for (const more of [
       { claims: { environment: ['production'] } },
@@ -362,6 +373,108 @@ describe('claims', () => {
     await expect(signIn(token)).rejects.toMatchObject(refused);
     expect((await signIn(token, { method: 'second' })).subject).toBe('machine:another');
     await expect(signIn(token, { method: 'none' })).rejects.toMatchObject(refused);
+  });
+});
+
+describe('a token that nobody signed', () => {
+  const forged = (more: object = {}): string => {
+    const seconds = Math.floor(now / 1000);
+    const said = { iss: issuer.issuer, iat: seconds, exp: seconds + 600, ...claims, ...more };
+    return `${json({ alg: 'RS256', kid: 'unknown' })}.${json(said)}.AAAA`;
+  };
+  const guesses = {
+    'what is trusted': {},
+    'another audience': { aud: 'another' },
+    'no audience': { aud: undefined },
+    'another subject': { sub: 'job:other' },
+    'no subject': { sub: undefined },
+    'one that is over': { exp: 1 },
+  };
+
+  it('A21 is told nothing of what a trust asks for, by an answer or by what is asked for', async () => {
+    await trust();
+    const stopped = [500, 'elsewhere', { keys: [] }, { keys: [issuer.publicKey] }];
+    for (const answer of stopped) {
+      issuer.answers.set('/keys', answer);
+      const found = new Set<string>();
+      for (const guess of Object.values(guesses)) {
+        for (const named of [{}, { method: 'deploy' }, { method: 'none' }]) {
+          now += 31_000;
+          issuer.asked.length = 0;
+          const error = await signIn(forged(guess), named).catch((fault: unknown) => fault);
+          const { code, message, hint, details } = error as Record<string, unknown>;
+          const asked = issuer.asked.map(({ path }) => path);
+          found.add(JSON.stringify({ code, message, hint, details, asked }));
+        }
+      }
+      const isAway = answer !== stopped.at(-1);
+      expect([...found]).toEqual([
+        expect.stringContaining(isAway ? '"unreachable"' : '"unauthenticated"'),
+      ]);
+      expect([...found][0]).toContain('"asked":["/.well-known/openid-configuration","/keys"]');
+    }
+  });
+
+  it('is refused at once of an issuer that nobody trusts, or not any more', async () => {
+    await trust();
+    issuer.answers.set('/keys', 500);
+    await expect(signIn(forged({ iss: 'https://issuer.example' }))).rejects.toMatchObject(refused);
+    await owner.methods.disable({ kind: 'jwt', name: 'deploy' });
+    await expect(signIn(forged())).rejects.toMatchObject(refused);
+    expect(issuer.asked).toEqual([]);
+  });
+
+  it('is not taken for one of another trust in the same issuer, which has other keys', async () => {
+    const other = await startIssuer(() => now);
+    try {
+      await trust({ jwks: JSON.stringify({ keys: [issuer.publicKey] }) });
+      await owner.trusts.create({
+        trust: {
+          kind: 'jwt',
+          issuer: issuer.issuer,
+          audiences: [AUDIENCE],
+          claims: { sub: ['job:other'] },
+          jwks: JSON.stringify({ keys: [other.publicKey] }),
+        },
+        name: 'second',
+        machine: 'another',
+      });
+      const own = { iss: issuer.issuer, aud: AUDIENCE };
+      await expect(signIn(await issuer.sign({ ...own, sub: 'job:other' }))).rejects.toMatchObject(
+        refused,
+      );
+      await expect(signIn(await other.sign({ ...own, sub: SUBJECT }))).rejects.toMatchObject(
+        refused,
+      );
+      expect((await signIn(await other.sign({ ...own, sub: 'job:other' }))).subject).toBe(
+        'machine:another',
+      );
+      expect((await signIn(await issuer.sign(claims))).subject).toBe('machine:deployer');
+      expect([...issuer.asked, ...other.asked]).toEqual([]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('keeps nobody waiting for an issuer whose keys another trust holds', async () => {
+    await trust({ jwks: JSON.stringify({ keys: [issuer.publicKey] }) });
+    await owner.trusts.create({
+      trust: {
+        kind: 'jwt',
+        issuer: issuer.issuer,
+        audiences: [AUDIENCE],
+        claims: { sub: ['job:other'] },
+      },
+      name: 'second',
+      machine: 'another',
+    });
+    issuer.answers.set('/keys', 500);
+    await signIn(await issuer.sign(claims));
+    expect(issuer.asked).toEqual([]);
+    await expect(signIn(forged())).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(signIn(await issuer.sign({ ...claims, sub: 'job:other' }))).rejects.toMatchObject({
+      code: 'unreachable',
+    });
   });
 });
 

@@ -76,6 +76,23 @@ describe('an invite that is used by way of a provider', () => {
       expect({ none, isAsked: factors.length > 0 }).toEqual({ none: null, isAsked: true });
     },
   );
+
+  it('A33 gives nobody a second account of whoever has one there already', async () => {
+    await make({ createsUsers: false });
+    await userWithPassword(parts, 'victim');
+    await linked('victim', { sub: 'sub-of-victim' });
+    const invite = await inviteOf('victim');
+    for (const sub of ['thief', 'sub-of-thief']) {
+      await expect(signIn({ sub }, { invite })).rejects.toMatchObject(refused);
+      await expect(signIn({ sub })).rejects.toMatchObject(refused);
+    }
+    const victim = as(await signIn({ sub: 'sub-of-victim' }));
+    expect((await victim.auth.whoAmI()).name).toBe('victim');
+    const kinds = (await victim.auth.listFactors({})).map(({ kind }) => kind);
+    expect(kinds.toSorted()).toEqual(['oidc', 'password']);
+    // It is still good for a password.
+    await remoteSession(parts).auth.acceptInvite({ invite, password: PASSWORD });
+  });
 });
 
 describe('groups that deny', () => {

@@ -76,11 +76,14 @@ const CLAIM = /^[A-Za-z0-9_.:/-]{1,128}$/;
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/;
 const text = z.string().min(1).max(256);
 const list = z.array(text).max(LIST_MAX);
-const claim = z.string().regex(CLAIM);
+const claim = z.string().regex(CLAIM, 'takes the name of a claim, such as groups');
 
 const rules: { readonly [K in keyof SsoRulesInput]-?: z.ZodType<SsoRulesInput[K]> } = {
   clientSecret: secretText.optional(),
-  scopes: z.array(z.string().regex(SCOPE)).max(LIST_MAX).optional(),
+  scopes: z
+    .array(z.string().regex(SCOPE, 'takes a scope, such as profile'))
+    .max(LIST_MAX)
+    .optional(),
   algorithms: z.array(z.enum(JWT_ALGORITHMS)).min(1).max(JWT_ALGORITHMS.length).optional(),
   nameClaim: claim.optional(),
   groupClaim: claim.optional(),
@@ -112,7 +115,7 @@ export const createSso: Operation<CreateSsoInput, MethodSummary> = {
   input: z.strictObject({
     name: methodName,
     issuer: z.string().min(1).max(1024),
-    clientId: z.string().regex(/^[\x20-\x7e]{1,256}$/),
+    clientId: z.string().regex(/^[\x20-\x7e]{1,256}$/, 'takes 1 to 256 characters of ASCII'),
     ...rules,
   }),
   rest: [{ method: 'POST', path: SSO, status: 201 }],

@@ -4,6 +4,7 @@ import { CAPABILITIES, type Capability } from '../../domain/access/capability.ts
 import { encodeConditions, type Conditions } from '../../domain/access/conditions.ts';
 import { decodeLimits, encodeLimits } from '../../domain/identities/limits.ts';
 import { TOKEN_TYPES, type TokenKind } from '../../domain/identities/token-kinds.ts';
+import { invalidity } from '../../domain/identities/validity.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import type { TokenRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
@@ -29,12 +30,15 @@ export const limits: { readonly [K in keyof TokenLimitsInput]-?: z.ZodType<Token
     cidr: z.array(z.string().max(64)).min(1).max(64).optional(),
   };
 
+/** What a member takes that is a duration, as a check says it. */
+const DURATION_FORM = 'takes a duration such as 30m, 12h or 90d';
+
 /** A duration such as `90d`, or `undefined`. */
 export const duration: z.ZodType<string | undefined> = z
   .string()
-  .max(16)
+  .max(16, DURATION_FORM)
   .meta({ pattern: schema.DURATION })
-  .refine((text) => parseDuration(text) !== undefined, 'a duration')
+  .refine((text) => parseDuration(text) !== undefined, DURATION_FORM)
   .optional();
 
 /** Limits as a row has them. */
@@ -64,7 +68,14 @@ export interface TokenSummary {
   readonly mfa: boolean;
   /** Whether the call was made with this one. */
   readonly isCurrent: boolean;
+  /** `active`, or why it opens nothing any more; `void`: what it was given for is no more. */
+  readonly state: TokenState;
 }
+
+/** Whether a credential is good for anything, and if not, why. */
+export type TokenState = (typeof TOKEN_STATES)[number];
+
+const TOKEN_STATES = ['active', 'expired', 'idle', 'revoked', 'used_up', 'void'] as const;
 
 const TOKEN_KINDS = Object.keys(TOKEN_TYPES) as [TokenKind, ...TokenKind[]];
 
@@ -83,6 +94,7 @@ export const tokenMembers: schema.Members<TokenSummary> = {
   userAgent: z.string().nullable(),
   mfa: z.boolean(),
   isCurrent: z.boolean(),
+  state: z.enum(TOKEN_STATES),
 };
 
 /** A credential as answers have it. */
@@ -105,7 +117,14 @@ export function toTokenSummary(call: Call, row: TokenRow): TokenSummary {
     ...clientOfRow(row),
     mfa: row.mfa_at !== null,
     isCurrent: call.credential?.id === row.id,
+    state: stateOf(call, row),
   };
+}
+
+/** Why a credential that was found opens nothing where it belongs: what a single call has to do with it is left out. */
+function stateOf({ standing, now }: Call, row: TokenRow): TokenState {
+  const why = invalidity(row, standing, { now, carrier: row.carrier });
+  return TOKEN_STATES.find((state) => state === why) ?? 'active';
 }
 
 /** Where the credential of a row was made from. */

@@ -103,6 +103,35 @@ describe('a token', () => {
     expect(await codeOf(as(narrow.token, '10.2.3.5').auth.whoAmI())).toBe('unauthenticated');
   });
 
+  it('that opens nothing any more says so, and why, in a list', async () => {
+    await machine('ci');
+    const owner = parts.as(OWNER);
+    const make = (input: { readonly ttl?: string; readonly uses?: number }) =>
+      owner.tokens.create({ subject: 'machine:ci', ...input });
+    const made = {
+      good: await make({ uses: 2 }),
+      short: await make({ ttl: '1h' }),
+      once: await make({ uses: 1 }),
+    };
+    expect(made.good.state).toBe('active');
+    for (const { token } of [made.good, made.once]) await as(token).auth.whoAmI();
+    now += 2 * 3_600_000;
+    const states = async (): Promise<Readonly<Record<string, string>>> => {
+      const listed = await owner.tokens.list({ subject: 'machine:ci' });
+      return Object.fromEntries(
+        Object.entries(made).flatMap(([name, { id }]) =>
+          listed.flatMap((each) => (each.id === id ? [[name, each.state]] : [])),
+        ),
+      );
+    };
+    expect(await states()).toEqual({ good: 'active', short: 'expired', once: 'used_up' });
+    expect(await owner.tokens.revoke({ token: made.short.id })).toMatchObject({ state: 'revoked' });
+    await owner.machines.disable({ name: 'ci' });
+    expect(await states()).toEqual({ good: 'void', once: 'void' });
+    // It is no more than what a call comes to.
+    expect(await codeOf(as(made.good.token).auth.whoAmI())).toBe('unauthenticated');
+  });
+
   it('with a number of uses makes no other', async () => {
     await machine('ci');
     const { token } = await parts.as(OWNER).tokens.create({ subject: 'machine:ci', uses: 3 });

@@ -141,7 +141,7 @@ export const revokeTokenOperation: Operation<RevokeTokenInput, TokenSummary> = {
     }
     await revokeToken(call, row);
     call.about({ target: row.id });
-    return toTokenSummary(call, row);
+    return { ...toTokenSummary(call, row), state: 'revoked' };
   },
 };
 

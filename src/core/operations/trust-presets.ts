@@ -96,7 +96,9 @@ const JWKS_MAX = 65_536;
 const text = z.string().min(1).max(255);
 const list = z.array(text).min(1).max(32);
 const address = z.string().min(1).max(1024);
-const name = z.string().regex(/^[^\s/]{1,128}(?:\/[^\s/]{1,128})+$/);
+const NAME = /^[^\s/]{1,128}(?:\/[^\s/]{1,128})+$/;
+const repository = z.string().regex(NAME, 'takes owner/repository, as it is written there');
+const project = z.string().regex(NAME, 'takes group/project, as it is written there');
 
 const job = {
   ref: text.optional(),
@@ -116,19 +118,21 @@ export const tokenTrusts: readonly [
 ] = [
   z.strictObject({
     kind: z.literal('github'),
-    repository: name,
+    repository,
     repositoryId: z
       .string()
-      .regex(/^\d{1,20}$/)
+      .regex(/^\d{1,20}$/, 'takes the number that the repository has there')
       .optional(),
     events: list.optional(),
     ...job,
   }),
-  z.strictObject({ kind: z.literal('gitlab'), project: name, ...job }),
+  z.strictObject({ kind: z.literal('gitlab'), project, ...job }),
   z.strictObject({
     kind: z.literal('kubernetes'),
     issuer: address,
-    serviceAccount: z.string().regex(/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/),
+    serviceAccount: z
+      .string()
+      .regex(/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/, 'takes namespace/name of a service account'),
     audiences: list.optional(),
     ...keys,
   }),

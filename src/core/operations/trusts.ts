@@ -14,6 +14,7 @@ import { configureMethod, createMethod, requireMethod } from '../../domain/ident
 import { readSetting } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
 import { uuidv7 } from '../../lib/ids.ts';
+import { shellWord } from '../../lib/shell-word.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import { requireFreshPerson } from '../require-fresh.ts';
 import type { Call, Operation } from '../operation.ts';
@@ -89,12 +90,14 @@ export interface RenewTrustInput {
 const TRUSTS = `${ADMIN}/trusts`;
 const PEM_MAX = 1024 * 1024;
 const pem = z.string().min(1).max(PEM_MAX);
+const NAME_FORM = 'takes dns:, uri: or email: and a name, such as dns:app.example';
+const KEY_FORM = 'takes base64 of the SHA-256 of a public key, of 44 characters';
 const certificate: z.ZodType<CertificateTrust> = z.strictObject({
   kind: z.literal('certificate'),
   authorities: pem.optional(),
-  keys: z.array(z.base64().length(44)).min(1).max(64).optional(),
+  keys: z.array(z.base64(KEY_FORM).length(44, KEY_FORM)).min(1).max(64).optional(),
   names: z
-    .array(z.string().regex(/^(?:dns|uri|email):[\x21-\x7e]{1,250}$/))
+    .array(z.string().regex(/^(?:dns|uri|email):[\x21-\x7e]{1,250}$/, NAME_FORM))
     .min(1)
     .max(64)
     .optional(),
@@ -232,8 +235,17 @@ async function machineOf(
     requireHeldBy(call, null);
     return createPrincipal(call, call.policy, { kind: 'machine', name });
   }
-  if (named === undefined) throw subjectExists('machine', name);
+  if (named === undefined) throw machineTaken(name);
   return requireMachine(call, name);
+}
+
+/** As after a trust was removed, whose machine stays with its rights. */
+function machineTaken(name: string): StrongroomError {
+  const { code, message, details } = subjectExists('machine', name);
+  return new StrongroomError(code, message, {
+    details,
+    hint: `if that one is meant, say so: --machine ${shellWord(name)}; else give the trust another name: --name NAME`,
+  });
 }
 
 async function give(

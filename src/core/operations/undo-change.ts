@@ -91,13 +91,15 @@ export const secretsUndone: z.ZodType<SecretsUndone> = schema.answer<SecretsUndo
   partOf: z.strictObject({ change: z.string(), secrets: z.int() }).optional(),
 });
 
+const CHANGE = 'takes the number of an entry of the log, or the id of a change';
+
 /** Errors: `entry_not_found`, `undo_conflict`, `secret_exists`, `secret_deleted`, `denied`, `audit_tampered`. */
 export const undoChange: Operation<UndoChangeInput, SecretsUndone, FoundChange | undefined> = {
   name: 'secrets.undo',
   summary: 'Reverses one change, as new versions and states.',
   input: z.strictObject({
     workspace: schema.workspace,
-    change: z.union([z.int().min(0), z.string().refine(isUuid)]),
+    change: z.union([z.int().min(0), z.string().refine(isUuid, CHANGE)], { error: CHANGE }),
     dryRun: z.boolean().optional(),
   }),
   output: secretsUndone,

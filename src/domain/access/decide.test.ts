@@ -6,6 +6,7 @@ import type { Condition, Standing } from './conditions.ts';
 import {
   decide as decideBy,
   mayReachUnder as reachBy,
+  mightReach,
   toRules,
   type AccessRequest,
   type Decision,
@@ -215,6 +216,34 @@ describe('reaching under a resource', () => {
     expect(mayReachUnder(ask('default'), grants)).toBe(true);
     const part = [one({}), one({ effect: 'deny', pattern: ['default', 'production', 'db'] })];
     expect(mayReachUnder(ask('default/production'), part)).toBe(true);
+  });
+
+  it('is not possible by a rule of one workspace in what is in none, but for the parts of the vault', () => {
+    const none = { workspaceId: null } as const;
+    const ofOne = one({ workspaceId: 'one', pattern: ['**'] });
+    expect(mayReachUnder(ask('absent', none), [ofOne])).toBe(false);
+    const audit = one({ workspaceId: 'one', pattern: ['sys', 'audit', 'x'] });
+    expect(mayReachUnder(ask('sys/audit', none), [audit])).toBe(true);
+    expect(mightReach(ask('sys/audit', none), toRules([audit]), 'exact')).toBe(false);
+  });
+
+  it('might be possible where it is, whatever the conditions, and where no rule allows it is not', () => {
+    const unconditional = (grant: Grant): Grant => {
+      const { condition: _, ...rest } = grant;
+      return rest;
+    };
+    fc.assert(
+      fc.property(cases, ([asked, grants]) => {
+        const might = (reach: 'exact' | 'under', of = grants): boolean =>
+          mightReach(asked, toRules(of), reach);
+        if (decide(asked, grants).allowed) expect(might('exact')).toBe(true);
+        if (mayReachUnder(asked, grants)) expect(might('under')).toBe(true);
+        const plain = grants.map(unconditional);
+        expect(might('exact', plain)).toBe(decide(asked, plain).allowed);
+        expect(might('under', plain)).toBe(mayReachUnder(asked, plain));
+      }),
+      { numRuns: 5000 },
+    );
   });
 
   it('heeds capability, workspace and conditions', () => {

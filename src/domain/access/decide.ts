@@ -1,6 +1,6 @@
 import type { Capability } from './capability.ts';
 import type { Circumstances, Condition } from './conditions.ts';
-import { matchesPattern, reachesUnder } from './pattern.ts';
+import { isOfVault, matchesPattern, reachesUnder } from './pattern.ts';
 import { compileRules, type CompiledRules } from './compiled-rules.ts';
 
 /** One rule: what it covers, and whether it allows or denies. */
@@ -70,15 +70,50 @@ export function decide(request: AccessRequest, { compiled }: Rules): Decision {
 export function mayReachUnder(request: AccessRequest, { grants }: Rules): boolean {
   if (grants.some((grant) => deniesAllUnder(grant, request))) return false;
   return grants.some(
-    (grant) =>
-      grant.effect === 'allow' &&
-      grant.capabilities.has(request.capability) &&
-      (request.workspaceId === null ||
-        grant.workspaceId === null ||
-        grant.workspaceId === request.workspaceId) &&
-      reachesUnder(grant.pattern, request.resource) &&
-      counts(grant, request.circumstances),
+    (grant) => allowsUnder(grant, request) && counts(grant, request.circumstances),
   );
+}
+
+/**
+ * Whether somebody might have a capability on a resource, or on something at or under it, at another
+ * moment or from elsewhere: no condition stands in the way.
+ */
+export function mightReach(
+  request: Omit<AccessRequest, 'circumstances'>,
+  { grants }: Rules,
+  reach: 'exact' | 'under',
+): boolean {
+  const isUnder = reach === 'under';
+  const isDenied = grants.some(
+    (grant) =>
+      grant.effect === 'deny' &&
+      grant.condition === undefined &&
+      (!isUnder || grant.pattern.at(-1) === '**') &&
+      covers(grant, request),
+  );
+  if (isDenied) return false;
+  return grants.some((grant) =>
+    isUnder ? allowsUnder(grant, request) : grant.effect === 'allow' && covers(grant, request),
+  );
+}
+
+/** Whether a rule allows something at or under a resource, its conditions aside. */
+function allowsUnder(grant: Grant, request: Omit<AccessRequest, 'circumstances'>): boolean {
+  return (
+    grant.effect === 'allow' &&
+    grant.capabilities.has(request.capability) &&
+    mayCountIn(grant, request) &&
+    reachesUnder(grant.pattern, request.resource)
+  );
+}
+
+/** A rule of one workspace counts in that one, and under what of the vault itself has a part for each. */
+function mayCountIn(
+  { workspaceId }: Grant,
+  request: Pick<AccessRequest, 'resource' | 'workspaceId'>,
+): boolean {
+  if (workspaceId === null || workspaceId === request.workspaceId) return true;
+  return request.workspaceId === null && isOfVault(request.resource);
 }
 
 /** Whether a grant covers what is asked, its conditions aside. */

@@ -1,6 +1,11 @@
 /** The first segment of resources that belong to the vault itself, such as `sys/audit`. */
 const SYSTEM = 'sys';
 
+/** Whether a resource is of the vault itself, and in no workspace. */
+export function isOfVault(resource: readonly string[]): boolean {
+  return resource[0] === SYSTEM;
+}
+
 interface Position {
   readonly pattern: number;
   readonly resource: number;
@@ -13,13 +18,13 @@ interface Position {
  * `sys`: rights over the vault itself are only ever given by name.
  */
 export function matchesPattern(pattern: readonly string[], resource: readonly string[]): boolean {
-  if (resource[0] === SYSTEM && pattern[0] !== SYSTEM) return false;
+  if (isOfVault(resource) && pattern[0] !== SYSTEM) return false;
   return matches(pattern, resource, { pattern: 0, resource: 0 });
 }
 
 /** Whether a pattern covers anything at or under a resource. */
 export function reachesUnder(pattern: readonly string[], resource: readonly string[]): boolean {
-  if (resource[0] === SYSTEM && pattern[0] !== SYSTEM) return false;
+  if (isOfVault(resource) && pattern[0] !== SYSTEM) return false;
   for (const [index, segment] of resource.entries()) {
     const part = pattern[index];
     if (part === '**') return true;

@@ -150,7 +150,7 @@ function tooMuch(): StrongroomError {
   return new StrongroomError(
     'invalid_input',
     `custom metadata has at most ${METADATA_KEYS_MAX} members and ${METADATA_BYTES_MAX} bytes`,
-    { details: { keys_max: METADATA_KEYS_MAX, bytes_max: METADATA_BYTES_MAX } },
+    { details: { keysMax: METADATA_KEYS_MAX, bytesMax: METADATA_BYTES_MAX } },
   );
 }
 

@@ -49,7 +49,8 @@ export function allSecrets(work: Work, environment: Environment): Promise<readon
   return rowsUnder(work, environment, { prefix: '', limit: NO_LIMIT });
 }
 
-async function rowsUnder(
+/** The first secrets whose paths begin with a text, by path, checked; a negative limit is none. */
+export async function rowsUnder(
   work: Work,
   environment: Environment,
   { prefix, limit }: { readonly prefix: string; readonly limit: number },

@@ -53,7 +53,7 @@ export function valueTooLarge(bytes: number, path?: string): StrongroomError {
       ? 'a value has at most 1 MiB (1,048,576 bytes)'
       : `${path} is larger than 1 MiB (1,048,576 bytes)`;
   return new StrongroomError('value_too_large', message, {
-    details: { ...(path === undefined ? {} : { path }), bytes, bytes_max: VALUE_BYTES_MAX },
+    details: { ...(path === undefined ? {} : { path }), bytes, bytesMax: VALUE_BYTES_MAX },
     hint: 'keep large files elsewhere, encrypted under a key that is kept here',
   });
 }

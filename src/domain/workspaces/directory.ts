@@ -21,6 +21,14 @@ export interface Workspace {
 /** The rows that a directory is made from. */
 export type DirectoryRows = Pick<CheckedRows, 'workspaces' | 'environments' | 'imports'>;
 
+/** What is said of a workspace that there is not, and of one that whoever asks may know nothing of. */
+export function workspaceNotFound(named: string): StrongroomError {
+  return new StrongroomError('workspace_not_found', `there is no workspace ${named}`, {
+    details: { workspace: named },
+    hint: 'see `strongroom workspace list`; it has only those that you may see',
+  });
+}
+
 /** Every workspace, environment and import, as of one epoch. */
 export class Directory {
   readonly #workspaces: ReadonlyMap<string, Workspace>;
@@ -83,12 +91,7 @@ export class Directory {
    */
   workspace(name: string): Workspace {
     const workspace = this.#workspaces.get(name);
-    if (workspace === undefined) {
-      throw new StrongroomError('workspace_not_found', `there is no workspace ${name}`, {
-        details: { workspace: name },
-        hint: 'see `strongroom workspace list`',
-      });
-    }
+    if (workspace === undefined) throw workspaceNotFound(name);
     return workspace;
   }
 

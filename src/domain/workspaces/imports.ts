@@ -74,15 +74,16 @@ export async function removeImport(
   { target, source }: { readonly target: Folder; readonly source: Folder },
 ): Promise<ImportRow> {
   const row = findImport(directory, target, source);
-  if (row === undefined) {
-    throw new StrongroomError(
-      'import_not_found',
-      `${nameOf(target)} has nothing from ${nameOf(source)}`,
-      { hint: `see \`strongroom inherit list -e ${target.environment.name}\`` },
-    );
-  }
+  if (row === undefined) throw importNotFound(target, nameOf(source));
   await removeRow(work.transaction, work.mac, IMPORTS, row);
   return row;
+}
+
+/** What is said where an environment or folder has nothing from a place, be there that place or not. */
+export function importNotFound(target: Folder, source: string): StrongroomError {
+  return new StrongroomError('import_not_found', `${nameOf(target)} has nothing from ${source}`, {
+    hint: `see \`strongroom inherit list -e ${target.environment.name}\``,
+  });
 }
 
 /** Where a path of the importing environment is looked for at the source, if the import covers it. */
