@@ -3,12 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 
-import { program } from '../src/cli/main.ts';
-import { Terminal } from '../src/cli/terminal.ts';
-import { pathOf } from '../src/cli/usage.ts';
+import { EVERY_COMMAND } from './every-command.ts';
 
 /** Commands that no page names, each with its reason. */
 const UNNAMED: Readonly<Record<string, string>> = {
@@ -25,10 +22,6 @@ const pages = [
 ];
 const text = pages.map((page) => readFileSync(page, 'utf8')).join('\n');
 
-const leaves = (command: Command): readonly string[] =>
-  command.commands.length === 0 ? [pathOf(command)] : command.commands.flatMap(leaves);
-const commands = leaves(program(new Terminal({ json: false, yes: false })));
-
 /** Whether a page has a command as it is typed, not as the beginning of another word. */
 function isNamed(command: string): boolean {
   const next = text.split(command).slice(1);
@@ -36,11 +29,11 @@ function isNamed(command: string): boolean {
 }
 
 describe('the guide', () => {
-  test.each(commands)('names `%s`, or there is a reason why not', (command) => {
+  test.each(EVERY_COMMAND)('names `%s`, or there is a reason why not', (command) => {
     expect(isNamed(command)).toBe(!Object.hasOwn(UNNAMED, command));
   });
 
   test('has reasons only for commands that there are', () => {
-    expect(Object.keys(UNNAMED).filter((command) => !commands.includes(command))).toEqual([]);
+    expect(Object.keys(UNNAMED).filter((command) => !EVERY_COMMAND.includes(command))).toEqual([]);
   });
 });
