@@ -151,7 +151,9 @@ describe('the commands', () => {
   it('that are refused are those that the guide lists', () => {
     const guide = readFileSync(join(import.meta.dirname, '../docs/guide/remote.md'), 'utf8');
     const cells = [...guide.matchAll(/^\| (`.+?) +\|/gm)].map(([, cell = '']) => cell);
-    const listed = cells.flatMap((cell) => Array.from(cell.matchAll(/`(.+?)`/g), ([, what = '']) => what));
+    const listed = cells.flatMap((cell) =>
+      Array.from(cell.matchAll(/`(.+?)`/g), ([, what = '']) => what),
+    );
     expect(new Set(listed)).toEqual(new Set(Object.keys(REFUSED)));
   });
 });
