@@ -56,6 +56,7 @@ interface Prepared {
 export class SqliteConnection {
   readonly #db: DatabaseSync;
   readonly #prepared: Map<string, Prepared> = new Map();
+  #hasNewSchema = false;
 
   /**
    * @throws {@link StrongroomError} `unsupported_runtime`, `not_a_vault`, `database_corrupt`,
@@ -86,6 +87,13 @@ export class SqliteConnection {
   /** Runs one statement that returns nothing. SQLite's own errors pass through untranslated. */
   exec(sql: string): void {
     this.#prepare(sql).statement.run();
+  }
+
+  /** Whether the schema was changed here since this was last asked: other connections do not know of it. */
+  takeNewSchema(): boolean {
+    const had = this.#hasNewSchema;
+    this.#hasNewSchema = false;
+    return had;
   }
 
   /** Whether a transaction is open; a severe error may have ended it. */
@@ -148,6 +156,7 @@ export class SqliteConnection {
     const known = this.#prepared.get(sql);
     if (known !== undefined) return known;
     const isOnce = CHANGES_SCHEMA.test(sql);
+    this.#hasNewSchema ||= isOnce;
     if (isOnce || this.#prepared.size >= STATEMENTS_MAX) this.#prepared.clear();
     const prepared = this.#db.prepare(sql);
     prepared.setReturnArrays(true);

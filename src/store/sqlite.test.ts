@@ -72,6 +72,26 @@ describe('opening a database', () => {
     expect(['read_only', 'storage_failed']).toContain(codeOf(() => openSqlite(directory)));
   });
 
+  it('reads columns by their names after the schema was changed', async () => {
+    const store = openSqlite(directory, { create: true });
+    try {
+      const change = (sql: string): Promise<number> =>
+        store.write((transaction) => transaction.run(rawStatement(sql), {}));
+      const all = (): Promise<unknown> =>
+        store.read((transaction) => transaction.get(rawStatement('SELECT * FROM a'), {}));
+      await change('CREATE TABLE a (one INTEGER, two INTEGER) STRICT');
+      await change('INSERT INTO a VALUES (1, 2)');
+      expect(await all()).toEqual({ one: 1, two: 2 });
+      await store.write(async (transaction) => {
+        await transaction.run(rawStatement('ALTER TABLE a DROP COLUMN one'), {});
+        await transaction.run(rawStatement('ALTER TABLE a ADD COLUMN three INTEGER'), {});
+      });
+      expect(await all()).toEqual({ two: 2, three: null });
+    } finally {
+      await store.close();
+    }
+  });
+
   it('refuses a file whose pages were overwritten', async () => {
     const store = openSqlite(directory, { create: true });
     await store.write(async (transaction) => {

@@ -143,6 +143,7 @@ class SqliteStore implements Store {
       const result = await work(transactionOn(writer));
       committing = true;
       writer.exec('COMMIT');
+      if (writer.takeNewSchema()) this.#closeReaders();
       if (identityOf(this.#path) !== this.#identity) throw displaced('outcome_unknown');
       return result;
     } catch (error) {
@@ -186,11 +187,16 @@ class SqliteStore implements Store {
   }
 
   #closeAll(): void {
+    this.#closeReaders();
+    this.#writer.close();
+  }
+
+  /** What they prepared is of the past; those in use are closed when they come back. */
+  #closeReaders(): void {
     const idle = this.#idleReaders;
     this.#idleReaders = [];
     this.#readers = new Set();
     for (const reader of idle) reader.close();
-    this.#writer.close();
   }
 }
 
