@@ -6,7 +6,7 @@ import type { MethodKind } from '../domain/identities/method-config.ts';
 import type { Session } from '../core/session.ts';
 import type { SecretValue } from '../secret-value.ts';
 import { capabilitiesOf } from './access-words.ts';
-import { PageBound } from './page-bound.ts';
+import { everyPage } from './page-bound.ts';
 import { plainText } from './plain-value.ts';
 import { splitNames } from './split-names.ts';
 import { cutLines, formatTable } from './table.ts';
@@ -104,15 +104,11 @@ export async function allMethods(
   session: Session,
   kinds: readonly MethodKind[],
 ): Promise<readonly MethodSummary[]> {
-  const found: MethodSummary[] = [];
-  const pages = new PageBound();
-  let cursor: string | undefined;
-  do {
-    const page = await session.methods.list({ limit: 1000, cursor });
-    found.push(...page.methods.filter(({ kind }) => kinds.includes(kind)));
-    cursor = pages.after(page.next, page.methods);
-  } while (cursor !== undefined);
-  return found;
+  const methods = await everyPage(async (cursor) => {
+    const { methods: items, next } = await session.methods.list({ limit: 1000, cursor });
+    return { items, next };
+  });
+  return methods.filter(({ kind }) => kinds.includes(kind));
 }
 
 /** Adds `disable`, `enable` and `remove` to the commands on ways to sign in. */

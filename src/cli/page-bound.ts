@@ -5,6 +5,27 @@ const PAGES_MAX = 100_000;
 /** A page is empty where nothing fits of all that was looked at, 5,000 items or more; not so many are in a row. */
 const EMPTY_MAX = 10_000;
 
+/** Everything on the pages of one list; errors as {@link PageBound.after}. */
+export async function everyPage<T>(
+  ask: (cursor: string | undefined) => Promise<Page<T>>,
+): Promise<readonly T[]> {
+  const found: T[] = [];
+  const pages = new PageBound();
+  let cursor: string | undefined;
+  do {
+    const { items, next } = await ask(cursor);
+    found.push(...items);
+    cursor = pages.after(next, items);
+  } while (cursor !== undefined);
+  return found;
+}
+
+/** One page of a list. */
+interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | undefined;
+}
+
 /** Follows the pages of one list, so that a server whose list does not end keeps nobody for good. */
 export class PageBound {
   readonly #seen = new Set<string | number>();

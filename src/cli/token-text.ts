@@ -1,10 +1,11 @@
+import { TOKEN_FORM } from '../crypto/token.ts';
 import { StrongroomError } from '../errors.ts';
 
-/** What tokens and sessions look like; whether one is good is the server's to say. */
-const TOKEN = /^sr_[a-z]+_[A-Za-z0-9_-]{40,60}$/;
+const TOKEN = new RegExp(`^${TOKEN_FORM.source}$`);
 
 /**
  * A text that calls are to be made with. What cannot be a token is not sent: it may be another secret.
+ * Whether one is good is the server's to say.
  *
  * @param source - What gave it, such as `STRONGROOM_TOKEN`.
  * @throws {@link StrongroomError} `unauthenticated`, which does not repeat it.

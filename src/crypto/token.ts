@@ -3,6 +3,9 @@ import { utf8, wipe } from '../lib/bytes.ts';
 import { equalBytes } from '../lib/compare.ts';
 import { sha256 } from './hash.ts';
 
+/** What credentials look like, long before it is known whether one is good: what is none is not tried. */
+export const TOKEN_FORM: RegExp = /sr_[a-z]+_[A-Za-z0-9_-]{40,60}/;
+
 const CHECK_LABEL = 'strongroom/v1/token';
 const CHECK_CHARACTERS = 6;
 const TOKEN_BYTES = 32;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
+import { TOKEN_FORM } from '../crypto/token.ts';
 import { StrongroomError } from '../errors.ts';
 
 /** What is taken from the head of a request, each at most once. */
@@ -57,7 +58,7 @@ const KINDS_MAX = 256;
 /** Headers by how they were written. */
 const kinds: Map<string, string> = new Map();
 
-const BEARER = /^Bearer (sr_[a-z]+_[A-Za-z0-9_-]{40,60})$/;
+const BEARER = new RegExp(`^Bearer (${TOKEN_FORM.source})$`);
 
 /**
  * Reads the head of a request. One that others may read in another way is refused.

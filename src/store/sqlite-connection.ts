@@ -89,10 +89,14 @@ export class SqliteConnection {
     this.#prepare(sql).statement.run();
   }
 
-  /** Whether the schema was changed here since this was last asked: other connections do not know of it. */
+  /**
+   * Whether the schema was changed here, and perhaps back, since this was last asked: what was
+   * prepared meanwhile is forgotten, and other connections do not know of it.
+   */
   takeNewSchema(): boolean {
     const had = this.#hasNewSchema;
     this.#hasNewSchema = false;
+    if (had) this.#prepared.clear();
     return had;
   }
 

@@ -87,6 +87,17 @@ describe('opening a database', () => {
         await transaction.run(rawStatement('ALTER TABLE a ADD COLUMN three INTEGER'), {});
       });
       expect(await all()).toEqual({ two: 2, three: null });
+      const undone = store.write(async (transaction) => {
+        await transaction.run(rawStatement('ALTER TABLE a DROP COLUMN three'), {});
+        await transaction.run(rawStatement('ALTER TABLE a ADD COLUMN four INTEGER'), {});
+        await transaction.get(rawStatement('SELECT * FROM a'), {});
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      const written = await store.write((transaction) =>
+        transaction.get(rawStatement('SELECT * FROM a'), {}),
+      );
+      expect(written).toEqual({ two: 2, three: null });
     } finally {
       await store.close();
     }

@@ -143,12 +143,13 @@ class SqliteStore implements Store {
       const result = await work(transactionOn(writer));
       committing = true;
       writer.exec('COMMIT');
-      if (writer.takeNewSchema()) this.#closeReaders();
       if (identityOf(this.#path) !== this.#identity) throw displaced('outcome_unknown');
       return result;
     } catch (error) {
       rollback(writer);
       throw translateSqliteError(error, committing);
+    } finally {
+      if (writer.takeNewSchema()) this.#closeReaders();
     }
   }
 

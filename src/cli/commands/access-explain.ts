@@ -1,13 +1,9 @@
 import type { Command } from 'commander';
 
-import type {
-  AccessExplained,
-  AccessHolder,
-  ExplainInput,
-} from '../../core/operations/access-explain.ts';
+import type { AccessExplained, ExplainInput } from '../../core/operations/access-explain.ts';
 import type { Capability } from '../../domain/access/capability.ts';
 import { wholeResource, type ScopeOptions } from '../access-words.ts';
-import { PageBound } from '../page-bound.ts';
+import { everyPage } from '../page-bound.ts';
 import { pastMoment } from '../past-moment.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -68,17 +64,13 @@ export function registerWhoCan(group: Command, terminal: Terminal): void {
     .argument('<resource>', 'environment and path, such as production/db/PASSWORD, or sys/audit')
     .action(async (can: string, text: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<ScopeOptions>();
-      const holders: AccessHolder[] = [];
-      await withSession(options, terminal, async (session) => {
+      const holders = await withSession(options, terminal, async (session) => {
         const resource = await wholeResource(session, text, options);
-        const asked = { capability: can as Capability, resource };
-        const pages = new PageBound();
-        let cursor: string | undefined;
-        do {
-          const page = await session.access.whoCan({ ...asked, limit: 1000, cursor });
-          holders.push(...page.holders);
-          cursor = pages.after(page.next, page.holders);
-        } while (cursor !== undefined);
+        const asked = { capability: can as Capability, resource, limit: 1000 };
+        return everyPage(async (cursor) => {
+          const { holders: items, next } = await session.access.whoCan({ ...asked, cursor });
+          return { items, next };
+        });
       });
       const rows = holders.map(({ principal, rule, isConditional }) => [
         principal,

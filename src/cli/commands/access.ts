@@ -11,7 +11,7 @@ import {
   type ConditionOptions,
   type ScopeOptions,
 } from '../access-words.ts';
-import { PageBound } from '../page-bound.ts';
+import { everyPage } from '../page-bound.ts';
 import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -93,17 +93,13 @@ function registerList(group: Command, terminal: Terminal): void {
     .addOption(wholeVaultOption())
     .action(async (subject: string | undefined, _: object, command: Command) => {
       const options = command.optsWithGlobals<ScopeOptions>();
-      const grants: GrantSummary[] = [];
-      await withSession(options, terminal, async (session) => {
-        const pages = new PageBound();
-        let cursor: string | undefined;
-        do {
-          const input = { subject, ...scopeOf(options), limit: 1000, cursor };
-          const page = await session.access.list(input);
-          grants.push(...page.grants);
-          cursor = pages.after(page.next, page.grants);
-        } while (cursor !== undefined);
-      });
+      const asked = { subject, ...scopeOf(options), limit: 1000 };
+      const grants = await withSession(options, terminal, (session) =>
+        everyPage(async (cursor) => {
+          const { grants: items, next } = await session.access.list({ ...asked, cursor });
+          return { items, next };
+        }),
+      );
       show(grants, terminal);
     });
   addExamples(command, 'strongroom access list', 'strongroom access list role:payments');

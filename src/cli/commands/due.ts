@@ -6,7 +6,7 @@ import { parseDuration } from '../../lib/duration.ts';
 import { StrongroomError } from '../../errors.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption } from '../option-values.ts';
-import { PageBound } from '../page-bound.ts';
+import { everyPage } from '../page-bound.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -46,15 +46,10 @@ export async function allDue(
   session: Session,
   input: Omit<NonNullable<Parameters<Session['secrets']['due']>[0]>, 'limit' | 'cursor'>,
 ): Promise<readonly DueSecret[]> {
-  const secrets: DueSecret[] = [];
-  const pages = new PageBound();
-  let cursor: string | undefined;
-  do {
-    const page = await session.secrets.due({ ...input, limit: PAGE, cursor });
-    secrets.push(...page.secrets);
-    cursor = pages.after(page.next, page.secrets);
-  } while (cursor !== undefined);
-  return secrets;
+  return everyPage(async (cursor) => {
+    const { secrets: items, next } = await session.secrets.due({ ...input, limit: PAGE, cursor });
+    return { items, next };
+  });
 }
 
 /** Due secrets as a table. */

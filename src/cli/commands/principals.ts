@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 
-import type { PrincipalSummary } from '../../core/operations/principals.ts';
 import type { Session } from '../../core/session.ts';
-import { PageBound } from '../page-bound.ts';
+import { everyPage } from '../page-bound.ts';
 import { plainText } from '../plain-value.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -95,16 +94,12 @@ function registerList(group: Command, terminal: Terminal, { word, of }: Kind): v
     .description(`list ${word}s`)
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
-      const principals: PrincipalSummary[] = [];
-      await withSession(options, terminal, async (session) => {
-        const pages = new PageBound();
-        let cursor: string | undefined;
-        do {
-          const page = await of(session).list({ limit: 1000, cursor });
-          principals.push(...page.principals);
-          cursor = pages.after(page.next, page.principals);
-        } while (cursor !== undefined);
-      });
+      const principals = await withSession(options, terminal, (session) =>
+        everyPage(async (cursor) => {
+          const { principals: items, next } = await of(session).list({ limit: 1000, cursor });
+          return { items, next };
+        }),
+      );
       const rows = principals.map(({ name, disabledAt, id }) => [
         name,
         disabledAt === null ? 'active' : 'disabled',

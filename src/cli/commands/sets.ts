@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Membership, SetDescription, SetSummary } from '../../core/operations/sets.ts';
 import type { Session } from '../../core/session.ts';
 import { scopeOf, wholeVaultOption, type ScopeOptions } from '../access-words.ts';
-import { PageBound } from '../page-bound.ts';
+import { everyPage } from '../page-bound.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -138,16 +138,12 @@ function registerList(group: Command, terminal: Terminal, kind: Kind): void {
     .addOption(wholeVaultOption())
     .action(async (_: object, command: Command) => {
       const options = command.optsWithGlobals<ScopeOptions>();
-      const found: SetSummary[] = [];
-      await withSession(options, terminal, async (session) => {
-        const pages = new PageBound();
-        let cursor: string | undefined;
-        do {
-          const page = await kind.list(session, { ...scopeOf(options), cursor });
-          found.push(...page.sets);
-          cursor = pages.after(page.next, page.sets);
-        } while (cursor !== undefined);
-      });
+      const found = await withSession(options, terminal, (session) =>
+        everyPage(async (cursor) => {
+          const { sets: items, next } = await kind.list(session, { ...scopeOf(options), cursor });
+          return { items, next };
+        }),
+      );
       const rows = found.map((each) => [
         each.name,
         each.isBuiltIn ? 'built in' : (each.workspace ?? 'whole vault'),

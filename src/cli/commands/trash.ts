@@ -4,7 +4,7 @@ import type { DeletedSecret, TrashPurged } from '../../core/operations/trash.ts'
 import { StrongroomError } from '../../errors.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption } from '../option-values.ts';
-import { PageBound } from '../page-bound.ts';
+import { everyPage } from '../page-bound.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -41,17 +41,13 @@ export function registerTrash(program: Command, terminal: Terminal): void {
 
 function allOf(options: TrashOptions, terminal: Terminal): Promise<readonly DeletedSecret[]> {
   const { workspace, environment } = options;
-  return withSession(options, terminal, async (session) => {
-    const secrets: DeletedSecret[] = [];
-    const pages = new PageBound();
-    let cursor: string | undefined;
-    do {
-      const page = await session.trash.list({ workspace, environment, limit: 1000, cursor });
-      secrets.push(...page.secrets);
-      cursor = pages.after(page.next, page.secrets);
-    } while (cursor !== undefined);
-    return secrets;
-  });
+  const asked = { workspace, environment, limit: 1000 };
+  return withSession(options, terminal, (session) =>
+    everyPage(async (cursor) => {
+      const { secrets: items, next } = await session.trash.list({ ...asked, cursor });
+      return { items, next };
+    }),
+  );
 }
 
 async function purgeTrash(options: TrashOptions, terminal: Terminal): Promise<void> {
