@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -20,6 +21,8 @@ let store: Store;
 let events: string[];
 let commits: number;
 let cohorts: number[];
+/** How many items a transaction is to hold. */
+let most: number;
 /** What the next transactions do after their work: fail as a disk would, or commit. */
 let failures: unknown[];
 
@@ -29,7 +32,7 @@ beforeEach(async () => {
   await store.write((transaction) =>
     transaction.run(rawStatement('CREATE TABLE done (name TEXT) STRICT'), {}),
   );
-  [events, commits, cohorts, failures] = [[], 0, [], []];
+  [events, commits, cohorts, failures, most] = [[], 0, [], [], Number.POSITIVE_INFINITY];
 });
 afterEach(async () => {
   await store.close();
@@ -67,7 +70,7 @@ async function processAll(
     return { outcomes: [{ ok: false, error: lostTo }], accept: () => events.push('recorded') };
   }
   const outcomes = [];
-  for (const item of items) {
+  for (const item of items.slice(0, most)) {
     try {
       await transaction.savepoint(async () => {
         await transaction.run(rawStatement(`INSERT INTO done VALUES ('${item.name}')`), {});
@@ -117,6 +120,36 @@ describe('the committer', () => {
     await Promise.all(Array.from({ length: 600 }, (_, n) => committer.submit(read(`${n}`))));
     expect(cohorts).toEqual([256, 256, 88]);
     expect(commits).toBe(3);
+  });
+
+  it('leaves what a transaction did not hold to the next, in its order', async () => {
+    const committer = make();
+    most = 3;
+    const submitted = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) =>
+      committer.submit(change(name)).then((answer) => events.push(String(answer))),
+    );
+    await Promise.all(submitted);
+    expect(cohorts).toEqual([7, 4, 1]);
+    expect(events.filter((event) => event.length === 1)).toEqual([...'abcdefg']);
+    expect(await names()).toEqual([...'abcdefg']);
+    expect(commits).toBe(3);
+  });
+
+  it('waits for what comes in turns one after another, as new connections do, but not for more', async () => {
+    const committer = make();
+    const calls = ['a', 'b'].map((name) => committer.submit(read(name)));
+    for (let n = 2; n < 50; n += 1) {
+      await nextTurn();
+      calls.push(committer.submit(read(`${n}`)));
+    }
+    await Promise.all(calls);
+    expect(cohorts).toEqual([50]);
+    const alone = committer.submit(read('alone'));
+    await nextTurn();
+    await nextTurn();
+    const later = committer.submit(read('later'));
+    await Promise.all([alone, later]);
+    expect(cohorts.slice(-2)).toEqual([1, 1]);
   });
 
   it('takes what arrives during a commit into the next cohort', async () => {

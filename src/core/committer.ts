@@ -9,7 +9,10 @@ import type { CohortFacts } from './observer.ts';
 export type ItemOutcome =
   { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 
-/** The work of one transaction: an outcome for each item, and what to do once it is durable. */
+/**
+ * The work of one transaction: an outcome for each item, in their order, and what to do once it is
+ * durable. Items that have none, but not all of them, are for the next.
+ */
 export interface CohortResult {
   readonly outcomes: readonly ItemOutcome[];
   readonly accept: () => void;
@@ -24,8 +27,9 @@ export interface CommitterItem {
 export interface CommitterOptions<Item extends CommitterItem> {
   readonly store: Store;
   /**
-   * Runs a cohort's items one after another and writes their entries. With
-   * `lostTo`, the one item failed so that its transaction was lost: it is only put on record.
+   * Runs a cohort's items one after another, as many as one transaction is to hold, and writes
+   * their entries. With `lostTo`, the one item failed so that its transaction was lost: it is only
+   * put on record.
    */
   readonly process: (
     transaction: Transaction,
@@ -49,9 +53,9 @@ interface Waiting<Item> {
 }
 
 /**
- * Runs everything that arrives in one turn of the event loop as one cohort in
- * one transaction, so that one fsync pays for many requests. An answer leaves
- * only after its cohort is durable; there is no other delay. A cohort that fails
+ * Runs everything that arrives in one turn of the event loop, or in turns that each
+ * bring more, as one cohort in one transaction, so that one fsync pays for many requests.
+ * An answer leaves only after its cohort is durable; there is no other delay. A cohort that fails
  * for another reason than its storage is tried again item by item.
  */
 export class Committer<Item extends CommitterItem> {
@@ -86,12 +90,24 @@ export class Committer<Item extends CommitterItem> {
 
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
-      await nextTurn();
+      await this.#gather();
       const cohort = this.#queue.slice(0, COHORT_MAX);
       this.#queue = this.#queue.slice(COHORT_MAX);
       await this.#run(cohort);
     }
     this.#draining = undefined;
+  }
+
+  /**
+   * Waits as long as each turn brings more. A loop of libuv takes one new connection in a turn, so that
+   * a burst of them would else wait for as many commits as it has connections.
+   */
+  async #gather(): Promise<void> {
+    let waiting: number;
+    do {
+      waiting = this.#queue.length;
+      await nextTurn();
+    } while (this.#queue.length > waiting && this.#queue.length < COHORT_MAX);
   }
 
   async #run(cohort: readonly Waiting<Item>[], lostTo?: unknown): Promise<void> {
@@ -130,12 +146,13 @@ export class Committer<Item extends CommitterItem> {
     accept();
     this.#isBlocked = false;
     const waitMs = performance.now() - (cohort[0]?.since ?? performance.now());
-    this.#options.committed({ size: cohort.length, waitMs });
-    for (const [index, { resolve, reject }] of cohort.entries()) {
+    this.#options.committed({ size: outcomes.length, waitMs });
+    for (const [index, { resolve, reject }] of cohort.slice(0, outcomes.length).entries()) {
       const outcome = outcomes[index];
       if (outcome?.ok === true) resolve(outcome.value);
       else reject(outcome?.error);
     }
+    this.#queue.unshift(...cohort.slice(outcomes.length));
   }
 
   /**

@@ -43,6 +43,9 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'rate_limited',
 ]);
 
+/** Entries of a transaction, but for those of its last call: one that reads many secrets has one for each. */
+const ENTRIES_MAX = 256;
+
 /**
  * The one way to everything: parse, who, may, apply, and put it on record in
  * the same transaction. Nothing else calls an operation.
@@ -201,7 +204,10 @@ export class Pipeline {
       fault,
       scrubs: false,
     };
-    for (const item of items) outcomes.push(await this.#one(cohort, item));
+    for (const item of items) {
+      if (outcomes.length > 0 && staged.count >= ENTRIES_MAX) break;
+      outcomes.push(await this.#one(cohort, item));
+    }
     await keyUses.flush();
     await staged.flush(transaction);
     const accept = (): void => {

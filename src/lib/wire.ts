@@ -27,7 +27,7 @@ export type WireShape =
 /** Translates values of one shape. */
 export interface WireCodec {
   /**
-   * To what `JSON.stringify` takes. Secrets are in clear then.
+   * To what `JSON.stringify` takes: what is not there is `undefined`. Secrets are in clear then.
    *
    * @throws {@link StrongroomError} `invalid_input` for members that there are not, if it is exact.
    */
@@ -100,6 +100,8 @@ function memberCodec(
   const encoders = members.map(
     ([member, name, inner]) => [member, name, wireCodec(inner, options).encode] as const,
   );
+  // Copies of it share their shape, which objects that grow member by member do not.
+  const empty = Object.fromEntries(members.map(([, name]) => [name, undefined]));
   const known = new Set(members.map(([member]) => member));
   const decoders = new Map(
     members.map(([member, name, inner]) => [
@@ -111,7 +113,7 @@ function memberCodec(
     encode: (value) => {
       if (!isObject(value)) return value;
       if (options.exact === true) requireKnown(value, known);
-      const encoded: Record<string, unknown> = {};
+      const encoded: Record<string, unknown> = { ...empty };
       for (const [member, name, encode] of encoders) {
         const each = value[member];
         if (each !== undefined) encoded[name] = encode(each);

@@ -35,7 +35,9 @@ export function restRequest(
     if (rest !== '') return String(given[name]).split('/').map(encode).join('/');
     return encode(given[name] ?? wire[name] ?? absent(route, input)[name]);
   });
-  const left = Object.entries(wire).filter(([name]) => !used.has(name));
+  const left = Object.entries(wire).filter(
+    ([name, value]) => value !== undefined && !used.has(name),
+  );
   if (method !== 'GET' && method !== 'DELETE') {
     return { method, target, body: Object.fromEntries(left) };
   }

@@ -42,6 +42,8 @@ export const STATE_INTERVAL = 1024;
 export interface StagedEntries {
   /** Index that the next entry will have. */
   readonly size: number;
+  /** How many were appended. */
+  readonly count: number;
   append(fields: EntryFields, now: number): void;
   /** Writes what was appended. */
   flush(transaction: Transaction): Promise<void>;
@@ -185,6 +187,9 @@ export class AuditLog {
     return {
       get size() {
         return tree.size;
+      },
+      get count() {
+        return rows.length;
       },
       append: (fields, now) => {
         const seq = tree.size;

@@ -33,13 +33,13 @@ const current = statement((db, p: Parameters<{ environmentId: string; path: stri
     .where('secrets.deleted_at', 'is', null),
 );
 
-const presentMac = statement((db, p: Parameters<{ environmentId: string; path: string }>) =>
+// The MAC covers where a row stands and that it is not deleted, so that one with the same is the same.
+const unchanged = statement((db, p: Parameters<{ id: string; mac: Uint8Array }>) =>
   db
     .selectFrom('secrets')
-    .select(['mac'])
-    .where('environment_id', '=', p('environmentId'))
-    .where('path', '=', p('path'))
-    .where('deleted_at', 'is', null),
+    .select((of) => of.lit(1).as('found'))
+    .where('id', '=', p('id'))
+    .where('mac', '=', p('mac')),
 );
 
 /**
@@ -56,7 +56,7 @@ export async function readCurrent(
 ): Promise<{ readonly row: SecretRow; readonly record: VersionRecord }> {
   const place = { environmentId: environment.id, path };
   const key = recentKey(environment.id, path);
-  const recent = await recentSecret(work, place, key);
+  const recent = await recentSecret(work, key);
   if (recent?.unlocked !== undefined) return reopen(recent.row, recent.unlocked);
   const found = await work.transaction.get(current, place);
   if (found === undefined) {
@@ -93,9 +93,8 @@ export async function currentRow(
   environment: Environment,
   path: string,
 ): Promise<SecretRow> {
-  const place = { environmentId: environment.id, path };
   const key = recentKey(environment.id, path);
-  const recent = await recentSecret(work, place, key);
+  const recent = await recentSecret(work, key);
   if (recent !== undefined) return recent.row;
   const row = await requireSecret(work, environment, path);
   if (work.recent?.isWanted(key) === true) work.recent.keep({ row, unlocked: undefined }, work.now);
@@ -103,15 +102,11 @@ export async function currentRow(
 }
 
 /** What was kept of a secret, if it is still the one in the database. */
-async function recentSecret(
-  work: Work,
-  place: { readonly environmentId: string; readonly path: string },
-  key: string,
-): Promise<RecentSecret | undefined> {
+async function recentSecret(work: Work, key: string): Promise<RecentSecret | undefined> {
   const recent = work.recent?.find(key, work.now);
   if (recent === undefined) return undefined;
-  const present = await work.transaction.get(presentMac, place);
-  return present !== undefined && equalBytes(present.mac, recent.row.mac) ? recent : undefined;
+  const { id, mac } = recent.row;
+  return (await work.transaction.get(unchanged, { id, mac })) === undefined ? undefined : recent;
 }
 
 /** The row in the database has the MAC of the one that was checked, so it is that one. */
