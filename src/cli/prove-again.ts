@@ -41,12 +41,12 @@ export async function withProof<T>(
 }
 
 /**
- * As {@link withProof}, for what gives the session another credential: that one is kept. Without a
- * server it is done in the vault of this machine.
+ * As {@link withProof}, with the server that the options name. Without one it is done in the vault of
+ * this machine.
  *
- * @throws {@link StrongroomError} as {@link withProof}.
+ * @throws {@link StrongroomError} as {@link withProof}; `usage` if another is to act on a server.
  */
-export async function withRenewal<T extends SessionRenewed>(
+export async function withProvenSession<T>(
   options: GlobalOptions,
   terminal: Terminal,
   work: (session: Session) => Promise<T>,
@@ -54,8 +54,22 @@ export async function withRenewal<T extends SessionRenewed>(
   const server = locateServer(options);
   if (server === undefined) return withSession(options, terminal, work);
   requireNoPrincipal(options);
-  const answer = await withProof(server, terminal, {}, work);
-  if (answer.session !== null) keep(server, answer.session);
+  return withProof(server, terminal, {}, work);
+}
+
+/**
+ * As {@link withProvenSession}, for what gives the session another credential: that one is kept.
+ *
+ * @throws {@link StrongroomError} as {@link withProvenSession}.
+ */
+export async function withRenewal<T extends SessionRenewed>(
+  options: GlobalOptions,
+  terminal: Terminal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const answer = await withProvenSession(options, terminal, work);
+  const server = locateServer(options);
+  if (server !== undefined && answer.session !== null) keep(server, answer.session);
   return answer;
 }
 

@@ -12,7 +12,12 @@ import { locateServer } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
 import { tokenIn } from '../token-text.ts';
 import { addExamples } from '../usage.ts';
-import { currentUser, withSession, type GlobalOptions } from '../vault-access.ts';
+import {
+  currentUser,
+  requireNoPrincipal,
+  withSession,
+  type GlobalOptions,
+} from '../vault-access.ts';
 
 interface LoginOptions extends GlobalOptions {
   readonly name?: string;
@@ -67,6 +72,7 @@ export function registerLogin(program: Command, terminal: Terminal): void {
     .option('--secret-id-file <file>', 'the secret id of the AppRole (- asks for it)')
     .action(async (address: string | undefined, _: object, command: Command) => {
       const place = placeOf(address, command.optsWithGlobals<LoginOptions>());
+      requireNoPrincipal(place.options);
       if (place.options.confirm === undefined) await signIn(place, terminal);
       else await confirm(place, place.options.confirm, terminal);
     });

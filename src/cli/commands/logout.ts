@@ -4,7 +4,7 @@ import { StrongroomError } from '../../errors.ts';
 import { readProfiles, writeProfiles } from '../profiles.ts';
 import { locateServer } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
-import { withSession, type GlobalOptions } from '../vault-access.ts';
+import { requireNoPrincipal, withSession, type GlobalOptions } from '../vault-access.ts';
 
 /** `strongroom logout`: ends the session, here and on the server. */
 export function registerLogout(program: Command, terminal: Terminal): void {
@@ -17,6 +17,7 @@ export function registerLogout(program: Command, terminal: Terminal): void {
       const { everywhere } = options;
       const server = locateServer(options);
       if (server === undefined) throw noServer();
+      requireNoPrincipal(options);
       const { dropSession } = await import('../session-store.ts');
       try {
         await withSession(options, terminal, async ({ auth }) => {

@@ -12,7 +12,7 @@ import { askServer } from '../server-request.ts';
 import { locateServer, type ServerTarget, type TargetOptions } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
-import type { GlobalOptions } from '../vault-access.ts';
+import { requireNoPrincipal, type GlobalOptions } from '../vault-access.ts';
 
 interface UnsealOptions extends Omit<GlobalOptions, 'shareFile'>, TargetOptions {
   readonly round?: string;
@@ -61,7 +61,9 @@ export function registerSeal(program: Command, terminal: Terminal): void {
     .command('seal')
     .description("close a server's vault, until somebody brings a key")
     .action(async (_: object, command: Command) => {
-      const server = serverOf(command.optsWithGlobals<TargetOptions>());
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const server = serverOf(options);
+      requireNoPrincipal(options);
       const { remoteSession } = await import('../remote-session.ts');
       await remoteSession(server).vault.seal();
       const address = server.value;

@@ -4,7 +4,6 @@ import type { GroupMapping, SsoRulesInput } from '../../core/operations/sso-meth
 import { StrongroomError } from '../../errors.ts';
 import { addMethodCommands, allMethods } from '../machine-words.ts';
 import { readOrAsk } from '../read-secret.ts';
-import { locateServer } from '../server-target.ts';
 import { splitNames } from '../split-names.ts';
 import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -123,12 +122,10 @@ function registerLink(group: Command, terminal: Terminal): void {
     .action(async (name: string, _: object, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();
       const { linkSso } = await import('../sso-sign-in.ts');
-      const server = locateServer(options);
-      const { withProof } = await import('../prove-again.ts');
-      const linked =
-        server === undefined
-          ? await withSession(options, terminal, (session) => linkSso(session, terminal, name))
-          : await withProof(server, terminal, {}, (session) => linkSso(session, terminal, name));
+      const { withProvenSession } = await import('../prove-again.ts');
+      const linked = await withProvenSession(options, terminal, (session) =>
+        linkSso(session, terminal, name),
+      );
       terminal.result(linked, '');
       if (!terminal.isJson) terminal.note(`you can sign in by ${name} from now on`);
     });

@@ -196,7 +196,7 @@ function chosenDirectory(given: string | undefined): string {
   const chosen = given ?? process.env['STRONGROOM_BACKUP_PATH'] ?? '';
   if (chosen !== '') return chosen;
   throw new StrongroomError('invalid_input', 'there is no directory for backups', {
-    hint: 'name one with --to or STRONGROOM_BACKUP_PATH',
+    hint: 'name one in STRONGROOM_BACKUP_PATH; where the vault is, --to names one too',
   });
 }
 
