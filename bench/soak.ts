@@ -1,4 +1,4 @@
-// Ten minutes of reads and writes at half of what a server can take: whether memory stays flat, and the tail of latency too.
+// Ten minutes of reads at half of what a server can take: whether memory stays flat, and the tail of latency too.
 //
 //   npm run bench -- soak
 import { Agent, request } from 'node:http';
@@ -19,6 +19,8 @@ interface Minute {
   readonly p99Ms: number;
   readonly residentMb: number;
 }
+
+let next = 0;
 
 if (process.env['STRONGROOM_BENCH_SOAK'] === '1') {
   await soak();
@@ -97,8 +99,6 @@ async function minuteOf(
   await Promise.all(asked);
   return taken;
 }
-
-let next = 0;
 
 function ask({ address, said }: LoadedServer, agent: Agent): Promise<void> {
   next = (next + 1) % 1000;

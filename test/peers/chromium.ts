@@ -12,6 +12,8 @@ interface Route {
 /** What tests use of a page of Playwright's, whose own types need those of a browser. */
 export interface Page {
   goto(address: string): Promise<unknown>;
+  goBack(): Promise<unknown>;
+  goForward(): Promise<unknown>;
   route(pattern: string, answer: (route: Route) => Promise<void> | undefined): Promise<unknown>;
   evaluate<T>(expression: string): Promise<T>;
   on(event: 'console', told: (message: { text(): string }) => void): unknown;

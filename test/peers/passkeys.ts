@@ -5,7 +5,7 @@ import { connect } from '../../src/client/client.ts';
 import { startChromium, type Browser } from './chromium.ts';
 import type { Report } from './report.ts';
 import { startServer, type RunningServer } from './running-server.ts';
-import { commandLine, lastLine } from './tools.ts';
+import { makeVaultOfUsers } from './vault-of-users.ts';
 
 /** Addresses that the page has besides the server's. */
 const PAGE = '/page-of-a-test';
@@ -30,11 +30,11 @@ export async function passkeys(directory: string, report: Report): Promise<void>
     report.leaveOut('Chromium', browser.missing);
     return;
   }
-  const given = prepareVault(directory);
+  const { token, invites } = makeVaultOfUsers(directory, ['bob']);
   const server = await startServer(directory);
   try {
     const origin = server.address.replace('127.0.0.1', 'localhost');
-    const session = await begin(server, { ...given, origin });
+    const session = await begin(server, { token, invite: invites['bob'] ?? '', origin });
     const page = await browser.context.newPage();
     const authenticator = await addAuthenticator(browser, page);
     const run = await openPage(page, origin);
@@ -47,30 +47,10 @@ export async function passkeys(directory: string, report: Report): Promise<void>
   }
 }
 
-/** What the vault gave before it was served. */
-interface Given {
-  readonly token: string;
-  readonly invite: string;
-}
-
-/** Makes a vault with a user, where nobody has to prove who they are. */
-function prepareVault(directory: string): Given {
-  const { strongroom } = commandLine(directory);
-  const at = ['--path', join(directory, 'vault')];
-  const said = (...args: readonly string[]): string => {
-    const ran = strongroom([...args, ...at]);
-    if (!ran.ok) throw new Error(`${args.join(' ')}: ${lastLine(ran)}`);
-    return ran.stdout.trim();
-  };
-  said('init', '--yes');
-  said('user', 'create', 'bob');
-  return { token: said('token', 'create', '--ttl', '1h'), invite: said('user', 'invite', 'bob') };
-}
-
 /** Says where the site is, and lets bob choose a password. */
 async function begin(
   { address }: RunningServer,
-  { token, invite, origin }: Given & { readonly origin: string },
+  { token, invite, origin }: Readonly<Record<'token' | 'invite' | 'origin', string>>,
 ): Promise<string> {
   await connect({ address, token }).settings.write({ name: 'public_url', value: origin });
   const { session } = await connect({ address }).auth.acceptInvite({ invite, password: PASSWORD });

@@ -22,6 +22,7 @@ import { passkeys } from './passkeys.ts';
 import { nextExample } from './next.ts';
 import { proxy } from './proxy.ts';
 import { Report } from './report.ts';
+import { residue } from './residue.ts';
 import { otherRuntimes } from './runtimes.ts';
 import { makeSampleVault } from './sample-vault.ts';
 import { sso } from './sso.ts';
@@ -62,6 +63,7 @@ try {
   await part('browser', () => browserClient(place('browser'), report));
   await part('runtimes', () => otherRuntimes(place('runtimes'), report));
   await part('next', () => nextExample(place('next'), report));
+  await part('residue', () => residue(place('residue'), report));
   await part('passkeys', () => passkeys(place('passkeys'), report));
   await part('sso', () => sso(place('sso'), report));
   await part('proxy', () => proxy(place('proxy'), report));
