@@ -309,6 +309,20 @@ describe('what is wrong with the options of a sign-in', () => {
   });
 });
 
+describe('somebody else, who is to act on a server', () => {
+  it.each([
+    ['login', () => `strongroom login ${address} --name bob`],
+    ['login --confirm', () => `strongroom login ${address} --confirm BBBB-BBBB`],
+    ['logout', () => 'strongroom logout'],
+    ['seal', () => 'strongroom seal'],
+    ['sso link', () => 'strongroom sso link corp'],
+  ])('is refused by %s, which leaves everything as it is', (_what, line) => {
+    const { code, stderr } = sandbox.run(`${line()} --principal eve`);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('who acts is who signed in')]);
+    expect(sandbox.run('strongroom whoami').stdout).toMatch(/^machine:nightly\n/);
+  });
+});
+
 describe('a sign-out', () => {
   it('says that commands go nowhere now, and where they could', () => {
     expect(sandbox.run('strongroom whoami').stdout).toMatch(/^machine:nightly\n/);
