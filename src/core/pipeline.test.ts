@@ -199,6 +199,21 @@ describe('every call', () => {
     );
   });
 
+  it('shares no commit with more than 256 entries, so that many secrets at once hold nobody up for long', async () => {
+    const paths = Array.from({ length: 100 }, (_, n) => `many/${n}`);
+    for (const path of paths) await session.secrets.write({ ...at, path, value: path });
+    const before = commits;
+    const { environment } = at;
+    const reads = paths.slice(0, 7).map(() => session.secrets.readMany({ environment, paths }));
+    const last = session.secrets.read({ ...at, path: 'many/7' });
+    // Of 101 entries each: three in a transaction, and the single read with the seventh.
+    for (const { secrets } of await Promise.all(reads)) {
+      expect(secrets.map(({ path }) => path)).toEqual(paths);
+    }
+    expect(await last).toMatchObject({ path: 'many/7' });
+    expect(commits).toBe(before + 3);
+  });
+
   it('shares its commit with whatever arrives in the same turn, also with those that fail', async () => {
     await session.secrets.write({ ...at, value: 'v' });
     const before = commits;
