@@ -73,15 +73,13 @@ export type { BackendHealth, KeyHealth, KeyHealthInput } from './core/operations
 export type { ReauthenticatePasskeyInput } from './core/operations/passkeys-step-up.ts';
 export type {
   ListSetsInput,
-  Membership,
   MembershipChanged,
   MembershipInput,
   RenameSetInput,
-  SetDescription,
   SetInput,
   SetList,
-  SetSummary,
 } from './core/operations/sets.ts';
+export type { Membership, SetDescription, SetSummary } from './core/operations/set-view.ts';
 export type {
   AuditEntries,
   AuditExportPart,

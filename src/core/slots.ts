@@ -14,8 +14,8 @@ import { removeRow, updateRow } from '../store/rows.ts';
 import { statement } from '../store/statement.ts';
 import type { Transaction } from '../store/store.ts';
 import type { BackupRow, SlotRow } from '../store/tables.ts';
+import { isoTime } from '../lib/iso-time.ts';
 import { answer, instant, type Members } from './operations/schema.ts';
-import { toIso } from './operations/secret-view.ts';
 
 const KINDS: { readonly [K in SlotKind]: K } = {
   keyfile: 'keyfile',
@@ -199,7 +199,7 @@ export async function backupsWith(
   return newestFirst
     .toReversed()
     .filter((row) => row.removed_at === null && wanted(row))
-    .map(({ id, file, created_at: at }) => ({ id, file, createdAt: toIso(at) }));
+    .map(({ id, file, created_at: at }) => ({ id, file, createdAt: isoTime(at) }));
 }
 
 /** The summary of a slot's row. */
@@ -212,8 +212,8 @@ export function toSlotSummary(row: Unprotected<SlotRow>): SlotSummary {
   return {
     id: row.id,
     kind: row.kind as SlotKind,
-    createdAt: toIso(row.created_at),
-    provenAt: row.proven_at === null ? null : toIso(row.proven_at),
+    createdAt: isoTime(row.created_at),
+    provenAt: row.proven_at === null ? null : isoTime(row.proven_at),
     isPending: row.pending_since !== null,
     replaces: row.replaces,
     threshold: number('threshold'),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { Membership, SetDescription, SetSummary } from '../../core/operations/sets.ts';
+import type { Membership, SetDescription, SetSummary } from '../../core/operations/set-view.ts';
 import type { Session } from '../../core/session.ts';
 import { scopeOf, wholeVaultOption, type ScopeOptions } from '../access-words.ts';
 import { everyPage } from '../page-bound.ts';

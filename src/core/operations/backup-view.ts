@@ -5,12 +5,12 @@ import { requireBackup } from '../../domain/backup/backup-records.ts';
 import type { BackupFacts } from '../../domain/backup/verify-file.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SlotKey } from '../../seal/slot.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { Unprotected } from '../../store/row-mac.ts';
 import type { BackupRow } from '../../store/tables.ts';
 import type { Requirement, Services } from '../operation.ts';
 import { ADMIN } from '../rest-binding.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 import { opener } from './slots.ts';
 
 /** A backup that was made. Times are RFC 3339. */
@@ -125,7 +125,7 @@ export function toBackup(row: BackupRow): BackupSummary {
   return {
     id: row.id,
     file: row.file,
-    createdAt: toIso(row.created_at),
+    createdAt: isoTime(row.created_at),
     sizeBytes: row.size_bytes,
     sha256: Buffer.from(row.sha256).toString('hex'),
     rootKeyId: row.root_key_id,
@@ -142,5 +142,5 @@ export function toBackup(row: BackupRow): BackupSummary {
 }
 
 function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : toIso(ms);
+  return ms === null ? null : isoTime(ms);
 }

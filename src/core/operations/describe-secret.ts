@@ -6,6 +6,7 @@ import { listVersions } from '../../domain/secrets/versions.ts';
 import { secretDeleted, secretNotFound } from '../../domain/secrets/secret-errors.ts';
 import type { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
 import { IN_WORKSPACE, onSecret } from '../rest-binding.ts';
@@ -19,7 +20,7 @@ import {
   secretSubject,
   type SecretAddress,
 } from './secret-address.ts';
-import { summaryMembers, toIso, toSummary, type SecretSummary } from './secret-view.ts';
+import { summaryMembers, toSummary, type SecretSummary } from './secret-view.ts';
 
 /** All that is known of a secret but its value. */
 export interface SecretDescription extends SecretSummary {
@@ -152,7 +153,7 @@ export const describeSecret: Operation<DescribeSecretInput, SecretDescription> =
       usage,
       metadata: custom,
       ownerName: row.owner === null ? null : call.policy.nameOf(row.owner),
-      inactiveAt: row.inactive_at === null ? null : toIso(row.inactive_at),
+      inactiveAt: row.inactive_at === null ? null : isoTime(row.inactive_at),
       ...(etag === undefined ? {} : { etag }),
     };
   },
@@ -241,11 +242,11 @@ async function versionsIn(
     version: row.version,
     isCurrent: row.version === secret.current_version,
     isPrevious: row.version === secret.previous_version,
-    createdAt: toIso(row.created_at),
+    createdAt: isoTime(row.created_at),
     createdBy: row.created_by,
     createdByName: call.policy.nameOf(row.created_by),
-    deletedAt: row.deleted_at === null ? null : toIso(row.deleted_at),
-    destroyedAt: row.destroyed_at === null ? null : toIso(row.destroyed_at),
+    deletedAt: row.deleted_at === null ? null : isoTime(row.deleted_at),
+    destroyedAt: row.destroyed_at === null ? null : isoTime(row.destroyed_at),
   }));
 }
 

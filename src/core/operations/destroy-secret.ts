@@ -12,6 +12,7 @@ import { removeLayoutNaming } from '../../domain/secrets/layout.ts';
 import { secretNotFound } from '../../domain/secrets/secret-errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import { StrongroomError } from '../../errors.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
 import { onSecret } from '../rest-binding.ts';
@@ -22,7 +23,6 @@ import {
   secretSubject,
   type SecretAddress,
 } from './secret-address.ts';
-import { toIso } from './secret-view.ts';
 
 /** Either some versions, or the whole secret. */
 export interface DestroySecretInput extends SecretAddress {
@@ -106,8 +106,8 @@ export const destroySecret: Operation<DestroySecretInput, SecretDestroyed> = {
       environment: environment.name,
       path: row.path,
       versions: input.versions ?? 'all',
-      destroyedAt: toIso(call.now),
-      shredCompleteAfter: until === null ? null : toIso(until),
+      destroyedAt: isoTime(call.now),
+      shredCompleteAfter: until === null ? null : isoTime(until),
       layoutRemoved,
     };
   },

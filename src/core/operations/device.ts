@@ -21,6 +21,7 @@ import { consumeToken, findToken } from '../../domain/identities/tokens.ts';
 import { invalidity } from '../../domain/identities/validity.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretValue } from '../../secret-value.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
 import { enrollmentDue, notAccepted } from '../denials.ts';
 import type { Call, Operation, Services } from '../operation.ts';
@@ -31,7 +32,6 @@ import { credentialText, secretText, textOf, type CredentialText } from './crede
 import { ownUser } from './own-user.ts';
 import { removeWaiting } from './remove-waiting.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 import { signsIn } from './sign-in.ts';
 import { afterAll, type SignedIn } from './signed-in.ts';
 import { clientOf, clientOfRow } from './token-view.ts';
@@ -137,7 +137,7 @@ export const beginDeviceSignIn: Operation<Record<string, never>, DeviceBegun> = 
       id: row.id,
       device: text,
       userCode,
-      expiresAt: toIso(call.now + DEVICE_MS),
+      expiresAt: isoTime(call.now + DEVICE_MS),
       expiresIn: DEVICE_MS / 1000,
       interval: INTERVAL_MS / 1000,
     };
@@ -274,8 +274,8 @@ function toSummary(row: TokenRow, principal: PrincipalRow, session: TokenRow): D
   return {
     id: row.id,
     ...clientOfRow(row),
-    begunAt: toIso(row.created_at),
-    expiresAt: toIso(row.expires_at ?? 0),
+    begunAt: isoTime(row.created_at),
+    expiresAt: isoTime(row.expires_at ?? 0),
     subject: `user:${principal.name}`,
     can: decodeLimits(session.limits).can ?? null,
     mfa: session.mfa_at !== null,

@@ -5,6 +5,7 @@ import { generatorOf, policyOf } from '../../domain/secrets/rotation-columns.ts'
 import type { SecretType } from '../../formats/secret-type.ts';
 import { StrongroomError } from '../../errors.ts';
 import { parseDuration } from '../../lib/duration.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
@@ -18,7 +19,6 @@ import {
   type ListPlace,
 } from './cursor.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 export interface DueSecretsInput extends ListPlace {
   /** Also those that will be due by then: a duration such as `7d` or `12h`. Default: those that are due now. */
@@ -125,9 +125,9 @@ export const dueSecrets: Operation<DueSecretsInput, DueList> = {
       type: row.type as SecretType,
       rotation: policyOf(row),
       generator: generatorOf(row) ?? null,
-      dueAt: toIso(row.rotation_due_at ?? 0),
+      dueAt: isoTime(row.rotation_due_at ?? 0),
       isOverdue: (row.rotation_due_at ?? 0) <= call.now,
-      rotatedAt: row.rotated_at === null ? null : toIso(row.rotated_at),
+      rotatedAt: row.rotated_at === null ? null : isoTime(row.rotated_at),
     }));
     return { secrets, next: positionCursor(call, next, binding) };
   },

@@ -7,6 +7,7 @@ import { makeRecoveryCodes, recoveryData } from '../../domain/identities/recover
 import { addTotp, findStep } from '../../domain/identities/totp.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretValue } from '../../secret-value.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import { notAccepted } from '../denials.ts';
 import type { Call, Operation } from '../operation.ts';
@@ -17,7 +18,6 @@ import { beginOwnAttempt } from './begin-attempt.ts';
 import { ownUser } from './own-user.ts';
 import { secretText, textOf, type CredentialText } from './credential-text.ts';
 import { secretOutput } from './schema.ts';
-import { toIso } from './secret-view.ts';
 import type { SecondProof } from './sign-in.ts';
 import { goOn, NOT_RENEWED, renewed, type SessionRenewed } from './signed-in.ts';
 import { takeOutWithAccount } from './sso-rights.ts';
@@ -287,9 +287,9 @@ function toFactorSummary({ row, uses }: Factor): FactorSummary {
     id: row.id,
     kind: row.kind,
     label: row.label,
-    createdAt: toIso(row.created_at),
-    confirmedAt: row.confirmed_at === null ? null : toIso(row.confirmed_at),
-    usedAt: uses.used_at === null ? null : toIso(uses.used_at),
+    createdAt: isoTime(row.created_at),
+    confirmedAt: row.confirmed_at === null ? null : isoTime(row.confirmed_at),
+    usedAt: uses.used_at === null ? null : isoTime(uses.used_at),
     left: row.kind === 'recovery' ? recoveryData(row).codes.length : null,
   };
 }

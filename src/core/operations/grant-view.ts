@@ -8,12 +8,12 @@ import {
   type Day,
 } from '../../domain/access/conditions.ts';
 import { capabilitiesOf } from '../../domain/access/grants.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { GrantRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
 import { workspaceName } from './access-scope.ts';
 import * as schema from './schema.ts';
 import { capability } from './secret-access.ts';
-import { toIso } from './secret-view.ts';
 
 /** A rule: what it allows or denies to whom. Times are RFC 3339. */
 export interface GrantSummary {
@@ -83,7 +83,7 @@ export function toGrantSummary(call: Call, row: GrantRow): GrantSummary {
     workspace: workspaceName(call, row.workspace_id),
     conditions: row.conditions === null ? null : (decodeConditions(row.conditions) ?? 'unknown'),
     secretId: row.secret_id,
-    createdAt: toIso(row.created_at),
+    createdAt: isoTime(row.created_at),
     createdBy: row.created_by,
   };
 }

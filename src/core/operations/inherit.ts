@@ -8,12 +8,12 @@ import {
   removeImport,
   type Folder,
 } from '../../domain/workspaces/imports.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { ImportRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import { listScope, requiresToList } from './cursor.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 /** An environment, or a folder of it. */
 export interface FolderAddress {
@@ -216,7 +216,7 @@ function toSummary(call: Call, row: ImportRow): ImportSummary {
         }
       : null,
     position: row.position,
-    createdAt: toIso(row.created_at),
+    createdAt: isoTime(row.created_at),
     createdBy: row.created_by,
   };
 }

@@ -10,6 +10,7 @@ import { toBase64 } from '../../lib/base64.ts';
 import { canonicalJson } from '../../lib/canonical-json.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import type { SecretValue } from '../../secret-value.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import { notAccepted } from '../denials.ts';
 import type { Call, InnerOperation, Operation } from '../operation.ts';
@@ -19,7 +20,6 @@ import { passwordRules, requireValid } from './begin-attempt.ts';
 import { hashNew, setPassword } from './prove-password.ts';
 import { secretText, type CredentialText } from './credential-text.ts';
 import { secretOutput } from './schema.ts';
-import { toIso } from './secret-view.ts';
 import { signInOptions, signsIn } from './sign-in.ts';
 import { afterFirst, type SignedIn, type SignInOptions } from './signed-in.ts';
 import { dropAccounts } from './sso-rights.ts';
@@ -104,7 +104,7 @@ export const inviteUser: Operation<InviteInput, Invited> = {
       id: minted.row.id,
       subject: `user:${row.name}`,
       invite: minted.text,
-      expiresAt: toIso(expires_at),
+      expiresAt: isoTime(expires_at),
     };
   },
 };

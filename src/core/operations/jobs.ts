@@ -2,10 +2,10 @@ import { z } from 'zod';
 
 import { listJobs as newestJobs } from '../../domain/jobs/jobs.ts';
 import type { JobState } from '../../domain/jobs/jobs.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { Operation } from '../operation.ts';
 import { ADMIN } from '../rest-binding.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 const LIMIT_DEFAULT = 50;
 const LIMIT_MAX = 1000;
@@ -75,9 +75,9 @@ export const listJobs: Operation<ListJobsInput, readonly JobSummary[]> = {
       total: row.total,
       failed: row.failed,
       detail: row.detail,
-      startedAt: toIso(row.created_at),
-      updatedAt: toIso(row.updated_at),
-      finishedAt: row.finished_at === null ? null : toIso(row.finished_at),
+      startedAt: isoTime(row.created_at),
+      updatedAt: isoTime(row.updated_at),
+      finishedAt: row.finished_at === null ? null : isoTime(row.finished_at),
     }));
   },
 };

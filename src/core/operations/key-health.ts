@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { workspaceKeys } from '../../domain/keys/workspace-keys.ts';
 import { StrongroomError } from '../../errors.ts';
 import { wipe } from '../../lib/bytes.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { Call, Operation } from '../operation.ts';
 import { ADMIN } from '../rest-binding.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 export interface KeyHealthInput {
   /** Whose key is tried. */
@@ -53,7 +53,7 @@ export const keyHealth: Operation<KeyHealthInput, KeyHealth> = {
     const { id } = call.directory.workspace(schema.workspaceOf(input));
     const key = await activeKey(call, id);
     const healthy = key !== undefined && isUnwrapped(call, key);
-    const local = { healthy, keyId: key ?? null, lastCheck: toIso(call.now) };
+    const local = { healthy, keyId: key ?? null, lastCheck: isoTime(call.now) };
     return { currentBackend: 'local', healthStatus: { local } };
   },
 };

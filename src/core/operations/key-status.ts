@@ -4,6 +4,7 @@ import { findJob, newestJob } from '../../domain/jobs/jobs.ts';
 import { isKeyDue, keyUsesOf, workspaceKeys } from '../../domain/keys/workspace-keys.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { Workspace } from '../../domain/workspaces/directory.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import { readVaultRow } from '../../store/vault-row.ts';
 import type { Call, Operation } from '../operation.ts';
 import { ADMIN } from '../rest-binding.ts';
@@ -19,7 +20,6 @@ import {
 import { REWRAP_JOB, scan, type Scanned } from './keys.ts';
 import { ROOT_JOB } from './root-key.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 /** A key of a workspace. */
 export interface WorkspaceKeyStatus {
@@ -138,7 +138,7 @@ async function keysOf(
       id: row.id,
       number: row.number,
       state: row.state as WorkspaceKeyStatus['state'],
-      createdAt: toIso(row.created_at),
+      createdAt: isoTime(row.created_at),
       uses,
       envelopes: row.state === 'decrypt-only' ? (counts.get(row.id) ?? 0) : null,
     });
@@ -153,5 +153,5 @@ async function rootOf(call: Call): Promise<KeyStatus['root']> {
   const { rootKeyId: id } = call.keyring;
   const rotated = await newestJob(call, ROOT_JOB, null);
   const since = rotated?.detail === id ? rotated.created_at : vault.created_at;
-  return { id, createdAt: toIso(since) };
+  return { id, createdAt: isoTime(since) };
 }

@@ -8,11 +8,11 @@ import type {
 } from '../../domain/identities/method-config.ts';
 import { mintToken } from '../../domain/identities/tokens.ts';
 import type { SecretValue } from '../../secret-value.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { TokenRow } from '../../store/tables.ts';
 import { notAccepted } from '../denials.ts';
 import type { Call } from '../operation.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 import { clientOf, toLimits, type TokenLimitsInput } from './token-view.ts';
 
 /** What a machine has that signed in. */
@@ -97,5 +97,5 @@ function toSignedIn(
   { id, expires_at: end }: TokenRow,
   { text, name }: { readonly text: SecretValue; readonly name: string },
 ): MachineSignedIn {
-  return { token: text, id, subject: `machine:${name}`, expiresAt: toIso(end ?? 0) };
+  return { token: text, id, subject: `machine:${name}`, expiresAt: isoTime(end ?? 0) };
 }

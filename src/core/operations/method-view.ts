@@ -11,11 +11,11 @@ import {
 import { METHOD_NAME } from '../../domain/identities/methods.ts';
 import { StrongroomError } from '../../errors.ts';
 import { parseDuration } from '../../lib/duration.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { AuthMethodRow, PrincipalRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
 import { allowing } from './access-scope.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 import { duration, limits, toLimits, type TokenLimitsInput } from './token-view.ts';
 
 /** How long sessions are, and what they may be used for. */
@@ -83,8 +83,8 @@ export function toMethodSummary(call: Call, row: AuthMethodRow): MethodSummary {
     name: row.name,
     subject: row.principal_id === null ? null : call.policy.textOf(row.principal_id),
     config: { ...toMethod(row, kind).config },
-    disabledAt: row.disabled_at === null ? null : toIso(row.disabled_at),
-    createdAt: toIso(row.created_at),
+    disabledAt: row.disabled_at === null ? null : isoTime(row.disabled_at),
+    createdAt: isoTime(row.created_at),
     createdBy: row.created_by,
   };
 }

@@ -6,6 +6,7 @@ import {
   writePersonal,
 } from '../../domain/secrets/personal-values.ts';
 import { toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { Operation } from '../operation.ts';
 import { IN_WORKSPACE, type RestMethod, type RestBinding } from '../rest-binding.ts';
 import { listScope, requiresToList } from './cursor.ts';
@@ -16,7 +17,6 @@ import {
   secretSubject,
   type SecretAddress,
 } from './secret-address.ts';
-import { toIso } from './secret-view.ts';
 
 export interface OverrideSecretInput extends SecretAddress {
   /** Text, bytes, a `SecretValue`, or named fields; up to 1 MiB. It is kept as it is, without references. */
@@ -138,7 +138,7 @@ function toOverride(
     environment: place.environment,
     path: row.path,
     revision: row.revision,
-    createdAt: toIso(row.created_at),
-    updatedAt: toIso(row.updated_at),
+    createdAt: isoTime(row.created_at),
+    updatedAt: isoTime(row.updated_at),
   };
 }

@@ -7,6 +7,7 @@ import {
   setDisabled,
 } from '../../domain/access/principals.ts';
 import { subjectNotFound } from '../../domain/access/subjects.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
 import { ADMIN, type RestBinding } from '../rest-binding.ts';
@@ -19,7 +20,6 @@ import {
   type PageInput,
 } from './access-scope.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 export interface PrincipalInput {
   /** 1 to 128 letters, digits and `._@+-`. */
@@ -206,7 +206,7 @@ function toPrincipalSummary(row: PrincipalRow): PrincipalSummary {
     id: row.id,
     kind: row.kind,
     name: row.name,
-    createdAt: toIso(row.created_at),
-    disabledAt: row.disabled_at === null ? null : toIso(row.disabled_at),
+    createdAt: isoTime(row.created_at),
+    disabledAt: row.disabled_at === null ? null : isoTime(row.disabled_at),
   };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { indexEntries, catchUpIndex, indexedSize } from '../../domain/audit/entry-index.ts';
 import { newestCheckpoint } from '../../domain/audit/log-queries.ts';
 import { SOON_MS } from '../../domain/secrets/statistics.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import { SCHEMA_VERSION } from '../../store/migrate.ts';
 import type { SlotRow } from '../../store/tables.ts';
 import { readVaultRow } from '../../store/vault-row.ts';
@@ -11,7 +12,6 @@ import { ADMIN } from '../rest-binding.ts';
 import { oldestUnproven, usableSlots } from '../slots.ts';
 import { backupMoments, secretNumbers, slotRows, type SecretNumbers } from './health-numbers.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 export interface ReadHealthInput {
   /** Also checks the structure of the database, which reads all of it, and counts all reads. Default no. */
@@ -152,7 +152,7 @@ export const readHealth: Operation<ReadHealthInput, Health, Structure> = {
       isDeep: deep,
       damage,
       schema: SCHEMA_VERSION,
-      createdAt: toIso(vault.created_at),
+      createdAt: isoTime(vault.created_at),
       workspaces: call.directory.workspaces().length,
       secrets: kinds.reduce((total, { count }) => total + count, 0),
       byWorkspace: byWorkspace(call, kinds),
@@ -162,11 +162,11 @@ export const readHealth: Operation<ReadHealthInput, Health, Structure> = {
       databaseBytes: bytes,
       auditEntries: log.size,
       checkpointSize: checkpoint?.size ?? 0,
-      checkpointAt: checkpoint === undefined ? undefined : toIso(checkpoint.created_at),
+      checkpointAt: checkpoint === undefined ? undefined : isoTime(checkpoint.created_at),
       slots: slots.map(slotHealth),
       oldestUnprovenSlot: oldest === undefined ? undefined : slotHealth(oldest),
-      backupAt: madeAt === undefined ? undefined : toIso(madeAt),
-      backupProvenAt: provenAt === undefined ? undefined : toIso(provenAt),
+      backupAt: madeAt === undefined ? undefined : isoTime(madeAt),
+      backupProvenAt: provenAt === undefined ? undefined : isoTime(provenAt),
     };
   },
 };
@@ -193,7 +193,7 @@ function slotHealth(slot: SlotRow): SlotHealth {
   return {
     id: slot.id,
     kind: slot.kind,
-    createdAt: toIso(slot.created_at),
-    provenAt: slot.proven_at === null ? null : toIso(slot.proven_at),
+    createdAt: isoTime(slot.created_at),
+    provenAt: slot.proven_at === null ? null : isoTime(slot.proven_at),
   };
 }

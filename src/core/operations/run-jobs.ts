@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
+import { isoTime } from '../../lib/iso-time.ts';
 import type { Operation } from '../operation.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 /** From when the work that is due is done. */
 export interface JobsBegun {
@@ -22,5 +22,5 @@ export const runJobs: Operation<Record<string, never>, JobsBegun> = {
   mutates: false,
   requires: () => [{ capability: 'admin', resource: ['sys', 'jobs'] }],
   subject: () => ({}),
-  apply: async (_input, call) => ({ begunAt: toIso(call.now) }),
+  apply: async (_input, call) => ({ begunAt: isoTime(call.now) }),
 };

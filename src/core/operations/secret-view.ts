@@ -5,6 +5,7 @@ import { tagsOf } from '../../domain/secrets/list.ts';
 import { generatorOf, intervalDaysOf, policyOf } from '../../domain/secrets/rotation-columns.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { SecretRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
 import * as schema from './schema.ts';
@@ -89,19 +90,19 @@ export function toSummary(work: Work, environment: Environment, row: SecretRow):
     type: row.type as SecretType,
     version: row.current_version,
     tags: tagsOf(row),
-    expiresAt: row.expires_at === null ? null : toIso(row.expires_at),
+    expiresAt: row.expires_at === null ? null : isoTime(row.expires_at),
     isExpired: row.expires_at !== null && row.expires_at <= work.now,
     isActive: row.inactive_at === null,
     owner: row.owner,
     previousVersion: row.previous_version,
     rotation: policyOf(row),
     rotationIntervalDays: intervalDaysOf(row),
-    rotationDueAt: row.rotation_due_at === null ? null : toIso(row.rotation_due_at),
-    rotatedAt: row.rotated_at === null ? null : toIso(row.rotated_at),
+    rotationDueAt: row.rotation_due_at === null ? null : isoTime(row.rotation_due_at),
+    rotatedAt: row.rotated_at === null ? null : isoTime(row.rotated_at),
     generator: generatorOf(row) ?? null,
-    createdAt: toIso(row.created_at),
+    createdAt: isoTime(row.created_at),
     createdBy: row.created_by,
-    updatedAt: toIso(row.updated_at),
+    updatedAt: isoTime(row.updated_at),
     updatedBy: row.updated_by,
   };
 }
@@ -159,17 +160,4 @@ export function toSummaryAfter(
   const { createdAt, createdBy, updatedAt, updatedBy, environmentId } = all;
   const at = { workspace, workspaceId, environment: all.environment, environmentId, path };
   return { id, ...at, version, createdAt, createdBy, updatedAt, updatedBy };
-}
-
-const ISO_KEPT_MAX = 1024;
-const isoTexts = new Map<number, string>();
-
-/** A time in milliseconds as RFC 3339. The same few times are asked for again and again. */
-export function toIso(ms: number): string {
-  const known = isoTexts.get(ms);
-  if (known !== undefined) return known;
-  if (isoTexts.size >= ISO_KEPT_MAX) isoTexts.clear();
-  const text = new Date(ms).toISOString();
-  isoTexts.set(ms, text);
-  return text;
 }

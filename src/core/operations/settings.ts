@@ -11,10 +11,10 @@ import { FactorSet } from '../../domain/identities/factor-set.ts';
 import { settingOf, writeSetting, type SettingFound } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { EntrySubject } from '../../domain/audit/entry.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
 import { ADMIN, IN_WORKSPACE } from '../rest-binding.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 export interface ReadSettingsInput {
   readonly workspace?: string | undefined;
@@ -186,7 +186,7 @@ function view(call: Call, of: SettingName, { value, row }: SettingFound<SettingN
     default: byDefault,
     isSet: row !== undefined,
     meaning,
-    updatedAt: row === undefined ? null : toIso(row.updated_at),
+    updatedAt: row === undefined ? null : isoTime(row.updated_at),
     updatedByName: row === undefined ? null : call.policy.nameOf(row.updated_by),
   };
 }

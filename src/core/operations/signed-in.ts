@@ -14,6 +14,7 @@ import {
 import { findTokenById } from '../../domain/identities/tokens.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
 import type { SecretValue } from '../../secret-value.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { PrincipalRow, TokenRow } from '../../store/tables.ts';
 import { unauthenticated } from '../denials.ts';
 import { hasMfaRole } from '../mfa-due.ts';
@@ -21,7 +22,6 @@ import type { Call } from '../operation.ts';
 import { knownClient } from './begin-attempt.ts';
 import { type CredentialText } from './credential-text.ts';
 import { secretOutput } from './schema.ts';
-import { toIso } from './secret-view.ts';
 import { clientOf } from './token-view.ts';
 
 /** What a sign-in gives: a session, or what the next step is done with. */
@@ -173,7 +173,7 @@ const NOTHING: SignedIn = {
 };
 
 function endOf({ expires_at: at }: Pick<TokenRow, 'expires_at'>): string | null {
-  return at === null ? null : toIso(at);
+  return at === null ? null : isoTime(at);
 }
 
 /** How long a session lives: no longer than the way lets it that it came by. */

@@ -15,6 +15,7 @@ import { readSetting } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
 import { toBase64Url } from '../../lib/base64.ts';
 import type { SecretValue } from '../../secret-value.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { PrincipalRow } from '../../store/tables.ts';
 import { locked, notAccepted } from '../denials.ts';
 import type { Call, Operation, Services } from '../operation.ts';
@@ -26,7 +27,6 @@ import { methodName } from './method-view.ts';
 import { ownUser } from './own-user.ts';
 import { removeWaiting } from './remove-waiting.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 import { signsIn } from './sign-in.ts';
 import { afterFirst, carrierName, type SignedIn } from './signed-in.ts';
 import { findPerson, identifyPerson, notLetIn } from './sso-person.ts';
@@ -294,7 +294,7 @@ async function begin(
     fresh,
     acr: method.config.mfa_acr,
   });
-  const expiresAt = toIso(row.expires_at ?? 0);
+  const expiresAt = isoTime(row.expires_at ?? 0);
   return { challenge: text, address, state: texts.state, redirect, expiresAt };
 }
 

@@ -6,10 +6,10 @@ import { decodeLimits, encodeLimits } from '../../domain/identities/limits.ts';
 import { TOKEN_TYPES, type TokenKind } from '../../domain/identities/token-kinds.ts';
 import { invalidity } from '../../domain/identities/validity.ts';
 import { parseDuration } from '../../lib/duration.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { TokenRow } from '../../store/tables.ts';
 import type { Call } from '../operation.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 /** What a credential may be used for, whatever its principal may do. */
 export interface TokenLimitsInput {
@@ -110,9 +110,9 @@ export function toTokenSummary(call: Call, row: TokenRow): TokenSummary {
     subject: principal === undefined ? null : `${principal.kind}:${principal.name}`,
     label: row.label,
     can: decodeLimits(row.limits).can ?? null,
-    createdAt: toIso(row.created_at),
+    createdAt: isoTime(row.created_at),
     createdBy: row.created_by,
-    expiresAt: row.expires_at === null ? null : toIso(row.expires_at),
+    expiresAt: row.expires_at === null ? null : isoTime(row.expires_at),
     usesLeft: row.uses_left,
     ...clientOfRow(row),
     mfa: row.mfa_at !== null,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { shredCompleteAfter } from '../../domain/backup/backup-records.ts';
 import { countByMoment, earliest, listByMoment } from '../../domain/secrets/list-by-moment.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import {
@@ -17,7 +18,6 @@ import {
 } from './cursor.ts';
 import { destroyWhole } from './destroy-secret.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 export interface ListTrashInput extends ListPlace {
   /** 1 to 1,000. Default 100. */
@@ -117,9 +117,9 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
         workspace: workspace.name,
         environment: environment.name,
         path: row.path,
-        deletedAt: toIso(row.deleted_at ?? 0),
+        deletedAt: isoTime(row.deleted_at ?? 0),
         deletedByName: row.deleted_by === null ? '' : call.policy.nameOf(row.deleted_by),
-        purgeAfter: toIso((row.deleted_at ?? 0) + days * DAY_MS),
+        purgeAfter: isoTime((row.deleted_at ?? 0) + days * DAY_MS),
       })),
       next: positionCursor(call, next, binding),
     };
@@ -168,7 +168,7 @@ export const purgeTrash: Operation<PurgeTrashInput, TrashPurged> = {
       done: due.length,
       total,
       finished: due.length === total,
-      shredCompleteAfter: until === null ? null : toIso(until),
+      shredCompleteAfter: until === null ? null : isoTime(until),
     };
   },
 };

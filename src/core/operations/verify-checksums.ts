@@ -8,11 +8,11 @@ import {
   type VersionPlace,
 } from '../../domain/secrets/check-versions.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import type { JobRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
 import { ADMIN } from '../rest-binding.ts';
 import * as schema from './schema.ts';
-import { toIso } from './secret-view.ts';
 
 /** The job of a check, of which there is one at a time. */
 const VERIFY_JOB = 'verify-checksums';
@@ -116,7 +116,7 @@ export const verifyChecksums: Operation<VerifyChecksumsInput, ChecksumsVerified>
     if (next !== undefined) await advanceJob(call, job, progress);
     else await finishJob(call, job, { ...progress, state: failed > 0 ? 'failed' : 'finished' });
     return {
-      startedAt: toIso(job.created_at),
+      startedAt: isoTime(job.created_at),
       checked,
       done,
       total,

@@ -3,6 +3,7 @@ import { DAMAGED_HINT, StrongroomError } from '../../errors.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { uuidv7 } from '../../lib/ids.ts';
+import { isoTime } from '../../lib/iso-time.ts';
 import { type Checkpoint, formatCheckpoint } from '../../merkle/checkpoint.ts';
 import { textLeafHash } from '../../merkle/hash.ts';
 import { signNote, type NoteSigner } from '../../merkle/note.ts';
@@ -390,16 +391,4 @@ function signer(
   } finally {
     wipe(pkcs8);
   }
-}
-
-let isoMs = -1;
-let isoText = '';
-
-/** A time as text, made once for each millisecond. */
-function isoTime(ms: number): string {
-  if (ms !== isoMs) {
-    isoMs = ms;
-    isoText = new Date(ms).toISOString();
-  }
-  return isoText;
 }
