@@ -13,6 +13,11 @@ import type { Work } from '../domain/work.ts';
 
 const KEPT_MS = 24 * 60 * 60 * 1000;
 const PER_PRINCIPAL_MAX = 10_000;
+/** How many make room at once. */
+const ROOM = 1000;
+/** One of so many calls looks whether there is room. */
+const LOOKS_ONE_IN = 64;
+const PURGE_PAGE = 1000;
 
 type RowKey = Pick<IdempotencyRow, 'principal_id' | 'workspace_id' | 'operation' | 'key_mac'>;
 
@@ -46,6 +51,33 @@ const removeOld = statement((db, p: Parameters<{ principalId: string; before: nu
     .where('created_at', '<', p('before')),
 );
 
+const oldest = statement((db, p: Parameters<{ before: number; limit: number }>) =>
+  db
+    .selectFrom('idempotency')
+    .select(['principal_id', 'workspace_id', 'operation', 'key_mac'])
+    .where('created_at', '<', p('before'))
+    .limit(p('limit')),
+);
+
+const remove = statement((db, p: Parameters<RowKey>) =>
+  db
+    .deleteFrom('idempotency')
+    .where('principal_id', '=', p('principal_id'))
+    .where('workspace_id', '=', p('workspace_id'))
+    .where('operation', '=', p('operation'))
+    .where('key_mac', '=', p('key_mac')),
+);
+
+const timeOf = statement((db, p: Parameters<{ principalId: string; offset: number }>) =>
+  db
+    .selectFrom('idempotency')
+    .select(['created_at'])
+    .where('principal_id', '=', p('principalId'))
+    .orderBy('created_at')
+    .limit(1)
+    .offset(p('offset')),
+);
+
 const countOf = statement((db, p: Parameters<{ principalId: string }>) =>
   db
     .selectFrom('idempotency')
@@ -66,8 +98,9 @@ export interface RepeatableCall {
  * Runs a change once for each idempotency key: a repetition gets the first
  * answer, in the change's own transaction.
  *
- * @throws {@link StrongroomError} `idempotency_mismatch` if the key was used with other input;
- * `invalid_input` if a principal keeps too many keys.
+ * Kept for 24 hours, and at most some 10,000 of a principal: the oldest make room.
+ *
+ * @throws {@link StrongroomError} `idempotency_mismatch` if the key was used with other input.
  */
 export async function runOnce<T>(
   work: Work,
@@ -92,7 +125,7 @@ export async function runOnce<T>(
   });
   const known = await work.transaction.get(find, row);
   if (known !== undefined) return openAnswer(work, known, row.input_mac, context) as T;
-  await requireRoom(work);
+  if ((row.key_mac[0] ?? 0) % LOOKS_ONE_IN === 0) await makeRoom(work);
   const answer = await apply();
   await work.transaction.run(insert, {
     ...row,
@@ -138,14 +171,21 @@ async function sealAnswer(
   }
 }
 
-async function requireRoom(work: Work): Promise<void> {
-  const kept = await work.transaction.get(countOf, { principalId: work.actor });
-  if ((kept?.count ?? 0) >= PER_PRINCIPAL_MAX) {
-    throw new StrongroomError(
-      'invalid_input',
-      `at most ${PER_PRINCIPAL_MAX} idempotency keys are kept for one principal in 24 hours`,
-    );
-  }
+/** Counting takes longer than keeping, so only some calls do; which ones, the MACs of their keys say. */
+async function makeRoom(work: Work): Promise<void> {
+  const principalId = work.actor;
+  const kept = await work.transaction.get(countOf, { principalId });
+  if ((kept?.count ?? 0) < PER_PRINCIPAL_MAX) return;
+  const last = await work.transaction.get(timeOf, { principalId, offset: ROOM - 1 });
+  const before = (last?.created_at ?? work.now) + 1;
+  await work.transaction.run(removeOld, { principalId, before });
+}
+
+/** Forgets answers whose time is over, of whomever, a page of them. Resolves to how many. */
+export async function purgeAnswers({ transaction, now }: Work): Promise<number> {
+  const rows = await transaction.all(oldest, { before: now - KEPT_MS, limit: PURGE_PAGE });
+  await transaction.runMany(remove, rows);
+  return rows.length;
 }
 
 function macOfTuple(key: KeyObject, parts: readonly (Uint8Array | string)[]): Uint8Array {

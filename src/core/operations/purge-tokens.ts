@@ -2,12 +2,13 @@ import { z } from 'zod';
 
 import { purgeAttempts } from '../../domain/identities/attempts.ts';
 import { purgeRevocations, purgeTokens as purge } from '../../domain/identities/purge.ts';
+import { purgeAnswers } from '../idempotency.ts';
 import type { Operation } from '../operation.ts';
 import { ADMIN } from '../rest-binding.ts';
 
 /** What was removed. */
 export interface TokensPurged {
-  /** Credentials, revocations and counts of wrong guesses. */
+  /** Credentials, revocations, counts of wrong guesses and answers kept for idempotency keys. */
   readonly done: number;
   /** Whether there is more: the operation is called again then. */
   readonly finished: boolean;
@@ -26,7 +27,8 @@ export const purgeTokens: Operation<Record<string, never>, TokensPurged> = {
   requires: () => [{ capability: 'admin', resource: ['sys', 'jobs'] }],
   subject: () => ({}),
   apply: async (_input, call) => {
-    const done = (await purge(call)) + (await purgeRevocations(call)) + (await purgeAttempts(call));
+    const credentials = (await purge(call)) + (await purgeRevocations(call));
+    const done = credentials + (await purgeAttempts(call)) + (await purgeAnswers(call));
     call.about({ detail: `${done} removed` });
     return { done, finished: done === 0 };
   },
