@@ -13,6 +13,8 @@ export interface ClientRoute {
   readonly output: WireShape;
   /** What each event of its stream is, if it answers with one. */
   readonly events?: WireShape;
+  /** Whether it changes nothing, and may be sent again as it is. Every `GET` does. */
+  readonly isSafe?: true;
   /** Whether it may be sent again under an idempotency key. */
   readonly isRepeatable?: true;
 }

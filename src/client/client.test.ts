@@ -18,6 +18,11 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
+/** Called without regard to what there is. */
+interface Callable {
+  readonly jobs: { run(): Promise<unknown> };
+}
+
 const at = { environment: 'production', path: 'db/password' };
 
 describe('the routes of the client', () => {
@@ -155,6 +160,46 @@ describe('a client', () => {
     expect(await flaky.secrets.write({ ...at, path, value: 'x' })).toMatchObject({ version: 1 });
     expect(keys).toEqual([keys[0], keys[0]]);
     expect((await client.secrets.describe({ ...at, path })).version).toBe(1);
+  });
+
+  it('sends what changes nothing again, whatever its method', async () => {
+    await client.secrets.write({ ...at, path: 'again', value: 'x' });
+    const methods: (string | undefined)[] = [];
+    const flaky = connect({
+      address: server.address,
+      token: server.ownerToken,
+      wait: async () => undefined,
+      fetch: async (url, init) => {
+        methods.push(init?.method);
+        if (methods.length < 3) throw new TypeError('the connection was lost');
+        return fetch(url, init);
+      },
+    });
+    const { environment } = at;
+    const { secrets } = await flaky.secrets.readMany({ environment, paths: ['again'] });
+    expect(secrets[0]?.secret?.value?.reveal()).toBe('x');
+    expect(methods).toEqual(['POST', 'POST', 'POST']);
+  });
+
+  it('calls nothing when it is awaited, logged or made text by mistake', async () => {
+    const called: unknown[] = [];
+    const quiet = connect({
+      address: server.address,
+      fetch: async (url) => {
+        called.push(url);
+        throw new TypeError('called');
+      },
+    });
+    const passed = async (): Promise<Client['secrets']> => quiet.secrets;
+    expect(typeof (await passed()).read).toBe('function');
+    expect(JSON.stringify({ client: quiet, group: quiet.secrets })).toBe(
+      '{"client":{},"group":{}}',
+    );
+    expect(String(quiet.secrets)).toBe('[object Object]');
+    expect(called).toEqual([]);
+    await expect((quiet as unknown as Callable).jobs.run()).rejects.toMatchObject({
+      code: 'route_not_found',
+    });
   });
 
   it('signs in by itself before the first call, in time, and once more when it was refused', async () => {

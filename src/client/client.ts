@@ -26,6 +26,9 @@ export type CallOperation = (
   options?: ClientCallOptions,
 ) => Promise<unknown>;
 
+/** What the language asks any object for, to await or to write it. A client is no promise. */
+const NO_OPERATIONS: ReadonlySet<string> = new Set(['then', 'toJSON']);
+
 const TIMEOUT_MS = 30_000;
 const RETRIES = 2;
 const BACK_OFF_MS = 200;
@@ -51,19 +54,18 @@ export function connect(options: ConnectOptions): Client {
     new Proxy(
       {},
       {
-        get: (_target, method) =>
-          typeof method === 'string'
-            ? (input?: unknown, given?: ClientCallOptions) =>
-                call(`${name}.${method}`, input, given)
-            : undefined,
+        get: (target, method) =>
+          typeof method !== 'string' || method in target || NO_OPERATIONS.has(method)
+            ? (Reflect.get(target, method) as unknown)
+            : (input?: unknown, given?: ClientCallOptions) =>
+                call(`${name}.${method}`, input, given),
       },
     );
   const client: Client = new Proxy({} as Client, {
     get: (_target, name) => {
       if (name === 'environment') return environment;
       if (name === 'events') return events;
-      // A client that is awaited by mistake is no promise.
-      return typeof name === 'string' && name !== 'then' ? group(name) : undefined;
+      return typeof name === 'string' && !NO_OPERATIONS.has(name) ? group(name) : undefined;
     },
   });
   const environment: Client['environment'] = (name, { workspace } = {}) =>
@@ -83,7 +85,8 @@ export function caller(
     const request = buildRequest(known, input);
     const key =
       given.idempotencyKey ?? (known.route.isRepeatable ? crypto.randomUUID() : undefined);
-    const isSafe = known.route.method === 'GET' || key !== undefined;
+    const { method, isSafe: changesNothing = method === 'GET' } = known.route;
+    const isSafe = changesNothing || key !== undefined;
     for (let tried = 0; ; tried += 1) {
       try {
         const answer = await send(base + request.target, request, {

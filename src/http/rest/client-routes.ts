@@ -34,6 +34,7 @@ function toClientRoute({ operation, binding, outputShape }: RestRoute): ClientRo
     input: wireShapeOf(operation.input),
     output: outputShape,
     ...(operation.streams === undefined ? {} : { events: wireShapeOf(operation.streams) }),
+    ...(!operation.mutates && binding.method !== 'GET' ? { isSafe: true } : {}),
     ...(operation.mutates && operation.givesOnce !== true ? { isRepeatable: true } : {}),
   };
 }
