@@ -5,6 +5,7 @@ import type { SecureContextOptions } from 'node:tls';
 
 import { StrongroomError } from '../errors.ts';
 import { http, https } from '../lib/node-http.ts';
+import { noteExpected } from './expected-body.ts';
 import { Malformed } from './malformed.ts';
 
 /** Options of {@link listen}. */
@@ -84,20 +85,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   });
   // An error of a handshake is the client's, and says nothing that could be answered.
   tlsServer?.on('tlsClientError', (_error, socket) => socket.destroy());
-  const malformed = new Malformed();
-  const begin: typeof handle = (message, response) => {
-    malformed.begin(message, response);
-    handle(message, response);
-  };
-  server.on('request', begin);
-  server.on('checkContinue', begin);
-  server.on('checkExpectation', (message, response) => {
-    malformed.begin(message, response);
-    refuseExpectation(response);
-  });
-  server.on('clientError', (error, socket: Socket) => malformed.refuse(error, socket));
-  server.on('upgrade', (message, stream) => malformed.turnAway(message, stream));
-  server.on('connect', (message, stream) => malformed.turnAway(message, stream));
+  takeRequests(server, handle);
   await start(server, host, port);
   const { port: chosen } = server.address() as AddressInfo;
   return {
@@ -109,6 +97,26 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     renew: (next) => tlsServer?.setSecureContext({ ...next, ...always }),
     close: (waitMs) => end(server, waitMs),
   };
+}
+
+function takeRequests(server: Server, handle: ListenOptions['handle']): void {
+  const malformed = new Malformed();
+  const begin: ListenOptions['handle'] = (message, response) => {
+    malformed.begin(message, response);
+    handle(message, response);
+  };
+  server.on('request', begin);
+  server.on('checkContinue', (message, response) => {
+    noteExpected(message, response);
+    begin(message, response);
+  });
+  server.on('checkExpectation', (message, response) => {
+    malformed.begin(message, response);
+    refuseExpectation(response);
+  });
+  server.on('clientError', (error, socket: Socket) => malformed.refuse(error, socket));
+  server.on('upgrade', (message, stream) => malformed.turnAway(message, stream));
+  server.on('connect', (message, stream) => malformed.turnAway(message, stream));
 }
 
 function start(server: Server, host: string, port: number): Promise<void> {

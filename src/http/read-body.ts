@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { StrongroomError } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
 import type { BodyShare } from './body-budget.ts';
+import { askForBody } from './expected-body.ts';
 
 /** How long a body may be, in bytes: a value of 1 MiB as base64, and what stands around it. */
 export const BODY_BYTES_MAX: number = 2 * 1024 * 1024;
@@ -30,6 +31,7 @@ export async function readBody(
   { contentLength, bytesMax, share }: BodyOptions,
 ): Promise<Uint8Array> {
   if (contentLength !== undefined && contentLength > bytesMax) throw tooLarge(bytesMax);
+  askForBody(request);
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {

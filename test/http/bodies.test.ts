@@ -29,6 +29,47 @@ function begin(socket: Socket, length: number): Promise<string> {
   return sleep(1500).then(() => answer);
 }
 
+/** Sends a head that says it waits to be asked for its body, and the body once it is; resolves to the statuses. */
+function afterContinue(authorization: string, body: string): Promise<readonly string[]> {
+  const socket = connect({ port: served.server.port, host: '127.0.0.1' });
+  const statuses: string[] = [];
+  socket.write(
+    [
+      'POST /api/secrets/workspaces/default/secrets HTTP/1.1',
+      'Host: localhost',
+      `Authorization: ${authorization}`,
+      'Content-Type: application/json',
+      'Expect: 100-continue',
+      `Content-Length: ${body.length}`,
+      '',
+      '',
+    ].join('\r\n'),
+  );
+  return new Promise((resolve, reject) => {
+    socket.setTimeout(10_000, () => socket.destroy(new Error('no answer')));
+    socket.on('error', reject);
+    socket.on('data', (bytes: Buffer) => {
+      const status = /^HTTP\/1\.1 (\d+)/.exec(bytes.toString('latin1'))?.[1] ?? '';
+      statuses.push(status);
+      if (status === '100') socket.write(body);
+      else socket.destroy();
+    });
+    socket.on('close', () => resolve(statuses));
+  });
+}
+
+describe('a body that waits to be asked for (RFC 9110, Expect: 100-continue)', () => {
+  const body = '{"name":"EXPECTED","value":"v"}';
+
+  it('is asked for', async () => {
+    expect(await afterContinue(`Bearer ${served.token}`, body)).toEqual(['100', '201']);
+  });
+
+  it('is not asked for where nobody may send it', async () => {
+    expect(await afterContinue('Bearer nobody', body)).toEqual(['401']);
+  });
+});
+
 describe('L5 A56 bodies of anyone', () => {
   it('are no longer than what anyone has to send', async () => {
     const json = { name: 'bob', password: 'p'.repeat(40 * KIB) };
