@@ -327,7 +327,8 @@ describe('the committer', () => {
       committer.submit(change('a')),
       committer.submit(change('b')),
     ]);
-    expect(outcomes).toMatchObject([{ reason: mistake }, { reason: mistake }]);
+    const reason = { code: 'outcome_unknown', cause: mistake };
+    expect(outcomes).toMatchObject([{ reason }, { reason }]);
     expect(cohorts).toEqual([2]);
     expect(await names()).toEqual(['a', 'b']);
   });

@@ -130,9 +130,9 @@ export class Committer<Item extends CommitterItem> {
     try {
       this.#answer(cohort, result);
     } catch (error) {
-      // It is durable, so it may not be run again.
+      // It is durable, so it may not be run again, nor may anybody think that it was not done.
       this.#mustRecover = true;
-      this.#refuse(cohort, error);
+      this.#refuse(cohort, keptButUnanswered(error));
     }
   }
 
@@ -172,6 +172,13 @@ export class Committer<Item extends CommitterItem> {
     this.#isBlocked = true;
     for (const { item, reject } of cohort) reject(failureOf(item, error));
   }
+}
+
+function keptButUnanswered(cause: unknown): StrongroomError {
+  return new StrongroomError('outcome_unknown', 'the change was kept, and then its answer failed', {
+    hint: 'look before you try again, or repeat with the same idempotency key',
+    cause,
+  });
 }
 
 /** No secret leaves unrecorded, so a read fails too when its entry cannot be kept. */

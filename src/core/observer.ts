@@ -18,3 +18,12 @@ export interface VaultObserver {
   /** Told of each transaction of the committer. */
   readonly committed?: ((cohort: CohortFacts) => void) | undefined;
 }
+
+/** Tells one who watches, if there is one. Whoever watches must not change what is watched. */
+export function tell<News>(told: ((news: News) => void) | undefined, news: News): void {
+  try {
+    told?.(news);
+  } catch {
+    // It is durable, whatever they think of it.
+  }
+}

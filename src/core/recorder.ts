@@ -8,7 +8,7 @@ import type { Clock } from '../lib/ids.ts';
 import type { NotedEntry, NotedSubject } from './change-note.ts';
 import type { ChangeFeed } from './events/change-feed.ts';
 import type { Cohort, Item, Progress } from './item.ts';
-import type { VaultObserver } from './observer.ts';
+import { tell, type VaultObserver } from './observer.ts';
 import type { Rights } from './rights.ts';
 
 /** What a {@link Recorder} works with. */
@@ -42,13 +42,7 @@ export class Recorder {
     this.#options.feed.publish();
     const { recorded } = this.#options.observer ?? {};
     if (recorded === undefined) return;
-    for (const entry of this.#news) {
-      try {
-        recorded(entry);
-      } catch {
-        // Whoever watches must not change what is watched.
-      }
-    }
+    for (const entry of this.#news) tell(recorded, entry);
     this.#news = [];
   }
 

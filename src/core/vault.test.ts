@@ -33,6 +33,23 @@ afterEach(() => place.remove());
 
 const address = { environment: 'production', path: 'db/password' };
 
+describe('whoever watches a vault', () => {
+  it('changes nothing by what they throw', async () => {
+    const seen: string[] = [];
+    const throwing = (what: string) => (): never => {
+      seen.push(what);
+      throw new TypeError('a mistake of whoever watches');
+    };
+    const observer = { recorded: throwing('entry'), committed: throwing('commit') };
+    const vault = await openTemporaryVault(place, { observer });
+    const session = createSession(vault, { principal: OWNER }, 'library');
+    await session.secrets.write({ ...address, value: 'v' });
+    expect((await session.secrets.read(address)).value?.reveal()).toBe('v');
+    expect(new Set(seen)).toEqual(new Set(['entry', 'commit']));
+    await vault.close();
+  });
+});
+
 describe('a caller', () => {
   it('is refused with a narrowing that is not a list of capabilities', async () => {
     const { vault } = await openSession(place);

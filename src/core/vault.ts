@@ -15,7 +15,7 @@ import type { Face, FaceCallOptions, SecurityContext } from './context.ts';
 import type { DeferredInput } from './deferred-input.ts';
 import type { StreamLimits } from './events/change-feed.ts';
 import type { InnerOperation } from './operation.ts';
-import type { VaultObserver } from './observer.ts';
+import { tell, type VaultObserver } from './observer.ts';
 import { writeOutsideCheckpoint } from './outside-checkpoint.ts';
 import { requirementsOf } from './operations/requirements-of.ts';
 import type { Caller } from './item.ts';
@@ -79,7 +79,7 @@ export class UnsealedVault {
       changed: () => parts.lock.mark(),
       committed: (cohort) => {
         this.#scheduleCheckpoint();
-        parts.observer?.committed?.(cohort);
+        tell(parts.observer?.committed, cohort);
       },
       scrub: () => {
         this.#isToScrub = true;

@@ -92,10 +92,10 @@ export class VaultHolder {
       throw error;
     }
     this.#seals = undefined;
-    await this.#recordRefused(this.#vault);
     this.#scheduler = new Scheduler(this.#vault, options.now ?? Date.now, schedule);
     this.#scheduler.start();
     opened?.(this.#vault.id);
+    await this.#recordRefused(this.#vault);
   }
 
   async #letGo(): Promise<void> {

@@ -5,7 +5,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 
 import type { SecurityContext } from '../core/context.ts';
 import { initVault, type NewVault } from '../core/init-vault.ts';
-import { openVault } from '../core/open-vault.ts';
+import { openVault, type OpenVaultOptions } from '../core/open-vault.ts';
 import type { RateLimitOptions } from '../core/rate-limits.ts';
 import { createSession, type Session } from '../core/session.ts';
 import { rowMacOf } from '../core/unseal-rows.ts';
@@ -74,7 +74,7 @@ export async function makeTemporaryVault(options: { now?: Clock } = {}): Promise
 /** Opens a vault as programs do. */
 export function openTemporaryVault(
   { path, configDirectory }: TemporaryVault,
-  options: { now?: Clock; waitMs?: number; acceptRollback?: boolean } = {},
+  options: Pick<OpenVaultOptions, 'now' | 'waitMs' | 'acceptRollback' | 'observer'> = {},
 ): Promise<UnsealedVault> {
   return openVault(path, { configDirectory, holder: 'a test', waitMs: 0, ...options });
 }
