@@ -45,7 +45,6 @@ export type ErrorCode =
   | 'override_not_found'
   | 'import_not_found'
   | 'import_exists'
-  | 'job_not_found'
   | 'job_running'
   | 'no_generator'
   | 'slot_not_found'

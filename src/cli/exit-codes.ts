@@ -57,7 +57,6 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   override_not_found: EXIT.notFound,
   import_not_found: EXIT.notFound,
   import_exists: EXIT.failed,
-  job_not_found: EXIT.notFound,
   no_generator: EXIT.failed,
   job_running: EXIT.failed,
   slot_not_found: EXIT.notFound,

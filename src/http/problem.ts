@@ -42,7 +42,6 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   override_not_found: 404,
   import_not_found: 404,
   import_exists: 409,
-  job_not_found: 404,
   job_running: 409,
   no_generator: 409,
   slot_not_found: 404,

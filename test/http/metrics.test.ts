@@ -2,6 +2,7 @@
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -96,6 +97,17 @@ describe('numbers of a server', () => {
     expect(await valueOf('strongroom_committer_batch_size_sum')).toBe(calls + 3);
     expect(await valueOf('strongroom_committer_wait_seconds_count')).toBe(commits + 5);
     expect(await valueOf('strongroom_audit_entries')).toBe(entries + 4);
+  });
+
+  it('tell how late timers were since somebody last looked', async () => {
+    const lag = 'nodejs_eventloop_lag_p99_seconds';
+    await valueOf(lag);
+    // It begins anew with the next timer.
+    await sleep(100);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+    await sleep(50);
+    expect(await valueOf(lag)).toBeGreaterThan(0.9);
+    expect(await valueOf(lag)).toBeLessThan(0.5);
   });
 
   it('tell how many calls became durable together, and how many seconds the first of them waited', async () => {

@@ -56,15 +56,6 @@ export function textEntropy({ length, groups }: TextShape): number {
   return log2(texts);
 }
 
-/** A whole number from 0 up to but not including `below`, each equally likely. */
-export function randomBelow(below: number, random: RandomSource = randomBytes): number {
-  const limit = BYTE_VALUES - (BYTE_VALUES % below);
-  for (;;) {
-    const [byte = limit] = random(1);
-    if (byte < limit) return byte % below;
-  }
-}
-
 function randomCharacters(alphabet: string, length: number, random: RandomSource): Uint8Array {
   const limit = BYTE_VALUES - (BYTE_VALUES % alphabet.length);
   const text = new Uint8Array(length);

@@ -38,10 +38,6 @@ const running = statement((db, p: Parameters<{ kind: string }>) =>
   db.selectFrom('jobs').selectAll().where('kind', '=', p('kind')).where('finished_at', 'is', null),
 );
 
-const byId = statement((db, p: Parameters<{ id: string }>) =>
-  db.selectFrom('jobs').selectAll().where('id', '=', p('id')),
-);
-
 const newest = statement((db, p: Parameters<{ limit: number }>) =>
   db
     .selectFrom('jobs')
@@ -119,26 +115,6 @@ export async function findJob(
   const found = rows.find((row) => row.workspace_id === workspaceId);
   if (found !== undefined) work.mac.check(JOBS, found);
   return found;
-}
-
-/**
- * A job by id.
- *
- * @throws {@link StrongroomError} `job_not_found`, `integrity_error`.
- */
-export async function requireJob(
-  work: Pick<Work, 'transaction' | 'mac'>,
-  id: string,
-): Promise<JobRow> {
-  const row = await work.transaction.get(byId, { id });
-  if (row === undefined) {
-    throw new StrongroomError('job_not_found', 'there is no such job', {
-      details: { job: id },
-      hint: 'see `strongroom jobs list`',
-    });
-  }
-  work.mac.check(JOBS, row);
-  return row;
 }
 
 /** Notes how far a job is, in the transaction of what it did. */

@@ -23,6 +23,7 @@ const SECONDS: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10,
 ];
 const SIZES: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+const LAG_RESOLUTION_MS = 20;
 const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
 /** The numbers of one server. None of their labels can be chosen by a client. */
@@ -156,7 +157,7 @@ function addVault(registry: Registry, { vault, isSealed, isBlocked, now }: Metri
 
 /** The usual numbers of a process, under their usual names. */
 function addProcess(registry: Registry, { connections, lost }: MetricsSources): void {
-  const delay = monitorEventLoopDelay({ resolution: 20 });
+  const delay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   delay.enable();
   const started = Date.now() / 1000 - process.uptime();
   registry.gauge('http_connections', 'Open connections.', connections);
@@ -181,9 +182,16 @@ function addProcess(registry: Registry, { connections, lost }: MetricsSources): 
   registry.gauge('process_open_fds', 'Open file descriptors.', openFiles);
   registry.gauge(
     'nodejs_eventloop_lag_p99_seconds',
-    'How late timers are, at the 99th percentile.',
-    () => delay.percentile(99) / 1e9,
+    'How late timers are, at the 99th percentile since somebody last asked.',
+    () => lagOf(delay),
   );
+}
+
+/** It measures from one timer to the next, so that what a timer is to take is in it. */
+function lagOf(delay: ReturnType<typeof monitorEventLoopDelay>): number {
+  const lagMs = delay.percentile(99) / 1e6 - LAG_RESOLUTION_MS;
+  delay.reset();
+  return Math.max(0, lagMs / 1000);
 }
 
 function openFiles(): number | undefined {

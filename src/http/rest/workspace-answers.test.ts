@@ -1,6 +1,8 @@
 // Each operation of what is in a workspace, called over a socket at each of its
 // addresses: the status, and what comes back, are as the operation says.
 
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { everyOperation } from '../../core/every-operation.ts';
@@ -292,6 +294,8 @@ async function makeSecrets({ owner }: AnswerServer): Promise<void> {
   }
   const undone = { environment, path: 'x/undo' };
   await owner.secrets.write({ ...undone, value: 'a' });
+  // What is undone is told from what came before it by its time.
+  await sleep(2);
   await owner.secrets.write({ ...undone, value: 'b' });
   const [entry] = (await owner.audit.query({ path: 'x/undo', limit: 1 })).entries;
   ids.set('undo', entry?.request ?? '');
