@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { assignRole, createUser } from '../domain/access/principals.ts';
 import type { AuditEntry } from '../domain/audit/entry.ts';
@@ -24,6 +24,7 @@ import {
   type OpenParts,
   type TemporaryVault,
 } from '../testing/temporary-vault.ts';
+import { Recorder } from './recorder.ts';
 import type { Session } from './session.ts';
 
 let now: number;
@@ -577,6 +578,22 @@ describe('A88: when the access cannot be put on record', () => {
     expect(parts.vault.isBlocked).toBe(false);
     const made = entries();
     expect(made.map(({ seq }) => seq)).toEqual(made.map((_, seq) => seq));
+  });
+
+  it('a change is undone whose entry cannot be written, and its failure is on record', async () => {
+    const address = { environment: 'production', path: 'unwritten' };
+    const mistake = new TypeError('an entry that cannot be written');
+    const record = vi.spyOn(Recorder.prototype, 'record').mockImplementationOnce(() => {
+      throw mistake;
+    });
+    await expect(session.secrets.write({ ...address, value: 'v' })).rejects.toThrow();
+    record.mockRestore();
+    await expect(session.secrets.read(address)).rejects.toMatchObject({ code: 'secret_not_found' });
+    const { entries } = await session.audit.query({ path: address.path });
+    expect(entries.map(({ action, outcome }) => `${action} ${outcome}`)).toEqual([
+      'secrets.read failed',
+      'secrets.write failed',
+    ]);
   });
 
   it('a workspace that was not kept is not there, and neither are its key and its rights', async () => {

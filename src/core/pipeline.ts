@@ -223,13 +223,11 @@ export class Pipeline {
     const { transaction } = cohort;
     const at = this.#wall();
     const progress: Progress = { subject: {}, extra: [], now: this.#steady(at), at };
+    let value: unknown;
     try {
       // A change of rights that was undone took along what is known of them.
       if (!this.#rights.isKnown) cohort.fault ??= await this.#refresh(transaction);
-      const value = await this.#answer(cohort, item, progress);
-      const state = progress.changesRights === true ? this.#rights.state : undefined;
-      this.#recorder.record(cohort, item, progress, { outcome: 'ok', state });
-      return { ok: true, value };
+      value = await this.#answer(cohort, item, progress);
     } catch (error) {
       if (item.mutates) this.#options.keyring.discard();
       if (endsTransaction(error)) throw error;
@@ -244,6 +242,10 @@ export class Pipeline {
       this.#recorder.record(cohort, item, progress, { outcome, reason });
       return { ok: false, error: shownTo(this.#rights, item, progress, error) };
     }
+    const state = progress.changesRights === true ? this.#rights.state : undefined;
+    // What cannot be put on record ends the transaction, and with it the change.
+    this.#recorder.record(cohort, item, progress, { outcome: 'ok', state });
+    return { ok: true, value };
   }
 
   /** Rows that decide who may do what may be found altered: then every item fails, on record. */
