@@ -7,6 +7,12 @@ import type { ConnectOptions } from './client-options.ts';
  * @throws {@link StrongroomError} `invalid_input` for one that is none, or that would send everything in clear to another machine.
  */
 export function baseOf({ address, dangerouslyAllowHttp = false }: ConnectOptions): string {
+  // As of a variable that is not set, where nobody checks types.
+  if (typeof (address as unknown) !== 'string') {
+    throw new StrongroomError('invalid_input', 'there is no address of a server', {
+      hint: 'connect({ address: "https://secrets.example", token })',
+    });
+  }
   if (!address.includes('://')) {
     throw new StrongroomError('invalid_input', 'the address of the server lacks its https://', {
       hint: 'such as https://secrets.example:8200; on this machine http://127.0.0.1:8200',

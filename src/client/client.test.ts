@@ -253,6 +253,15 @@ describe('a client', () => {
     });
   });
 
+  it('says that it was given no address, as of a variable that is not set', () => {
+    for (const address of [undefined, null, 8200, new URL('https://secrets.example')]) {
+      const options = { address: address as unknown as string };
+      expect(() => connect(options)).toThrow(
+        expect.objectContaining({ code: 'invalid_input' }) as Error,
+      );
+    }
+  });
+
   it('names the server that it cannot reach, and no token', async () => {
     const off = connect({ address: 'http://127.0.0.1:9', token: server.ownerToken, retries: 0 });
     const error: unknown = await off.secrets.read(at).catch((caught: unknown) => caught);

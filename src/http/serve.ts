@@ -22,6 +22,7 @@ import { openApiPage } from './openapi-page.ts';
 import type { Pages } from './page.ts';
 import { SealLog } from './seal-log.ts';
 import { sealPages } from './seal-pages.ts';
+import { shownAddress } from './shown-address.ts';
 import { ssoPages } from './sso-pages.ts';
 import { SecurityEvents, securityEvent } from './security-events.ts';
 import type { ServerLog } from './server-log.ts';
@@ -181,7 +182,7 @@ class RunningServer {
     this.#probe.unref();
     const holder = this.#holder;
     return {
-      address: addressOf(listening, at.tls !== undefined),
+      address: shownAddress(listening, at.tls !== undefined),
       port: listening.port,
       get vault() {
         return holder.vault;
@@ -315,9 +316,4 @@ function originOf({ socket, headers }: IncomingMessage): Parameters<typeof clien
     socket: socket.remoteAddress,
     forwardedFor: Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
   };
-}
-
-function addressOf({ host, port }: Listening, isTls: boolean): string {
-  const shown = host.includes(':') ? `[${host}]` : host;
-  return `${isTls ? 'https' : 'http'}://${shown}:${port}`;
 }
