@@ -333,6 +333,27 @@ describe('the committer', () => {
     expect(await names()).toEqual(['a', 'b']);
   });
 
+  it('runs what a cohort had no room for, whatever becomes of the answers before it', async () => {
+    let isFirst = true;
+    const committer = new Committer<Item>({
+      store: counting(),
+      process: (transaction, items, lostTo) => processAll(transaction, items.slice(0, 1), lostTo),
+      recover: async () => undefined,
+      committed: () => {
+        if (!isFirst) return;
+        isFirst = false;
+        throw new TypeError('a mistake');
+      },
+    });
+    const [first, second] = await Promise.allSettled([
+      committer.submit(change('a')),
+      committer.submit(change('b')),
+    ]);
+    expect(first).toMatchObject({ reason: { code: 'outcome_unknown' } });
+    expect(second).toEqual({ status: 'fulfilled', value: 'b' });
+    expect(await names()).toEqual(['a', 'b']);
+  });
+
   it('gives a failure that cannot be put on record to its caller', async () => {
     const committer = make();
     const mistakes = [new TypeError('a mistake'), new TypeError('another')];

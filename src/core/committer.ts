@@ -127,12 +127,14 @@ export class Committer<Item extends CommitterItem> {
       await this.#fail(cohort, error, lostTo);
       return;
     }
+    const done = cohort.slice(0, result.outcomes.length);
+    this.#queue.unshift(...cohort.slice(done.length));
     try {
-      this.#answer(cohort, result);
+      this.#answer(done, result);
     } catch (error) {
       // It is durable, so it may not be run again, nor may anybody think that it was not done.
       this.#mustRecover = true;
-      this.#refuse(cohort, keptButUnanswered(error));
+      this.#refuse(done, keptButUnanswered(error));
     }
   }
 
@@ -147,12 +149,11 @@ export class Committer<Item extends CommitterItem> {
     this.#isBlocked = false;
     const waitMs = performance.now() - (cohort[0]?.since ?? performance.now());
     this.#options.committed({ size: outcomes.length, waitMs });
-    for (const [index, { resolve, reject }] of cohort.slice(0, outcomes.length).entries()) {
+    for (const [index, { resolve, reject }] of cohort.entries()) {
       const outcome = outcomes[index];
       if (outcome?.ok === true) resolve(outcome.value);
       else reject(outcome?.error);
     }
-    this.#queue.unshift(...cohort.slice(outcomes.length));
   }
 
   /**
@@ -175,10 +176,14 @@ export class Committer<Item extends CommitterItem> {
 }
 
 function keptButUnanswered(cause: unknown): StrongroomError {
-  return new StrongroomError('outcome_unknown', 'the change was kept, and then its answer failed', {
-    hint: 'look before you try again, or repeat with the same idempotency key',
-    cause,
-  });
+  return new StrongroomError(
+    'outcome_unknown',
+    'what was done is kept, but it could not be answered',
+    {
+      hint: 'look before you try again, or repeat with the same idempotency key',
+      cause,
+    },
+  );
 }
 
 /** No secret leaves unrecorded, so a read fails too when its entry cannot be kept. */

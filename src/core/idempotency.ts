@@ -17,7 +17,7 @@ const PER_PRINCIPAL_MAX = 10_000;
 const ROOM = 1000;
 /** One of so many calls looks whether there is room. */
 const LOOKS_ONE_IN = 64;
-const PURGE_PAGE = 1000;
+const PURGE_MAX = 1000;
 
 type RowKey = Pick<IdempotencyRow, 'principal_id' | 'workspace_id' | 'operation' | 'key_mac'>;
 
@@ -51,21 +51,13 @@ const removeOld = statement((db, p: Parameters<{ principalId: string; before: nu
     .where('created_at', '<', p('before')),
 );
 
-const oldest = statement((db, p: Parameters<{ before: number; limit: number }>) =>
+const principalAfter = statement((db, p: Parameters<{ principalId: string }>) =>
   db
     .selectFrom('idempotency')
-    .select(['principal_id', 'workspace_id', 'operation', 'key_mac'])
-    .where('created_at', '<', p('before'))
-    .limit(p('limit')),
-);
-
-const remove = statement((db, p: Parameters<RowKey>) =>
-  db
-    .deleteFrom('idempotency')
-    .where('principal_id', '=', p('principal_id'))
-    .where('workspace_id', '=', p('workspace_id'))
-    .where('operation', '=', p('operation'))
-    .where('key_mac', '=', p('key_mac')),
+    .select(['principal_id'])
+    .where('principal_id', '>', p('principalId'))
+    .orderBy('principal_id')
+    .limit(1),
 );
 
 const timeOf = statement((db, p: Parameters<{ principalId: string; offset: number }>) =>
@@ -181,11 +173,19 @@ async function makeRoom(work: Work): Promise<void> {
   await work.transaction.run(removeOld, { principalId, before });
 }
 
-/** Forgets answers whose time is over, of whomever, a page of them. Resolves to how many. */
+/**
+ * Forgets answers whose time is over, of whomever: of one principal after the other, by the index,
+ * until there were enough for one transaction. Resolves to how many.
+ */
 export async function purgeAnswers({ transaction, now }: Work): Promise<number> {
-  const rows = await transaction.all(oldest, { before: now - KEPT_MS, limit: PURGE_PAGE });
-  await transaction.runMany(remove, rows);
-  return rows.length;
+  let removed = 0;
+  for (let principalId = ''; removed < PURGE_MAX;) {
+    const next = await transaction.get(principalAfter, { principalId });
+    if (next === undefined) break;
+    principalId = next.principal_id;
+    removed += await transaction.run(removeOld, { principalId, before: now - KEPT_MS });
+  }
+  return removed;
 }
 
 function macOfTuple(key: KeyObject, parts: readonly (Uint8Array | string)[]): Uint8Array {

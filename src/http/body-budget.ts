@@ -11,7 +11,8 @@ export interface BodyLimits {
 
 /**
  * Bounds what bodies hold in memory while they are on their way, which those
- * who send them decide: whoever sends slowly takes up their own share alone.
+ * who send them decide: of one network a share, so that one alone cannot take
+ * up all. Several together can, and then others have to wait.
  */
 export class BodyBudget {
   readonly #limits: BodyLimits;
