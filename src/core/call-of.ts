@@ -3,6 +3,7 @@ import { requireHeld } from '../domain/access/escalation.ts';
 import type { PrincipalView } from '../domain/access/policy.ts';
 import type { Principal } from '../domain/access/principals.ts';
 import type { AuditLog } from '../domain/audit/audit-log.ts';
+import { requireUnlimited } from '../domain/identities/limits.ts';
 import type { RecentSecrets } from '../domain/secrets/recent-secrets.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { RowMac } from '../store/row-mac.ts';
@@ -55,6 +56,7 @@ export function callOf(
     may: (capability, resource, reach = 'exact') =>
       rights.decide(view, calling, { capability, resource, reach }).allowed,
     requireHeld: (wanted) => {
+      requireUnlimited(credential);
       // Owners decide about everything, also about what they are denied themselves.
       const isOwner = rights.policy.isOwner(view.principal.id);
       if (isOwner && calling.can === undefined) return;

@@ -77,7 +77,7 @@ export interface Call extends Work {
   may(capability: Capability, resource: readonly string[], reach?: Requirement['reach']): boolean;
   /**
    * Refuses to let the caller give others what they do not have themselves.
-   * Owners of the vault may.
+   * Owners of the vault may, unless by a credential that is limited to networks.
    *
    * @throws {@link StrongroomError} `escalation_refused`.
    */

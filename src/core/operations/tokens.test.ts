@@ -78,6 +78,28 @@ describe('a token', () => {
     expect(await codeOf(parts.as('keeper').tokens.create({ subject }))).toBe('escalation_refused');
   });
 
+  it('gives nobody rights that count elsewhere, if it is limited to networks, whosever it is', async () => {
+    const owner = parts.as(OWNER);
+    await machine('mallory');
+    await owner.secrets.write({ ...address, value: 'v' });
+    const [free, bound] = [
+      await owner.tokens.create({ ttl: '1d' }),
+      await owner.tokens.create({ ttl: '1d', cidr: ['10.0.0.0/8'] }),
+    ];
+    const member = 'machine:mallory';
+    const rule = { subject: member, can: ['read'] as const, pattern: '**' };
+    const inside = as(bound.token, '10.1.2.3');
+    const tries = (who: typeof inside): readonly (() => Promise<unknown>)[] => [
+      () => who.access.grant(rule),
+      () => who.roles.assign({ name: 'owner', member, wholeVault: true }),
+      () => who.secrets.update({ ...address, access: [{ subject: member, can: ['read'] }] }),
+      () => who.tokens.create({ subject: member }),
+    ];
+    for (const each of tries(inside)) expect(await codeOf(each())).toBe('escalation_refused');
+    expect(await codeOf(inside.secrets.read(address))).toBe('ok');
+    for (const each of tries(as(free.token, '10.1.2.3'))) expect(await codeOf(each())).toBe('ok');
+  });
+
   it('makes none that may more, lives longer, or is taken from elsewhere', async () => {
     await machine('ci');
     const made = await parts.as(OWNER).tokens.create({

@@ -1,6 +1,7 @@
 import { StrongroomError } from '../../errors.ts';
 import { canonicalJson, parseCanonicalJson } from '../../lib/canonical-json.ts';
 import { containsNetwork } from '../../lib/ip-networks.ts';
+import type { TokenRow } from '../../store/tables.ts';
 
 /** What a credential may be used for, whatever its principal may do. */
 export interface TokenLimits {
@@ -64,4 +65,19 @@ function narrowConditions(own: string | undefined, wanted: string | undefined): 
 
 interface Cidr {
   readonly cidr?: readonly string[];
+}
+
+/**
+ * Refuses a credential that counts in some circumstances only: what it lets others do would count
+ * in all.
+ *
+ * @throws {@link StrongroomError} `escalation_refused`.
+ */
+export function requireUnlimited(credential: Pick<TokenRow, 'limits'> | undefined): void {
+  if (decodeLimits(credential?.limits ?? null).conditions === undefined) return;
+  throw new StrongroomError(
+    'escalation_refused',
+    'a credential that is limited to networks gives nobody rights, and opens no way in',
+    { hint: 'sign in without such a limit, or ask somebody who can' },
+  );
 }
