@@ -118,10 +118,9 @@ export type { GeneratedValue, GenerateValueInput } from './core/operations/gener
 export type {
   ImportedSecret,
   ImportSecretsInput,
-  LayoutInput,
-  LayoutRead,
   SecretsImported,
 } from './core/operations/import-secrets.ts';
+export type { LayoutInput, LayoutRead } from './core/operations/read-layout.ts';
 export type {
   FolderAddress,
   ImportInput,

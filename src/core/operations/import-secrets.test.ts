@@ -35,6 +35,11 @@ afterAll(async () => {
 });
 
 const text = 'A=one\nDB_PASSWORD=two\n';
+/** The secrets that the file is of. */
+const ofFile = [
+  { path: 'A', value: 'one' },
+  { path: 'db/password', value: 'two' },
+];
 const layout = (): SecretValue =>
   SecretValue.text(
     serializeLayout(
@@ -121,6 +126,29 @@ describe('an import', () => {
     expect(await session.secrets.import({ ...input, layout: undefined })).toEqual(tried);
   });
 
+  it('lets nobody find a value out by trying: each is on record, few a minute, and one of a secret', async () => {
+    const environment = 'guesses';
+    await session.environments.create({ name: environment });
+    await session.secrets.write({ environment, path: 'PIN', value: '4711' });
+    const guess = (...values: readonly string[]): Promise<unknown> =>
+      session.secrets.import({
+        environment,
+        secrets: values.map((value) => ({ path: 'PIN', value })),
+        dryRun: true,
+      });
+    await expect(guess('1', '2')).rejects.toMatchObject({ code: 'invalid_input' });
+    for (const each of ['1', '2', '3', '4', '4711']) await guess(each);
+    await expect(guess('4711')).rejects.toMatchObject({ code: 'rate_limited' });
+    const { entries } = await session.audit.query({ environment, action: 'secrets.verify' });
+    expect(entries.map(({ detail }) => detail)).toEqual([
+      'matches',
+      ...Array.from({ length: 4 }, () => 'differs'),
+    ]);
+    // What is written says so itself.
+    await session.secrets.import({ environment, secrets: [{ path: 'PIN', value: '5' }] });
+    expect((await session.secrets.describe({ environment, path: 'PIN' })).version).toBe(2);
+  });
+
   it('tells text from the bytes of that text, and an empty value from none', async () => {
     const environment = 'staging';
     await session.secrets.write({ environment, path: 'kind', value: 'v' });
@@ -171,8 +199,15 @@ describe('an import', () => {
         { path: 'r/2', value: 'w' },
       ],
     });
-    const { entries } = await session.audit.query({ environment: 'testing', limit: 6 });
-    const [updated, second, two, one, first] = entries;
+    const { entries } = await session.audit.query({ environment: 'testing', limit: 7 });
+    const [updated, compared, second, two, one, first] = entries;
+    expect(compared).toMatchObject({
+      action: 'secrets.verify',
+      path: 'r/1',
+      version: 1,
+      detail: 'matches',
+    });
+    expect(compared?.secret_id).toBe(one?.secret_id);
     expect([first?.action, second?.action]).toEqual(['secrets.import', 'secrets.import']);
     expect([one?.action, one?.path, two?.action, two?.path]).toEqual([
       'secrets.create',
@@ -229,11 +264,12 @@ describe('a layout', () => {
   it('comes back as it was, and the next one is merged into it', async () => {
     const environment = 'production';
     expect((await session.layouts.read({ environment })).layout).toBeUndefined();
-    await session.secrets.import({ environment, secrets: [], layout: layout() });
+    await session.secrets.import({ environment, secrets: ofFile, layout: layout() });
     const read = (await session.layouts.read({ environment })).layout;
     expect(read?.equals(layout())).toBe(true);
     const next = SecretValue.text(serializeLayout(parseDotenv('B=1\n')));
-    await session.secrets.import({ environment, secrets: [], layout: next });
+    const ofNext = [{ path: 'B', value: '1' }];
+    await session.secrets.import({ environment, secrets: ofNext, layout: next });
     const merged = parseLayout(
       (await session.layouts.read({ environment })).layout?.reveal() ?? '',
     );
@@ -244,7 +280,8 @@ describe('a layout', () => {
     expect(merged.document.text.startsWith(first.document.text)).toBe(true);
     expect(merged.document.text.endsWith('B=1\n')).toBe(true);
     const whole = SecretValue.text(serializeLayout(parseDotenv(`B=2\n${first.document.text}`)));
-    await session.secrets.import({ environment, secrets: [], layout: whole });
+    const ofWhole = ['A', 'B', 'DB_PASSWORD'].map((path) => ({ path, value: 'v' }));
+    await session.secrets.import({ environment, secrets: ofWhole, layout: whole });
     expect((await session.layouts.read({ environment })).layout?.equals(whole)).toBe(true);
   });
 
@@ -302,8 +339,29 @@ describe('a layout', () => {
     expect(before !== undefined && after?.equals(before)).toBe(true);
   });
 
+  it('has no line of what can be read no more, and is on record as a read of each that it has', async () => {
+    const environment = 'layouts';
+    await session.environments.create({ name: environment });
+    const paths = ['gone', 'asleep', 'moved', 'there'];
+    const secrets = paths.map((path) => ({ path, value: `value of ${path}` }));
+    const lines = secrets.map(({ path, value }) => `${path}="${value}"\n`);
+    const file = SecretValue.text(serializeLayout(parseDotenv(`# top\n${lines.join('')}`)));
+    await session.secrets.import({ environment, secrets, layout: file });
+    await session.secrets.delete({ environment, path: 'gone' });
+    await session.secrets.update({ environment, path: 'asleep', active: false });
+    await session.secrets.rename({ environment, path: 'moved', to: 'elsewhere' });
+    const { layout: given } = await session.layouts.read({ environment });
+    expect(parseLayout(given?.reveal() ?? '').document.text).toBe(
+      '# top\nthere="value of there"\n',
+    );
+    const { entries } = await session.audit.query({ environment, action: 'secrets.read' });
+    const { id } = await session.secrets.describe({ environment, path: 'there' });
+    expect(entries).toMatchObject([{ path: 'there', secret_id: id, detail: 'as imported' }]);
+  });
+
   it('is not given to somebody who may not read one of its variables', async () => {
-    await session.secrets.import({ environment: 'development', secrets: [], layout: layout() });
+    const given = { environment: 'development', secrets: ofFile, layout: layout() };
+    await session.secrets.import(given);
     const most = await withGrants('l-most', [
       ['allow', 'read list', 'default/development/**'],
       ['deny', 'read', 'default/development/db/**'],

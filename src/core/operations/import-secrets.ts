@@ -5,11 +5,12 @@ import { readLayout as read, writeLayout } from '../../domain/secrets/layout.ts'
 import { IMPORT_SECRETS_MAX } from '../../domain/secrets/limits.ts';
 import { equalRecords, toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
 import { readVersion } from '../../domain/secrets/versions.ts';
+import { countAttempt } from '../../domain/secrets/verify-attempts.ts';
 import { writeSecret } from '../../domain/secrets/write.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SettingValues } from '../../domain/settings/known-settings.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
-import { SecretValue } from '../../secret-value.ts';
+import type { SecretValue } from '../../secret-value.ts';
 import { parseLayout, serializeLayout } from '../../formats/dotenv-layout.ts';
 import { mergeLayouts } from '../../formats/merge-layouts.ts';
 import type { SecretType } from '../../formats/secret-type.ts';
@@ -17,6 +18,8 @@ import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import { complexityOf } from './complexity.ts';
+import { mayReadAll } from './read-layout.ts';
+import { addressOf } from './place-secret.ts';
 import * as schema from './schema.ts';
 import { environmentOf } from './secret-address.ts';
 
@@ -49,19 +52,12 @@ export interface SecretsImported {
   readonly unchanged: readonly string[];
 }
 
-/** The layout of an environment, if there is one and the caller may have all of it. */
-export interface LayoutRead {
-  readonly layout: SecretValue | undefined;
-}
-
-export interface LayoutInput {
-  readonly workspace?: string | undefined;
-  readonly environment: string;
-}
-
 const paths = z.array(z.string());
 
-/** Errors: `environment_not_found`, `value_too_large`, `invalid_name`. All or nothing. */
+/**
+ * Errors: `environment_not_found`, `value_too_large`, `invalid_name`; `rate_limited` if it is only
+ * tried, after 5 attempts in a minute with one secret. All or nothing.
+ */
 export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
   name: 'secrets.import',
   summary: 'Brings many secrets in at once, all or none.',
@@ -78,7 +74,11 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
           })
           .meta({ wire: schema.SECRET_NAMES }),
       )
-      .max(IMPORT_SECRETS_MAX),
+      .max(IMPORT_SECRETS_MAX)
+      .refine(
+        (secrets) => new Set(secrets.map(({ path }) => path)).size === secrets.length,
+        'takes each path once',
+      ),
     layout: schema.secret.optional(),
     dryRun: z.boolean().optional(),
   }),
@@ -106,9 +106,12 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
     const complexity = complexityOf(call, environment.workspace.id);
     const result = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
     for (const secret of input.secrets) {
-      const outcome = await outcomeOf(call, environment, secret);
+      const { outcome, current } = await outcomeOf(call, environment, secret);
       result[outcome].push(secret.path);
-      if (outcome === 'unchanged' || input.dryRun === true) continue;
+      const isTold = outcome === 'unchanged' || input.dryRun === true;
+      if (current !== undefined && isTold)
+        await noteCompared(call, environment, { current, outcome, ...input });
+      if (isTold) continue;
       const isNew = outcome === 'created';
       await importOne(call, environment, { ...secret, isNew, complexity });
     }
@@ -117,46 +120,36 @@ export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
   },
 };
 
-/** Errors: `environment_not_found`. */
-export const readLayout: Operation<LayoutInput, LayoutRead> = {
-  name: 'layouts.read',
-  summary:
-    'Gives the layout of the .env file that an environment was imported from, if the caller may read every variable of it.',
-  input: z.strictObject({ workspace: schema.workspace, environment: schema.environment }),
-  output: schema.answer<LayoutRead>({ layout: schema.secretOutput.optional() }),
-  rest: [{ method: 'GET', path: `${IN_WORKSPACE}/environments/{environment}/layout` }],
-  secretMembers: ['layout'],
-  mutates: false,
-  requires: (input) => [
-    { capability: 'read', resource: [schema.workspaceOf(input), input.environment] },
-  ],
-  subject: (input) => ({ workspace: schema.workspaceOf(input), environment: input.environment }),
-  apply: async (input, call) => {
-    const layout = await read(call, environmentOf(call, input));
-    const isGiven = layout !== undefined && mayReadAll(call, input, layout);
-    return { layout: isGiven ? SecretValue.text(layout) : undefined };
-  },
-};
-
-/** A layout holds the values of the file, so who may not read one of them does not get it. */
-function mayReadAll(call: Call, input: LayoutInput, layout: string): boolean {
-  const { document, paths } = parseLayout(layout);
-  const environment = [schema.workspaceOf(input), input.environment];
-  return document.segments.every(
-    (segment) =>
-      segment.kind !== 'assignment' ||
-      call.may('read', [...environment, ...(paths.get(segment.name) ?? segment.name).split('/')]),
-  );
-}
-
 async function outcomeOf(
   call: Call,
   environment: Environment,
   { path, value }: ImportedSecret,
-): Promise<keyof SecretsImported> {
+): Promise<{ readonly outcome: keyof SecretsImported; readonly current?: SecretRow }> {
   const current = await findSecret(call, environment, path);
-  if (current === undefined) return 'created';
-  return (await isValueOf(call, current, value)) ? 'unchanged' : 'updated';
+  if (current === undefined) return { outcome: 'created' };
+  return { outcome: (await isValueOf(call, current, value)) ? 'unchanged' : 'updated', current };
+}
+
+/**
+ * Puts on record that a value was held against a secret's, where no change says so. Who
+ * only tries can find out a short one, and is bounded as by `secrets.verify`.
+ */
+async function noteCompared(
+  call: Call,
+  environment: Environment,
+  {
+    current: { id, path, current_version: version },
+    outcome,
+    dryRun,
+  }: {
+    readonly current: SecretRow;
+    readonly outcome: keyof SecretsImported;
+    readonly dryRun?: boolean | undefined;
+  },
+): Promise<void> {
+  if (dryRun === true) await countAttempt(call, id);
+  const detail = outcome === 'unchanged' ? 'matches' : 'differs';
+  call.record('secrets.verify', { ...addressOf(environment, path), secretId: id, version, detail });
 }
 
 async function importOne(

@@ -15,7 +15,7 @@ import { pruneAudit } from './prune-audit.ts';
 import { pruneBackups, runScheduledBackup, verifyBackup } from './keep-backups.ts';
 import { restoreParts } from './restore-parts.ts';
 import { generateFernet } from './generate-fernet.ts';
-import { readLayout } from './import-secrets.ts';
+import { readLayout } from './read-layout.ts';
 import { createImport, deleteImport, listImports } from './inherit.ts';
 import { listJobs } from './jobs.ts';
 import { keyHealth } from './key-health.ts';
