@@ -10,6 +10,7 @@ import { statement, type Parameters } from '../store/statement.ts';
 import type { IdempotencyRow } from '../store/tables.ts';
 import { answerContext, type AnswerKey } from '../domain/keys/answer-context.ts';
 import type { Work } from '../domain/work.ts';
+import type { Call } from './operation.ts';
 
 const KEPT_MS = 24 * 60 * 60 * 1000;
 const PER_PRINCIPAL_MAX = 10_000;
@@ -84,7 +85,12 @@ export interface RepeatableCall {
   /** The workspace that the call is about; its key protects the kept answer. */
   readonly workspaceId: string;
   readonly input: unknown;
+  /** The secret that the call was addressed to by its id, whatever it is called by now. */
+  readonly secretId?: string | undefined;
 }
+
+/** What a call needs of its kind to be run once. */
+type RunningOnce = Work & Pick<Call, 'about'>;
 
 /**
  * Runs a change once for each idempotency key: a repetition gets the first
@@ -95,7 +101,7 @@ export interface RepeatableCall {
  * @throws {@link StrongroomError} `idempotency_mismatch` if the key was used with other input.
  */
 export async function runOnce<T>(
-  work: Work,
+  work: RunningOnce,
   call: RepeatableCall,
   apply: () => Promise<T>,
 ): Promise<T> {
@@ -108,7 +114,7 @@ export async function runOnce<T>(
     operation: call.operation,
     fingerprint_key: fingerprint.number,
     key_mac: label('key', [call.key]),
-    input_mac: macOfInput(call.input, (encoded) => label('input', [encoded])),
+    input_mac: macOfInput(addressed(call), (encoded) => label('input', [encoded])),
   };
   const context = answerContext(work.keyring, row);
   await work.transaction.run(removeOld, {
@@ -116,7 +122,11 @@ export async function runOnce<T>(
     before: work.now - KEPT_MS,
   });
   const known = await work.transaction.get(find, row);
-  if (known !== undefined) return openAnswer(work, known, row.input_mac, context) as T;
+  if (known !== undefined) {
+    const answer = openAnswer(work, known, row.input_mac, context) as T;
+    if (call.secretId !== undefined) work.about({ secretId: call.secretId });
+    return answer;
+  }
   if ((row.key_mac[0] ?? 0) % LOOKS_ONE_IN === 0) await makeRoom(work);
   const answer = await apply();
   await work.transaction.run(insert, {
@@ -125,6 +135,12 @@ export async function runOnce<T>(
     created_at: work.now,
   });
   return answer;
+}
+
+/** A secret that is addressed by its id may have another name when the call is repeated: it may be the call that gave it. */
+function addressed({ input, secretId }: RepeatableCall): unknown {
+  if (secretId === undefined) return input;
+  return { ...(input as object), environment: undefined, path: undefined, secretId };
 }
 
 function openAnswer(

@@ -297,14 +297,14 @@ export class Pipeline {
     if (cohort.lostTo !== undefined) throw cohort.lostTo;
     const call = callOf(this.#parts, cohort, item, { who, progress });
     if (operation.fresh === true) await requireFresh(call);
-    if (!item.mutates) {
+    const apply = async (): Promise<unknown> => {
       const value = await operation.apply(item.input, call, item.prepared);
       requireAddressed(item, progress);
       return value;
-    }
+    };
+    if (!item.mutates) return apply();
     return transaction.savepoint(async () => {
-      const value = await this.#change(item, call);
-      requireAddressed(item, progress);
+      const value = await this.#change(item, call, apply);
       progress.changesRights = await this.#follow(transaction, 'change');
       return value;
     });
@@ -319,8 +319,7 @@ export class Pipeline {
     item.copies.push(...copies);
   }
 
-  #change(item: Item, call: Call): Promise<unknown> {
-    const apply = (): Promise<unknown> => item.operation.apply(item.input, call, item.prepared);
+  #change(item: Item, call: Call, apply: () => Promise<unknown>): Promise<unknown> {
     if (item.idempotencyKey === undefined) return apply();
     const subject = item.operation.subject(item.input);
     const workspace = this.#rights.directory.workspace(subject.workspace ?? FIRST_WORKSPACE);
@@ -329,6 +328,7 @@ export class Pipeline {
       operation: item.operation.name,
       workspaceId: workspace.id,
       input: item.input,
+      secretId: item.address?.secretId,
     };
     return runOnce(call, repeatable, apply);
   }

@@ -88,6 +88,68 @@ describe('a secret by its id', () => {
     expect(await answer(`default/secrets/${id}/value`, lister)).toMatchObject({ status: 403 });
   });
 
+  it.each([
+    ['PATCH', '', { value: 'changed' }],
+    ['POST', '/rotate', { new_value: 'rotated' }],
+    ['POST', '/rollback', { version: 1 }],
+    ['POST', '/verify', { candidate: 'second' }],
+    ['POST', '/copy', { to: 'copied' }],
+    ['POST', '/rename', { to: 'renamed' }],
+    ['POST', '/move', { to_environment: 'staging' }],
+    ['DELETE', '', undefined],
+    ['POST', '/undelete', undefined],
+    ['POST', '/destroy', undefined],
+  ])('answers a repeated %s %s under its key as the first time', async (method, verb, body) => {
+    const path = `once/${method.toLowerCase()}${verb.replace('/', '-')}`;
+    const { id } = await describeNew(path, 'first');
+    await server.owner.secrets.write({ ...production, path, value: 'second' });
+    const { versions } = await server.owner.secrets.history({ ...production, path });
+    if (verb === '/undelete') await server.owner.secrets.delete({ ...production, path });
+    const fit = verb === '/destroy' ? { versions: versions.map(({ version }) => version) } : body;
+    const given = verb === '/copy' || verb === '/rename' ? { to: `${path}-next` } : fit;
+    const ask = (key: string, what: unknown = given): Promise<Response> =>
+      fetch(`${server.address}/api/secrets/workspaces/default/secrets/${id}${verb}`, {
+        method,
+        headers: {
+          Authorization: `Bearer ${server.ownerToken}`,
+          'Content-Type': 'application/json',
+          'Idempotency-Key': key,
+        },
+        ...(what === undefined ? {} : { body: JSON.stringify(what) }),
+      });
+    const first = await ask(`key of ${path}`);
+    const said = await first.text();
+    expect([first.status, said]).toEqual([
+      expect.toSatisfy((status: number) => status < 300),
+      said,
+    ]);
+    const again = await ask(`key of ${path}`);
+    expect([again.status, await again.text()]).toEqual([first.status, said]);
+    const { entries } = await server.owner.audit.query({ limit: 1 });
+    expect(entries[0]).toMatchObject({ outcome: 'ok', secret_id: id });
+  });
+
+  it('takes a key once for one secret, whatever that is called', async () => {
+    const [one, other] = [await describeNew('key/one', 'a'), await describeNew('key/other', 'b')];
+    const change = (id: string, value: string): Promise<Response> =>
+      fetch(`${server.address}/api/secrets/workspaces/default/secrets/${id}`, {
+        method: 'PATCH',
+        headers: {
+          Authorization: `Bearer ${server.ownerToken}`,
+          'Content-Type': 'application/json',
+          'Idempotency-Key': 'of one secret',
+        },
+        body: JSON.stringify({ value }),
+      });
+    expect((await change(one.id, 'x')).status).toBe(200);
+    await server.owner.secrets.rename({ ...production, path: 'key/one', to: 'key/renamed' });
+    expect((await change(one.id, 'x')).status).toBe(200);
+    expect((await change(one.id, 'y')).status).toBe(422);
+    expect((await change(other.id, 'x')).status).toBe(422);
+    const { versions } = await server.owner.secrets.history({ ...production, path: 'key/renamed' });
+    expect(versions.length).toBe(2);
+  });
+
   it('is none that is no id', async () => {
     for (const id of ['1', 'x', '00000000-0000-7000-8000-000000000000', "'or'1'='1"]) {
       expect((await answer(`default/secrets/${encodeURI(id)}`)).status).toBe(404);
