@@ -143,11 +143,12 @@ describe('after a change no array that was made on the way holds the value', () 
 
   it('that imported what is new, the same and another', async () => {
     const once = [MARKER, { a: MARKER }].map((value, n) => ({ path: `import/${n}`, value }));
-    await session.secrets.import({ environment, secrets: once });
-    const again = [...once, { path: 'import/0', value: `${MARKER} other` }];
+    const other = { path: 'import/2', value: MARKER };
+    await session.secrets.import({ environment, secrets: [...once, other] });
+    const again = [...once, { ...other, value: `${MARKER} other` }];
     const imported = await session.secrets.import({ environment, secrets: again });
     expect(imported.unchanged).toEqual(['import/0', 'import/1']);
-    expect(imported.updated).toEqual(['import/0']);
+    expect(imported.updated).toEqual(['import/2']);
     expect(left()).toBe(0);
   });
 
