@@ -100,4 +100,27 @@ describe('a server whose lists do not end', () => {
     expect(stderr).toContain('the list that the server gives does not end');
     expect(code).toBe(5);
   });
+
+  it('has them shown in what is printed for other programs too', async () => {
+    const escape = '\u001B[31m\u009B31m\u202Ered';
+    const role = {
+      id: '01890000-0000-7000-8000-000000000000',
+      kind: 'approle',
+      name: escape,
+      subject: escape,
+      config: {},
+      disabled_at: null,
+      created_at: '2026-03-01T12:00:00.000Z',
+      created_by: null,
+      role_id: escape,
+    };
+    for (const line of ['strongroom approle create x', 'strongroom approle create x --json']) {
+      const { code, stdout, stderr } = await against(200, role, line);
+      expect([line, code]).toEqual([line, 0]);
+      expect(stdout).toMatch(/\\u001b\[31m\\u009b31m\\u202ered/);
+      // eslint-disable-next-line no-control-regex
+      expect(stdout + stderr).not.toMatch(/[\u001B\u009B\u202E]/);
+      if (line.endsWith('--json')) expect(JSON.parse(stdout)).toMatchObject({ roleId: escape });
+    }
+  });
 });

@@ -28,7 +28,7 @@ export async function signInDevice(
   const { device, userCode, expiresIn, interval } = await auth.beginDevice();
   const until = Date.now() + expiresIn * 1000;
   const code = userCode.reveal();
-  const command = `strongroom login ${shellWord(address)} --confirm ${code}`;
+  const command = `strongroom login ${shellWord(address)} --confirm ${shellWord(code)}`;
   terminal.warn(`the code is ${code}, for ${Math.floor(expiresIn / 60)} minutes`);
   terminal.warn(`confirm it where you are signed in: ${command}`);
   try {

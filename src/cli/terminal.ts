@@ -11,7 +11,7 @@ import { isatty } from 'node:tty';
 
 import { StrongroomError } from '../errors.ts';
 import { concat, utf8, wipe } from '../lib/bytes.ts';
-import { printable } from '../lib/printable.ts';
+import { printable, printableLines } from '../lib/printable.ts';
 import { SecretValue } from '../secret-value.ts';
 
 const STDIN_BYTES_MAX = 16 * 1024 * 1024;
@@ -75,10 +75,11 @@ export class Terminal {
     return isatty(STDERR);
   }
 
-  /** Writes a result: as text for people, or with `--json` as JSON. */
+  /** Writes a result: as text for people, or with `--json` as JSON. A terminal may show it: others chose some of it. */
   result(json: unknown, text: string): void {
-    if (this.isJson) this.write(`${JSON.stringify(json, undefined, 2)}\n`);
-    else if (text !== '') this.write(text.endsWith('\n') ? text : `${text}\n`);
+    const said = this.isJson ? JSON.stringify(json, undefined, 2) : text;
+    // In JSON it is the same text as before.
+    if (said !== '') this.write(printableLines(said.endsWith('\n') ? said : `${said}\n`));
   }
 
   /** Writes exactly these bytes to standard output. */
