@@ -7,6 +7,7 @@ import { StrongroomError } from '../errors.ts';
 import { http, https } from '../lib/node-http.ts';
 import { noteExpected } from './expected-body.ts';
 import { Malformed } from './malformed.ts';
+import { SlowReaders } from './slow-readers.ts';
 
 /** Options of {@link listen}. */
 export interface ListenOptions {
@@ -83,6 +84,12 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     connections += 1;
     socket.once('close', () => (connections -= 1));
   });
+  const slowReaders = new SlowReaders();
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    slowReaders.add(socket, performance.now());
+  });
+  const checking = setInterval(() => slowReaders.check(performance.now()), CHECK_MS);
+  server.once('close', () => clearInterval(checking));
   // An error of a handshake is the client's, and says nothing that could be answered.
   tlsServer?.on('tlsClientError', (_error, socket) => socket.destroy());
   takeRequests(server, handle);

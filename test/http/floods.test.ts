@@ -44,7 +44,40 @@ function open(bytes: string): {
 const isWell = async (): Promise<boolean> =>
   (await served.ask(VALUE, { token: served.token })).status === 200;
 
+async function connections(): Promise<number> {
+  const { body } = await served.ask('/metrics', { token: served.token });
+  return Number(/^http_connections (\d+)$/m.exec(body)?.[1]);
+}
+
 describe('connections that never come to an end', () => {
+  it('A61 L6 are ended when nobody reads their answers, and keep nobody else waiting', async () => {
+    const before = await connections();
+    const page = 'GET /api/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n';
+    const { port } = served.server;
+    const sockets = Array.from({ length: 50 }, () => {
+      const socket = connect({ port, host: '127.0.0.1' });
+      socket.on('error', () => undefined);
+      socket.pause();
+      socket.write(page.repeat(40));
+      return socket;
+    });
+    // One takes its time, and all of it in the end.
+    const slow = connect({ port, host: '127.0.0.1' });
+    let read = 0;
+    slow.on('data', (bytes: Buffer) => {
+      read += bytes.length;
+      slow.pause();
+      setTimeout(() => slow.resume(), 20);
+    });
+    slow.write(page.repeat(8));
+    await expect.poll(connections).toBeGreaterThan(before + 40);
+    expect(await isWell()).toBe(true);
+    await expect.poll(connections, { timeout: 14_000, interval: 250 }).toBeLessThan(before + 10);
+    const { length } = (await served.ask('/api/openapi.json')).body;
+    await expect.poll(() => read, { timeout: 15_000 }).toBeGreaterThan(8 * length);
+    for (const socket of [...sockets, slow]) socket.destroy();
+  }, 40_000);
+
   it('A61 L6 are ended when their head takes longer than five seconds, and keep nobody else waiting', async () => {
     const half = Array.from({ length: 300 }, (_, index) =>
       open(`GET ${VALUE} HTTP/1.1\r\nHost: x\r\nX-${index}: `),
