@@ -58,6 +58,26 @@ describe('counts of attempts', () => {
     expect(counts).toEqual({ password: 100, totp: 100, recovery: 100 });
   });
 
+  it('A10 A11 within sessions have a hundred of their own, and lock nobody out of signing in', async () => {
+    const id = uuidv7();
+    const within = (source: number): Attempt => ({
+      channel: 'password',
+      who: { principalId: id },
+      from: { address: `10.1.0.${source}`, inSession: true },
+    });
+    let counted = 0;
+    for (let source = 0; source < 110; source += 1)
+      if (await isCounted(within(source))) counted += 1;
+    expect(counted).toBe(100);
+    expect(await isCounted(by('password', id))).toBe(true);
+
+    const other = uuidv7();
+    for (let source = 0; source < 110; source += 1)
+      await isCounted(by('password', other, `10.2.0.${source}`));
+    expect(await isCounted(by('password', other, '10.3.0.1'))).toBe(false);
+    expect(await isCounted({ ...within(1), who: { principalId: other } })).toBe(true);
+  });
+
   it('A10 of a secret id are nothing to those of people', async () => {
     const id = uuidv7();
     for (let count = 0; count < 5; count += 1) await isCounted(by('secret_id', id));

@@ -166,11 +166,8 @@ export async function purgeAttempts(work: Work): Promise<number> {
 async function isLocked(work: Work, attempt: Attempt, limits: AttemptLimits): Promise<boolean> {
   const { source, all } = idsOf(work.keyring, attempt);
   if (isAhead(work.now, await countOf(work, source), limits.waitMsMax)) return true;
-  // Whoever locks somebody out from everywhere must not lock out where they sign in from, or prove
-  // once more who they are in their session; codes of devices are nobody's own.
-  const { channel, from } = attempt;
-  const isOwn = 'knownClient' in from || (from.inSession === true && OF_PEOPLE.includes(channel));
-  if (isOwn) return false;
+  // Whoever locks somebody out from everywhere must not lock out where they sign in from.
+  if ('knownClient' in attempt.from) return false;
   return isAhead(work.now, await countOf(work, all), HOUR_MS);
 }
 
@@ -256,5 +253,8 @@ function idsOf(keyring: Keyring, { channel, who, from }: Attempt): CountedAttemp
     'knownClient' in from
       ? id('client', uuidBytes(from.knownClient))
       : id('network', networkOfClient(from.address ?? '') ?? '');
-  return { source, all: id('all') };
+  // Nor may they keep somebody from proving once more who they are in a session: guesses within
+  // sessions are counted by themselves. Codes of devices are nobody's own.
+  const isOwn = 'inSession' in from && from.inSession === true && OF_PEOPLE.includes(channel);
+  return { source, all: id(isOwn ? 'all in sessions' : 'all') };
 }
