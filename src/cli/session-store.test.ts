@@ -1,4 +1,12 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -46,6 +54,20 @@ describe('a kept session', () => {
         expect.objectContaining({ code: 'decryption_failed' }),
       );
     }
+  });
+
+  it('is not read with a key that is open to others', () => {
+    keepSession('work', TOKEN, undefined);
+    const key = join(clientDirectory(), 'client.key');
+    chmodSync(key, 0o644);
+    const exposed = expect.objectContaining({
+      code: 'key_file_exposed',
+      hint: `chmod 600 ${key}`,
+    }) as Error;
+    expect(() => readSession('work', undefined)).toThrow(exposed);
+    expect(() => keepSession('work', TOKEN, undefined)).toThrow(exposed);
+    chmodSync(key, 0o600);
+    expect(readSession('work', undefined)).toBe(TOKEN);
   });
 
   it('is gone once it was dropped', () => {

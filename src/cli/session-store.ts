@@ -6,7 +6,7 @@ import { randomBytes } from '../crypto/random.ts';
 import { formatToken, parseToken } from '../crypto/token.ts';
 import { StrongroomError } from '../errors.ts';
 import { concat, tuple, utf8, utf8Decode, wipe } from '../lib/bytes.ts';
-import { readRegularFile } from '../lib/regular-file.ts';
+import { readPrivateFile, readRegularFile } from '../lib/regular-file.ts';
 import { createPrivateDirectory, writePrivateFile } from '../store/private-files.ts';
 import { clientDirectory } from './profiles.ts';
 import { findKeyring, type SystemKeyring } from './system-keyring.ts';
@@ -87,7 +87,8 @@ function ownKey(): Uint8Array {
   const path = join(clientDirectory(), KEY_FILE);
   createPrivateDirectory(clientDirectory());
   if (!existsSync(path)) writePrivateFile(path, `${formatToken(KEY_TYPE, randomBytes(32))}\n`);
-  const key = parseToken(KEY_TYPE, utf8Decode(readRegularFile(path)).trim());
+  const text = utf8Decode(readPrivateFile(path, 'the key of kept sessions'));
+  const key = parseToken(KEY_TYPE, text.trim());
   if (key !== undefined) return key;
   throw new StrongroomError('key_not_found', `${path} holds no key`, {
     hint: 'remove it, and sign in again with `strongroom login`',

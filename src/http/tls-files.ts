@@ -5,6 +5,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { StrongroomError } from '../errors.ts';
 import { asStrongroomError } from '../core/unforeseen.ts';
 import { tls } from '../lib/node-http.ts';
+import { OUTSIDERS, requirePrivateMode } from '../lib/private-mode.ts';
 import { translateFileError } from '../store/file-errors.ts';
 
 /** Where certificate and key lie. */
@@ -23,8 +24,6 @@ export interface TlsWatcher {
 }
 
 const EVERY_MS = 1000;
-/** Whoever is in no group of the file. A group may share it, as Debian’s `ssl-cert` does. */
-const FOR_OTHERS = 0o007;
 
 /**
  * Reads certificate and key, and checks that they belong together.
@@ -33,7 +32,8 @@ const FOR_OTHERS = 0o007;
  * `invalid_input` if they are not what they have to be. None repeats anything of a file.
  */
 export function readTlsFiles({ certificate, key }: TlsFiles): SecureContextOptions {
-  requirePrivate(key);
+  const stat = statSync(key, { throwIfNoEntry: false });
+  if (stat !== undefined) requirePrivateMode(stat, { path: key, what: 'the TLS key' }, OUTSIDERS);
   const context = { cert: read(certificate), key: read(key) };
   try {
     tls().createSecureContext(context);
@@ -85,15 +85,6 @@ function stampOf({ certificate, key }: TlsFiles): string {
       }
     })
     .join(', ');
-}
-
-function requirePrivate(path: string): void {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || process.platform === 'win32' || (stat.mode & FOR_OTHERS) === 0) return;
-  throw new StrongroomError('key_file_exposed', `others can read the TLS key ${path}`, {
-    details: { path },
-    hint: `chmod 600 ${path}`,
-  });
 }
 
 function read(path: string): Buffer {

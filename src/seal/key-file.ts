@@ -15,12 +15,11 @@ import {
 import { dirname, resolve } from 'node:path';
 import { formatToken, parseToken } from '../crypto/token.ts';
 import { StrongroomError } from '../errors.ts';
-import { shellWord } from '../lib/shell-word.ts';
+import { requirePrivateMode } from '../lib/private-mode.ts';
 import { createPrivateDirectory, syncDirectory } from '../store/private-files.ts';
 
 const TOKEN_TYPE = 'key';
 const FILE_MODE = 0o600;
-const OTHERS = 0o077;
 const BYTES_MAX = 16 * 1024;
 
 /**
@@ -123,7 +122,7 @@ function readPrivateText(path: string): string {
   try {
     const stat = fstatSync(file);
     if (!stat.isFile() || stat.size > BYTES_MAX) throw notKeyFile(path);
-    if (process.platform !== 'win32' && (stat.mode & OTHERS) !== 0) throw exposed(path, stat.mode);
+    requirePrivateMode(stat, { path, what: 'the key file' });
     const bytes = readFileSync(file);
     const text = bytes.toString('utf8');
     bytes.fill(0);
@@ -145,15 +144,6 @@ function openExisting(path: string): number {
       { details: { path }, cause: error },
     );
   }
-}
-
-function exposed(path: string, mode: number): StrongroomError {
-  const permissions = (mode & 0o777).toString(8).padStart(4, '0');
-  return new StrongroomError(
-    'key_file_exposed',
-    `the key file ${path} is open to other users (mode ${permissions})`,
-    { details: { path, mode: permissions }, hint: `chmod 600 ${shellWord(path)}` },
-  );
 }
 
 function notKeyFile(path: string): StrongroomError {
