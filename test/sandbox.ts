@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Nothing that is run here takes as long: what does, hangs, and says `SIGKILL`. */
+const RUN_MS_MAX = 120_000;
 const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), '..', 'bin', 'strongroom.js');
 
 /** What a command gave. */
@@ -45,6 +47,8 @@ export class Sandbox implements Disposable {
       env: { ...this.env, ...env },
       input: stdin,
       maxBuffer: 1 << 28,
+      timeout: RUN_MS_MAX,
+      killSignal: 'SIGKILL',
     });
     return { stdout: stdout.toString(), stderr: stderr.toString(), code: signal ?? status ?? -1 };
   }

@@ -88,12 +88,12 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     slowReaders.add(socket, performance.now());
   });
-  const checking = setInterval(() => slowReaders.check(performance.now()), CHECK_MS);
-  server.once('close', () => clearInterval(checking));
   // An error of a handshake is the client's, and says nothing that could be answered.
   tlsServer?.on('tlsClientError', (_error, socket) => socket.destroy());
   takeRequests(server, handle);
   await start(server, host, port);
+  const checking = setInterval(() => slowReaders.check(performance.now()), CHECK_MS);
+  server.once('close', () => clearInterval(checking));
   const { port: chosen } = server.address() as AddressInfo;
   return {
     host,
