@@ -4,9 +4,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 
 import { StrongroomError } from '../errors.ts';
+import type { Networks } from '../lib/ip-networks.ts';
 import { http, https } from '../lib/node-http.ts';
 import { noteExpected } from './expected-body.ts';
 import { Malformed } from './malformed.ts';
+import { SharedRoom } from './shared-room.ts';
 import { SlowReaders } from './slow-readers.ts';
 
 /** Options of {@link listen}. */
@@ -18,8 +20,10 @@ export interface ListenOptions {
   readonly tls?: SecureContextOptions | undefined;
   /** The oldest version of TLS that is spoken. Default `TLSv1.3`. */
   readonly tlsMin?: 'TLSv1.2' | 'TLSv1.3' | undefined;
-  /** Most connections at a time; further ones are closed at once. Default 12,000. */
+  /** Most connections at a time: a further one is closed at once, or one of whoever has most. Default 12,000. */
   readonly connectionsMax?: number | undefined;
+  /** Whose connections never give way to those of others. */
+  readonly trustedProxies?: Networks | undefined;
   /** Asks clients for a certificate, which they need not have. Who it is from is decided by whoever signs them in. */
   readonly clientCertificates?: boolean | undefined;
   readonly handle: (message: IncomingMessage, response: ServerResponse) => void;
@@ -77,13 +81,9 @@ export async function listen(options: ListenOptions): Promise<Listening> {
           rejectUnauthorized: false,
         });
   const server: Server = (tlsServer as Server | undefined) ?? http().createServer(limits);
-  server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX;
-  let connections = 0;
+  const room = new SharedRoom({ total: options.connectionsMax ?? CONNECTIONS_MAX });
   // Of TLS this is the connection below it, so that also one without a handshake counts.
-  server.on('connection', (socket: Socket) => {
-    connections += 1;
-    socket.once('close', () => (connections -= 1));
-  });
+  server.on('connection', (socket: Socket) => letIn(socket, room, options.trustedProxies));
   const slowReaders = new SlowReaders();
   server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     slowReaders.add(socket, performance.now());
@@ -99,11 +99,18 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     host,
     port: chosen,
     get connections() {
-      return connections;
+      return room.taken;
     },
     renew: (next) => tlsServer?.setSecureContext({ ...next, ...always }),
     close: (waitMs) => end(server, waitMs),
   };
+}
+
+function letIn(socket: Socket, room: SharedRoom, proxies: Networks | undefined): void {
+  const { remoteAddress: ip = '' } = socket;
+  const place = room.enter(proxies?.has(ip) === true ? undefined : ip, () => socket.destroy());
+  if (place.take(1)) socket.once('close', () => place.giveBack());
+  else socket.destroy();
 }
 
 function takeRequests(server: Server, handle: ListenOptions['handle']): void {

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 
 import { StrongroomError } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
-import type { BodyShare } from './body-budget.ts';
 import { askForBody } from './expected-body.ts';
+import type { SharedRoom } from './shared-room.ts';
 
 /** How long a body may be, in bytes: a value of 1 MiB as base64, and what stands around it. */
 export const BODY_BYTES_MAX: number = 2 * 1024 * 1024;
@@ -16,29 +16,30 @@ export interface BodyOptions {
   /** As the head says, if it does. */
   readonly contentLength: number | undefined;
   readonly bytesMax: number;
-  /** What it takes up of what all may. */
-  readonly share?: BodyShare | undefined;
+  /** Where it is held until it is whole, and who by. */
+  readonly held?: { readonly room: SharedRoom; readonly ip: string } | undefined;
 }
 
 /**
  * Receives a body. What it gives is the caller's, who wipes it.
  *
  * @throws {@link StrongroomError} `request_too_large`, before anything is kept if the head says so; `rate_limited`
- * where others take up all that there is; `invalid_request` if the connection ends first.
+ * where there is no room for it; `invalid_request` if the connection ends first, or is ended to make room for others.
  */
 export async function readBody(
   request: IncomingMessage,
-  { contentLength, bytesMax, share }: BodyOptions,
+  { contentLength, bytesMax, held }: BodyOptions,
 ): Promise<Uint8Array> {
   if (contentLength !== undefined && contentLength > bytesMax) throw tooLarge(bytesMax);
   askForBody(request);
   const chunks: Uint8Array[] = [];
   let length = 0;
+  const place = held?.room.enter(held.ip, () => request.destroy());
   try {
     for await (const chunk of request as AsyncIterable<Uint8Array>) {
       length += chunk.length;
       if (length > bytesMax) throw tooLarge(bytesMax);
-      share?.take(chunk.length);
+      if (place?.take(chunk.length) === false) throw tooMuch();
       chunks.push(chunk);
     }
   } catch (error) {
@@ -46,7 +47,7 @@ export async function readBody(
     if (error instanceof StrongroomError) throw error;
     throw new StrongroomError('invalid_request', 'the connection ended within the body');
   } finally {
-    share?.giveBack();
+    place?.giveBack();
   }
   const body = new Uint8Array(length);
   let at = 0;
@@ -56,6 +57,13 @@ export async function readBody(
     wipe(chunk);
   }
   return body;
+}
+
+function tooMuch(): StrongroomError {
+  return new StrongroomError('rate_limited', 'too much is being sent at the moment', {
+    details: { retryAfter: 1 },
+    hint: 'try again in 1 second',
+  });
 }
 
 function tooLarge(bytesMax: number): StrongroomError {

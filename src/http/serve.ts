@@ -10,7 +10,7 @@ import { asStrongroomError } from '../core/unforeseen.ts';
 import type { UnsealedVault } from '../core/vault.ts';
 import { SERVER_HOLDER } from '../core/server-holder.ts';
 import { StrongroomError } from '../errors.ts';
-import { LOOPBACK } from '../lib/ip-networks.ts';
+import { LOOPBACK, type Networks } from '../lib/ip-networks.ts';
 import type { SlotKey } from '../seal/slot.ts';
 import { healthPages } from './health-pages.ts';
 import { HttpFace } from './http-face.ts';
@@ -58,6 +58,8 @@ export interface ServeOptions extends Pick<
   /** Networks of proxies whose `X-Forwarded-For` is believed. Default: none. */
   readonly trustedProxies?: readonly string[] | undefined;
   readonly rateLimits?: RateLimitOptions | undefined;
+  /** Most connections at a time. Default 12,000, or fewer where the process may open few files. */
+  readonly connectionsMax?: number | undefined;
   /** Whether anyone may read `/metrics`. Default: who may read `sys/metrics`. */
   readonly metricsOpen?: boolean | undefined;
   /** Where security events go besides the audit log: files, `syslog://`, `https://`. Default: nowhere. */
@@ -119,6 +121,7 @@ class RunningServer {
   readonly #face: HttpFace;
   readonly #events: readonly SecurityEvents[];
   readonly #seals: SealLog;
+  readonly #proxies: Networks;
   #listening: Listening | undefined;
   #stopWatching: () => void = () => undefined;
   #probe: NodeJS.Timeout | undefined;
@@ -132,12 +135,12 @@ class RunningServer {
     this.#events = securityEvents.map((target) => new SecurityEvents(target));
     this.#metrics = this.#newMetrics();
     this.#holder = this.#newHolder();
-    const proxies = trustedProxies(options.trustedProxies ?? []);
+    this.#proxies = trustedProxies(options.trustedProxies ?? []);
     this.#face = new HttpFace({
       environment: options.environment,
       vault: () => this.#holder.vault,
       pages: { ...this.#pages(), ...options.pages },
-      clientAddress: (message) => clientAddress(originOf(message), proxies),
+      clientAddress: (message) => clientAddress(originOf(message), this.#proxies),
       answered: (about, message) => {
         this.#metrics.answered(about);
         traces?.answered(about, message);
@@ -163,11 +166,13 @@ class RunningServer {
     readonly tls: SecureContextOptions | undefined;
   }): Promise<Server> {
     const { tls: files, log, tlsMin, clientCertificates } = this.#options;
+    const most = this.#options.connectionsMax ?? connectionsMax();
     const listening = await listen({
       ...at,
       tlsMin,
       clientCertificates,
-      connectionsMax: connectionsMax(),
+      connectionsMax: most,
+      trustedProxies: this.#proxies,
       handle: (message, response) => void this.#face.handle(message, response),
     });
     this.#listening = listening;

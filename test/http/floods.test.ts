@@ -109,6 +109,53 @@ describe('connections that never come to an end', () => {
   });
 });
 
+describe('what one or a few hold', () => {
+  it('L6 A56 is no connection of those who come from elsewhere', async () => {
+    const few = await startServed({ connectionsMax: 20 });
+    const hold = (localAddress: string): Promise<Socket> =>
+      new Promise((resolve) => {
+        const socket = connect({ port: few.server.port, host: '127.0.0.1', localAddress }, () =>
+          resolve(socket),
+        );
+        socket.on('error', () => undefined);
+      });
+    const held = await Promise.all(Array.from({ length: 30 }, () => hold('127.0.0.2')));
+    const isOpen = (): number => held.filter(({ closed }) => !closed).length;
+    await expect.poll(isOpen).toBe(20);
+    for (let index = 0; index < 5; index += 1) held.push(await hold('127.0.0.3'));
+    const { status } = await few.ask('/health/live', { localAddress: '127.0.0.4' });
+    expect(status).toBe(200);
+    expect(held.slice(30).every(({ closed }) => !closed)).toBe(true);
+    await expect.poll(isOpen).toBe(19);
+    for (const socket of held) socket.destroy();
+    await few.close();
+  });
+
+  it('L5 A56 is no room for the body of somebody who signs in', async () => {
+    const length = 32 * 1024;
+    const head = `POST /api/auth/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+    const sockets: Socket[] = [];
+    const hold = async (localAddress: string, count: number, bytes: number): Promise<void> => {
+      for (let index = 0; index < count; index += 1) {
+        const socket = connect({ port: served.server.port, host: '127.0.0.1', localAddress });
+        socket.on('error', () => undefined);
+        socket.write(head + '{'.padEnd(bytes));
+        sockets.push(socket);
+      }
+      await sleep(200);
+    };
+    // As much as there is room for in large bodies, and what is left of it in small ones.
+    for (let address = 10; address < 19; address += 1) {
+      await hold(`127.0.0.${address}`, 128, length - 100);
+    }
+    await hold('127.0.0.20', 800, 50);
+    const json = { name: 'nobody', password: 'x'.repeat(20) };
+    const asked = { json, localAddress: '127.0.0.99' };
+    expect((await served.ask('/api/auth/sign-in', asked)).status).toBe(401);
+    for (const socket of sockets) socket.destroy();
+  });
+});
+
 describe('requests that are not as they have to be', () => {
   const whole = [
     `GET ${VALUE} HTTP/1.1`,

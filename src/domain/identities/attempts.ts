@@ -255,6 +255,6 @@ function idsOf(keyring: Keyring, { channel, who, from }: Attempt): CountedAttemp
       : id('network', networkOfClient(from.address ?? '') ?? '');
   // Nor may they keep somebody from proving once more who they are in a session: guesses within
   // sessions are counted by themselves. Codes of devices are nobody's own.
-  const isOwn = 'inSession' in from && from.inSession === true && OF_PEOPLE.includes(channel);
+  const isOwn = 'inSession' in from && from.inSession && OF_PEOPLE.includes(channel);
   return { source, all: id(isOwn ? 'all in sessions' : 'all') };
 }

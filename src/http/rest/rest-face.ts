@@ -8,7 +8,6 @@ import { StrongroomError } from '../../errors.ts';
 import { wipe } from '../../lib/bytes.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { failureAnswer, type Answer } from '../answer.ts';
-import { BodyBudget } from '../body-budget.ts';
 import { eventsAnswer } from '../event-stream.ts';
 import { parseJsonBody } from '../json-body.ts';
 import { BODY_BYTES_MAX, OPEN_BODY_BYTES_MAX, readBody } from '../read-body.ts';
@@ -16,6 +15,7 @@ import type { RequestHead } from '../request-head.ts';
 import type { RequestTarget } from '../request-target.ts';
 import { Router, type Match } from '../router.ts';
 import { CLEAR_SITE_DATA, NO_SESSION, type Cookies } from '../session-cookie.ts';
+import { SharedRoom } from '../shared-room.ts';
 import {
   addBrowser,
   endFormer,
@@ -58,8 +58,8 @@ export class RestFace {
   readonly #router: Router<RestRoute> = new Router();
   readonly #routes: readonly RestRoute[] = allRoutes();
   readonly #environment: string;
-  readonly #bodies: BodyBudget = new BodyBudget({ ofOne: 128 * MIB, total: 256 * MIB });
-  readonly #bodiesOfAnyone: BodyBudget = new BodyBudget({ ofOne: 4 * MIB, total: 32 * MIB });
+  readonly #bodies: SharedRoom = new SharedRoom({ ofOne: 128 * MIB, total: 256 * MIB });
+  readonly #bodiesOfAnyone: SharedRoom = new SharedRoom({ ofOne: 4 * MIB, total: 32 * MIB });
   /** Those whose answer may have a session in it. */
   readonly #giving: ReadonlySet<RestRoute>;
 
@@ -160,7 +160,7 @@ export class RestFace {
     const bytes = await readBody(message, {
       contentLength: head.contentLength,
       bytesMax: isOpen ? OPEN_BODY_BYTES_MAX : BODY_BYTES_MAX,
-      share: (isOpen ? this.#bodiesOfAnyone : this.#bodies).begin(ip),
+      held: { room: isOpen ? this.#bodiesOfAnyone : this.#bodies, ip },
     });
     try {
       return bytes.length === 0 ? {} : parseJsonBody(bytes);
