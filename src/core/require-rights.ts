@@ -63,8 +63,12 @@ function denial(
   const { resource } = requirement;
   progress.deniedAt = resource;
   if (who.isEnrolling === true) return enrollmentDue();
-  const mayList = (): boolean =>
-    rights.decide(who.view, who.calling, { capability: 'list', resource }).allowed;
+  const { workspace = '', environment = '', path = '' } = progress.subject;
+  const secret = {
+    capability: 'list',
+    resource: [workspace, environment, ...path.split('/')],
+  } as const;
+  const mayList = (): boolean => rights.decide(who.view, who.calling, secret).allowed;
   if (item.address?.secretId !== undefined && !mayList()) progress.shown = noSuchSecret();
   return denied(requirement, item.request, ownerOf(rights, who));
 }

@@ -129,6 +129,18 @@ describe('a secret by its id', () => {
     expect(entries[0]).toMatchObject({ outcome: 'ok', secret_id: id });
   });
 
+  it('is known to whoever may list it, also where they may not read its record', async () => {
+    const { id } = await describeNew('known', 'v');
+    const token = await tokenWith('one-lister', ['list'], 'default/production/known');
+    const log = await answer(`default/secrets/${id}/audit`, token);
+    expect([log.status, log.body]).toEqual([403, expect.stringContaining('"denied"')]);
+    const { id: other } = await describeNew('unknown', 'v');
+    expect((await answer(`default/secrets/${other}/audit`, token)).status).toBe(404);
+    // Nor does a right to the record alone tell of a secret that may not be listed.
+    const reader = await tokenWith('log-reader', ['read'], 'sys/audit/default');
+    expect((await answer(`default/secrets/${other}/value`, reader)).status).toBe(404);
+  });
+
   it('takes a key once for one secret, whatever that is called', async () => {
     const [one, other] = [await describeNew('key/one', 'a'), await describeNew('key/other', 'b')];
     const change = (id: string, value: string): Promise<Response> =>
