@@ -64,6 +64,18 @@ export function isProfileName(text: string): boolean {
   return NAME.test(text);
 }
 
+/** Whether two addresses are of one server, however they are written: `https://a` and `HTTPS://A:443/`. */
+export function isSameServer(one: string, other: string): boolean {
+  return oneForm(one) === oneForm(other);
+}
+
+/** What is no address is said to be none when it is called. */
+function oneForm(address: string): string {
+  if (!URL.canParse(address)) return address;
+  const { origin, pathname } = new URL(address);
+  return origin + pathname.replace(/\/$/, '');
+}
+
 function isProfiles(value: unknown): value is Profiles['profiles'] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return Object.entries(value).every(

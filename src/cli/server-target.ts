@@ -1,6 +1,6 @@
 import { StrongroomError } from '../errors.ts';
 import { locateVault, type Setting } from './project.ts';
-import { readProfiles, type Profiles } from './profiles.ts';
+import { isSameServer, readProfiles, type Profiles } from './profiles.ts';
 
 /** A server that commands are carried out on, and where that is settled. */
 export interface ServerTarget extends Setting {
@@ -36,7 +36,9 @@ export function locateServer({ address, profile, path }: TargetOptions): ServerT
 }
 
 function at(address: string, source: string, { current, profiles }: Profiles): ServerTarget {
-  const matching = Object.keys(profiles).filter((name) => profiles[name]?.address === address);
+  const matching = Object.keys(profiles).filter((name) =>
+    isSameServer(profiles[name]?.address ?? '', address),
+  );
   const profile = matching.find((name) => name === current) ?? matching[0];
   return { value: address, source, profile };
 }

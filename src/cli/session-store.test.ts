@@ -119,6 +119,27 @@ describe('the server that commands go to', () => {
     vi.unstubAllEnvs();
   });
 
+  it('is known however its address is written, and no other one', () => {
+    writeProfiles({ profiles });
+    for (const same of [
+      'https://HOME.example',
+      'https://home.example/',
+      'https://home.example:443',
+    ]) {
+      expect([same, locateServer({ address: same })?.profile]).toEqual([same, 'home']);
+    }
+    for (const other of [
+      'http://home.example',
+      'https://home.example:8200',
+      'https://home.example/strongroom',
+      'https://home.example@evil.example',
+      'https://home.example.evil.example',
+      'home.example',
+    ]) {
+      expect([other, locateServer({ address: other })?.profile]).toEqual([other, undefined]);
+    }
+  });
+
   it('is none that there is no profile of', () => {
     writeProfiles({ profiles });
     expect(() => locateServer({ profile: 'constructor' })).toThrow(

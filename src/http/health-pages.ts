@@ -1,5 +1,5 @@
 import type { Answer } from './answer.ts';
-import { jsonAnswer, type Pages } from './page.ts';
+import { jsonAnswer, type Page, type Pages } from './page.ts';
 import type { UnsealedVault } from '../core/vault.ts';
 
 /** What the server says of itself to anyone. */
@@ -16,9 +16,11 @@ const UNAVAILABLE = 503;
 
 /** Whether the process lives, and whether requests should be sent to it: for orchestrators, without a credential. */
 export function healthPages(options: HealthPagesOptions): Pages {
+  const live: Page = () => jsonAnswer(200, { status: 'live' });
+  const ready: Page = () => readiness(options);
   return {
-    '/health/live': { GET: () => jsonAnswer(200, { status: 'live' }) },
-    '/health/ready': { GET: () => readiness(options) },
+    '/health/live': { GET: live, HEAD: live },
+    '/health/ready': { GET: ready, HEAD: ready },
   };
 }
 

@@ -199,7 +199,8 @@ function answerPage(
   method: string,
   request: PageRequest,
 ): Answer | Promise<Answer> {
-  const found: Page | undefined = method === 'GET' || method === 'POST' ? page[method] : undefined;
+  const isKnown = method === 'GET' || method === 'HEAD' || method === 'POST';
+  const found: Page | undefined = isKnown ? page[method] : undefined;
   return found === undefined ? notFound(Object.keys(page), request.request) : found(request);
 }
 

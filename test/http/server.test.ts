@@ -39,7 +39,12 @@ describe('a server', () => {
       expect([target, (await served.ask(target)).status >= 400]).toEqual([target, true]);
     }
     const posted = await served.ask('/health/live', { method: 'POST' });
-    expect([posted.status, posted.headers.allow]).toEqual([405, 'GET']);
+    expect([posted.status, posted.headers.allow]).toEqual([405, 'GET, HEAD']);
+    for (const target of ['/health/live', '/health/ready']) {
+      const { status, headers, body } = await served.ask(target, { method: 'HEAD' });
+      const { length } = (await served.ask(target)).body;
+      expect([status, headers['content-length'], body]).toEqual([200, String(length), '']);
+    }
   });
 
   it('describes every address at /api/openapi.json, to anyone', async () => {

@@ -6,7 +6,7 @@ import { StrongroomError } from '../../errors.ts';
 import { printable } from '../../lib/printable.ts';
 import { newPassword } from '../new-password.ts';
 import { packageVersion } from '../package-version.ts';
-import { isProfileName, readProfiles, writeProfiles } from '../profiles.ts';
+import { isSameServer, isProfileName, readProfiles, writeProfiles } from '../profiles.ts';
 import { readOrAsk, readSecretFile } from '../read-secret.ts';
 import { locateServer } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
@@ -212,7 +212,9 @@ async function byPassword(
   const { signInPerson } = await import('../sign-in.ts');
   const before = readProfiles().profiles[profile];
   const name =
-    options.name ?? (before?.address === address ? before.user : undefined) ?? currentUser();
+    options.name ??
+    (before !== undefined && isSameServer(before.address, address) ? before.user : undefined) ??
+    currentUser();
   using password = await readOrAsk(options.passwordFile, `Password of ${name}`, terminal);
   return await signInPerson(client, terminal, { name, password, known });
 }
