@@ -11,6 +11,7 @@ import type { Standing } from '../domain/identities/validity.ts';
 import type { SettingRows } from '../domain/settings/settings.ts';
 import type { Work } from '../domain/work.ts';
 import type { Directory } from '../domain/workspaces/directory.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { Clock } from '../lib/ids.ts';
 import type { NotedSubject } from './change-note.ts';
@@ -156,6 +157,8 @@ export interface InnerOperation<I, O, P = unknown> {
 export interface Operation<I, O, P = unknown> extends InnerOperation<I, O, P> {
   /** What it answers, for documentation, clients and tests. */
   readonly output: ZodType<O>;
+  /** What it may fail with besides what any call may, which `common-errors.ts` has. */
+  readonly errors: readonly ErrorCode[];
   /** What it answers is a stream of these instead, over HTTP as events. */
   readonly streams?: ZodType;
   /** Every way to it over REST; none: it is not reachable over the network. */

@@ -23,7 +23,9 @@ export type Page = (request: PageRequest) => Answer | Promise<Answer>;
  * Pages, by their exact address and then by method. An address written in any
  * other way is not theirs; one with a query is if their name ends in `?`.
  */
-export type Pages = Readonly<Record<string, Readonly<Partial<Record<'GET' | 'HEAD' | 'POST', Page>>>>>;
+export type Pages = Readonly<
+  Record<string, Readonly<Partial<Record<'GET' | 'HEAD' | 'POST', Page>>>>
+>;
 
 /** An answer in JSON. */
 export function jsonAnswer(status: number, body: unknown): Answer {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z, type ZodType } from 'zod';
 
 import type { SlotKey, SlotKind } from '../seal/slot.ts';
 import { StrongroomError } from '../errors.ts';
@@ -27,13 +27,18 @@ export interface Unsealed {
   readonly round?: { readonly nonce: string; readonly given: number; readonly needed: number };
 }
 
+type Brought =
+  | { readonly passphrase: string }
+  | { readonly recovery_key: string }
+  | { readonly share: string; readonly nonce?: string | undefined };
+
 const text = z.string().min(1).max(4096);
-const body = z.union([
+/** What opens a vault, or is a part of it. */
+export const broughtKey: ZodType<Brought> = z.union([
   z.strictObject({ passphrase: text }),
   z.strictObject({ recovery_key: text }),
   z.strictObject({ share: text, nonce: z.string().max(64).optional() }),
 ]);
-type Brought = z.infer<typeof body>;
 
 const BODY_BYTES_MAX = 8192;
 const INTERVAL_MS = 1000;
@@ -140,7 +145,7 @@ async function readBrought({ message, head }: PageRequest): Promise<Brought> {
     bytesMax: BODY_BYTES_MAX,
   });
   try {
-    const parsed = body.safeParse(parseJsonBody(bytes));
+    const parsed = broughtKey.safeParse(parseJsonBody(bytes));
     if (parsed.success) return parsed.data;
   } finally {
     wipe(bytes);

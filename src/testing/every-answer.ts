@@ -8,6 +8,7 @@ import { listen } from '../http/listen.ts';
 import { openApi } from '../http/rest/openapi.ts';
 import { RestFace } from '../http/rest/rest-face.ts';
 import { wireName, type WireShape } from '../lib/wire.ts';
+import { requireDeclared } from './declared-codes.ts';
 import { makeTemporaryVault, openParts, OWNER, type TemporaryVault } from './temporary-vault.ts';
 
 /** What came back over HTTP. */
@@ -89,6 +90,7 @@ export async function startAnswerServer(): Promise<AnswerServer> {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const content = await answer.text();
+      requireDeclared({ method, target }, { body: content });
       const isJson = /json/.test(answer.headers.get('Content-Type') ?? '');
       const json: unknown = isJson ? JSON.parse(content) : undefined;
       const segments = target.replace(/\?.*$/, '').slice(1).split('/').map(decodeURIComponent);

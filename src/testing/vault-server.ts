@@ -3,6 +3,7 @@ import { Agent, request as requestHttp, type IncomingHttpHeaders } from 'node:ht
 import type { UnsealedVault } from '../core/vault.ts';
 import { HttpFace, type HttpFaceOptions } from '../http/http-face.ts';
 import { listen } from '../http/listen.ts';
+import { requireDeclared } from './declared-codes.ts';
 import type { RestRequestLine } from './rest-request.ts';
 
 /** What a server answered. */
@@ -49,8 +50,8 @@ export async function serveVault(
         ...(body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }),
         ...headers,
       };
-      return new Promise((resolve, reject) => {
-        const { method, target: path } = line;
+      const { method, target: path } = line;
+      const answered = new Promise<VaultAnswer>((resolve, reject) => {
         const asked = requestHttp(
           { host: '127.0.0.1', port, path, agent, method, headers: given },
           (answer) => {
@@ -75,6 +76,7 @@ export async function serveVault(
         asked.on('error', reject);
         asked.end(body);
       });
+      return answered.then((answer) => requireDeclared({ method, target: path }, answer));
     },
     close: async () => {
       agent.destroy();

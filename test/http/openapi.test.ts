@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { errorsOf } from '../../src/core/common-errors.ts';
 import { STATUS } from '../../src/http/problem.ts';
 import { openApi } from '../../src/http/rest/openapi.ts';
 import { allRoutes } from '../../src/http/rest/rest-face.ts';
@@ -26,6 +27,26 @@ const document = openApi(allRoutes(), '1.2.3') as unknown as Document & Record<s
 const described = Object.values(document.paths).flatMap((methods) => Object.values(methods));
 
 const PAGE = '/api/openapi.json';
+const PATHS = new Set(allRoutes().map(({ binding: { path } }) => path.replaceAll('+}', '}')));
+
+interface Told {
+  readonly $ref?: string;
+  readonly content?: Readonly<Record<string, { readonly schema: unknown }>>;
+}
+
+/** An answer that is described, also where only a reference to it is. */
+function resolved(told: unknown): Told | undefined {
+  const answer = told as Told | undefined;
+  return answer?.$ref === undefined ? answer : (find(answer.$ref) as Told);
+}
+
+/** The codes that an answer may have. */
+function codesAt(told: unknown): readonly string[] {
+  const schema = resolved(told)?.content?.['application/problem+json']?.schema as
+    | { readonly allOf: readonly { readonly properties?: { readonly code: { enum: string[] } } }[] }
+    | undefined;
+  return schema?.allOf.flatMap(({ properties }) => properties?.code.enum ?? []) ?? [];
+}
 
 let served: Served | undefined;
 
@@ -62,7 +83,7 @@ describe('the description of every address', () => {
   });
 
   it('has each address of each operation, under an id of its own', () => {
-    expect(described).toHaveLength(allRoutes().length);
+    expect(described.length).toBeGreaterThan(allRoutes().length);
     expect(new Set(described.map(({ operationId }) => operationId)).size).toBe(described.length);
   });
 
@@ -72,12 +93,42 @@ describe('the description of every address', () => {
     expect(all.filter((reference) => find(reference) === undefined)).toEqual([]);
   });
 
-  it('has every status that an error may have', () => {
-    const statuses = [...new Set(Object.values(STATUS))].map(String);
-    for (const { operationId, responses } of described) {
-      expect(statuses.filter((status) => !Object.hasOwn(responses, status))).toEqual([]);
+  it('has the codes of each operation, and no others, at the status that each has', () => {
+    for (const { operation, binding } of allRoutes()) {
+      const methods = document.paths[binding.path.replaceAll('+}', '}')];
+      const { responses = {} } = methods?.[binding.method.toLowerCase()] ?? {};
       const good = Object.keys(responses).filter((status) => status.startsWith('2'));
-      expect([operationId, good.length]).toEqual([operationId, 1]);
+      expect([operation.name, good.length]).toEqual([operation.name, 1]);
+      for (const code of errorsOf(operation)) {
+        expect([operation.name, codesAt(responses[STATUS[code]])]).toEqual([
+          operation.name,
+          expect.arrayContaining([code]),
+        ]);
+      }
+      const said = Object.values(responses).flatMap(codesAt);
+      expect(said.filter((code) => code.endsWith('_exists')).toSorted()).toEqual(
+        operation.errors.filter((code) => code.endsWith('_exists')).toSorted(),
+      );
+    }
+  });
+
+  it('has the pages of a server besides, but for those that only browsers are sent to', async () => {
+    const { ask } = await start();
+    const pages = Object.keys(document.paths).filter((path) => !PATHS.has(path));
+    expect(pages).toEqual([
+      '/health/live',
+      '/health/ready',
+      '/metrics',
+      '/api/openapi.json',
+      '/api/sys/seal-status',
+      '/api/sys/unseal',
+    ]);
+    for (const path of pages) {
+      const [method = '', each] = Object.entries(document.paths[path] ?? {})[0] ?? [];
+      const { status, headers } = await ask(path, { method: method.toUpperCase() });
+      const told = each?.responses[status] as { readonly content?: object } | undefined;
+      expect([path, status, told]).toEqual([path, status, expect.anything()]);
+      expect(Object.keys(resolved(told)?.content ?? {})).toContain(headers['content-type']);
     }
   });
 

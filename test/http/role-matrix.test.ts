@@ -105,7 +105,7 @@ function keepFromWork(operation: Operation<unknown, unknown>): void {
   const { mutates, prepare, seals } = operation;
   if (!mutates && prepare === undefined && seals !== true) return;
   const reached = async (): Promise<never> => {
-    throw new StrongroomError('undo_conflict', 'it was reached');
+    throw new StrongroomError('secret_wiped', 'it was reached');
   };
   Object.defineProperty(operation, 'apply', { value: reached });
   if (prepare === undefined) return;

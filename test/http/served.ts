@@ -7,6 +7,7 @@ import { createSession, type Session } from '../../src/core/session.ts';
 import { QueuedSink } from '../../src/http/line-sink.ts';
 import { serve, type Server, type ServeOptions } from '../../src/http/serve.ts';
 import { ServerLog } from '../../src/http/server-log.ts';
+import { requireDeclared } from '../../src/testing/declared-codes.ts';
 import { OWNER, temporaryDirectory } from '../../src/testing/temporary-vault.ts';
 
 /** A whole server over a vault of its own, on a free port of this machine. */
@@ -92,14 +93,14 @@ export async function startServed({ slots, ...options }: ServedOptions = {}): Pr
 export function ask(port: number, target: string, options: AskOptions = {}): Promise<Answer> {
   const { token, json, headers, ...rest } = options;
   const body = json === undefined ? undefined : JSON.stringify(json);
-  return new Promise((resolve, reject) => {
+  const method = rest.method ?? (body === undefined ? 'GET' : 'POST');
+  const answered = new Promise<Answer>((resolve, reject) => {
     const request = requestHttp(
       {
         host: '127.0.0.1',
         port,
         path: target,
         agent: false,
-        method: body === undefined ? 'GET' : 'POST',
         headers: {
           ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
           ...(body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }),
@@ -107,6 +108,7 @@ export function ask(port: number, target: string, options: AskOptions = {}): Pro
           ...headers,
         },
         ...rest,
+        method,
       },
       (answer) => {
         const parts: Uint8Array[] = [];
@@ -130,4 +132,5 @@ export function ask(port: number, target: string, options: AskOptions = {}): Pro
     request.on('error', reject);
     request.end(body);
   });
+  return answered.then((answer) => requireDeclared({ method, target }, answer));
 }

@@ -37,6 +37,7 @@ const CHECKS = [
 /** Operations that would end the run before it is done, or what would follow from them. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
   'vault.seal': 'nothing is answered afterwards',
+  'seal.unseal': 'a vault that is open is that, whatever is brought',
   'events.open': 'its answer is a stream without an end',
   'access.deny': 'what the caller is denied is not looked at any more',
   'users.disable': 'the caller is a user',

@@ -160,6 +160,7 @@ export const explainAccess: Operation<ExplainInput, AccessExplained> = {
   ...looking,
   name: 'access.explain',
   summary: 'Tells which rule decides whether somebody may do something.',
+  errors: ['workspace_not_found', 'environment_not_found', 'subject_not_found'],
   input: z.strictObject({ principal: principal.optional(), ...question }),
   output: schema.answer<AccessExplained>({
     principal: z.string(),
@@ -183,11 +184,11 @@ export const explainAccess: Operation<ExplainInput, AccessExplained> = {
   },
 };
 
-/** Errors: `workspace_not_found`, `environment_not_found`, `denied`. */
 export const whoCan: Operation<WhoCanInput, AccessHolders> = {
   ...looking,
   name: 'access.whoCan',
   summary: 'Lists who may do something, and by which rule.',
+  errors: ['workspace_not_found', 'environment_not_found'],
   input: z.strictObject({ capability, resource, ...page }),
   output: schema.answer<AccessHolders>({
     holders: z.array(holder),
@@ -207,11 +208,11 @@ export const whoCan: Operation<WhoCanInput, AccessHolders> = {
   },
 };
 
-/** Errors: `subject_not_found`, `workspace_not_found`, `environment_not_found`, `denied`. */
 export const testAccess: Operation<TestAccessInput, AccessTested> = {
   ...looking,
   name: 'access.test',
   summary: "Decides a policy's test cases and tells which come out otherwise.",
+  errors: ['workspace_not_found', 'environment_not_found', 'subject_not_found'],
   input: z.strictObject({
     cases: z
       .array(z.strictObject({ principal, ...question, expected: verdict }))

@@ -71,6 +71,13 @@ const shift = schema.answer<AccessShift>({
 export const replayAccess: Operation<ReplayInput, AccessReplayed, PastAccesses> = {
   name: 'access.replay',
   summary: 'Decides what was done before again, as if rules had been changed, and changes nothing.',
+  errors: [
+    'workspace_not_found',
+    'environment_not_found',
+    'subject_not_found',
+    'grant_not_found',
+    'built_in_role',
+  ],
   input: z.strictObject({
     add: z
       .array(

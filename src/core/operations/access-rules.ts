@@ -118,6 +118,13 @@ const common = {
 export const grantAccess: Operation<GrantInput, GrantMade> = {
   ...common,
   name: 'access.grant',
+  errors: [
+    'workspace_not_found',
+    'environment_not_found',
+    'subject_not_found',
+    'built_in_role',
+    'escalation_refused',
+  ],
   rest: [{ method: 'POST', path: `${ADMIN}/grants`, status: 201 }],
   summary: 'Allows somebody something.',
   input,
@@ -133,6 +140,13 @@ export const grantAccess: Operation<GrantInput, GrantMade> = {
 export const denyAccess: Operation<GrantInput, GrantMade> = {
   ...common,
   name: 'access.deny',
+  errors: [
+    'workspace_not_found',
+    'environment_not_found',
+    'subject_not_found',
+    'built_in_role',
+    'last_owner',
+  ],
   rest: [{ method: 'POST', path: `${ADMIN}/denials`, status: 201 }],
   summary: 'Denies somebody something, whatever else allows it.',
   input,
@@ -140,10 +154,10 @@ export const denyAccess: Operation<GrantInput, GrantMade> = {
   apply: async (given, call) => made(call, { ...given, effect: 'deny' }),
 };
 
-/** Errors: `grant_not_found`, `built_in_role`, `escalation_refused`, `last_owner`. */
 export const revokeAccess: Operation<RevokeInput, GrantSummary> = {
   name: 'access.revoke',
   summary: 'Takes an allow or a denial away.',
+  errors: ['grant_not_found', 'built_in_role', 'last_owner', 'escalation_refused'],
   input: z.strictObject({ grant: z.string().max(ID_MAX) }),
   output: grantSummary,
   rest: [{ method: 'DELETE', path: `${ADMIN}/grants/{grant}` }],
@@ -161,10 +175,10 @@ export const revokeAccess: Operation<RevokeInput, GrantSummary> = {
   },
 };
 
-/** Errors: `subject_not_found`, `workspace_not_found`. */
 export const listAccess: Operation<ListGrantsInput, GrantList> = {
   name: 'access.list',
   summary: 'Lists rules of a workspace or, for the whole vault, all rules.',
+  errors: ['subject_not_found'],
   input: z.strictObject({ subject: subjectText.optional(), ...scope, ...page }),
   output: schema.answer<GrantList>({
     grants: z.array(grantSummary),

@@ -66,10 +66,10 @@ interface NewPassword {
   readonly data: PasswordData | undefined;
 }
 
-/** Errors: none of its own. */
 export const whoAmI: Operation<Record<string, never>, WhoAmI> = {
   name: 'auth.whoAmI',
   summary: 'Says who calls, with what, and what they are.',
+  errors: [],
   input: z.strictObject({}),
   output: z.strictObject({
     id: z.string(),
@@ -108,6 +108,7 @@ export const whoAmI: Operation<Record<string, never>, WhoAmI> = {
 export const signOut: Operation<SignOutInput, { readonly signedOut: true }> = {
   name: 'auth.signOut',
   summary: 'Ends the session that the call is made with, or all there are of the caller.',
+  errors: ['token_not_found'],
   input: z.strictObject({ everywhere: z.boolean().optional() }),
   output: z.strictObject({ signedOut: z.literal(true) }),
   rest: [{ method: 'POST', path: `${AUTH}/sign-out` }],
@@ -140,6 +141,7 @@ export const signOut: Operation<SignOutInput, { readonly signedOut: true }> = {
 export const reauthenticate: Operation<ReauthenticateInput, SessionRenewed, FreshProof> = {
   name: 'auth.reauthenticate',
   summary: 'Proves once more who is there, for what a stolen session must not do.',
+  errors: [],
   input: z.strictObject({ password: secretText, code: secretText.optional() }),
   output: z.strictObject(renewed),
   rest: [{ method: 'POST', path: `${AUTH}/reauthenticate` }],
@@ -177,6 +179,7 @@ export const reauthenticate: Operation<ReauthenticateInput, SessionRenewed, Fres
 export const changePassword: Operation<ChangePasswordInput, SessionRenewed, NewPassword> = {
   name: 'auth.changePassword',
   summary: 'Changes the caller’s password; their other sessions and tokens end.',
+  errors: ['too_weak'],
   input: z.strictObject({ current: secretText, password: secretText }),
   output: z.strictObject(renewed),
   rest: [{ method: 'POST', path: `${AUTH}/change-password` }],

@@ -99,10 +99,10 @@ const uses = z.int().min(1).max(USES_MAX);
 const rules = { ...sessionRules, secretIdTtl: duration, secretIdUses: uses.optional() };
 const summary = schema.answer<AppRoleSummary>({ ...methodMembers, roleId: z.uuid() });
 
-/** Errors: `subject_not_found`, `method_exists`, `escalation_refused`, `invalid_input`. */
 export const createAppRole: Operation<CreateAppRoleInput, AppRoleSummary> = {
   name: 'approle.create',
   summary: 'Lets a machine sign in by a role id and secret ids.',
+  errors: ['method_exists', 'subject_not_found', 'escalation_refused'],
   input: z.strictObject({ machine: machineName, name: methodName.optional(), ...rules }),
   output: summary,
   rest: [{ method: 'POST', path: ROLES, status: 201 }],
@@ -124,11 +124,11 @@ export const createAppRole: Operation<CreateAppRoleInput, AppRoleSummary> = {
   },
 };
 
-/** Errors: `method_not_found`, `escalation_refused`, `invalid_input`. */
 export const updateAppRole: Operation<UpdateAppRoleInput, AppRoleSummary> = {
   name: 'approle.update',
   summary:
     'Sets a role up anew, all of it; its id stays. If it is narrower, what it gave before is void.',
+  errors: ['method_not_found', 'escalation_refused'],
   input: z.strictObject({ name: methodName, ...rules }),
   output: summary,
   rest: [{ method: 'PUT', path: ROLES }],
@@ -151,6 +151,7 @@ export const updateAppRole: Operation<UpdateAppRoleInput, AppRoleSummary> = {
 export const newSecretId: Operation<NewSecretIdInput, SecretIdCreated> = {
   name: 'approle.newSecretId',
   summary: 'Makes a secret id of a role, which is shown once.',
+  errors: ['method_not_found', 'escalation_refused'],
   input: z.strictObject({
     role: methodName,
     label: z.string().min(1).max(128).optional(),
@@ -189,10 +190,10 @@ export const newSecretId: Operation<NewSecretIdInput, SecretIdCreated> = {
   },
 };
 
-/** Errors: `method_not_found`. */
 export const listSecretIds: Operation<SecretIdsInput, readonly TokenSummary[]> = {
   name: 'approle.listSecretIds',
   summary: 'Lists the secret ids of a role, without what they are used with.',
+  errors: ['method_not_found'],
   input: z.strictObject({ role: methodName }),
   output: z.array(tokenSummary),
   rest: [{ method: 'GET', path: OF_ROLE }],
@@ -210,6 +211,7 @@ export const listSecretIds: Operation<SecretIdsInput, readonly TokenSummary[]> =
 export const revokeSecretId: Operation<RevokeSecretIdInput, TokenSummary> = {
   name: 'approle.revokeSecretId',
   summary: 'Ends a secret id, and the sessions that it gave, at once.',
+  errors: ['token_not_found', 'method_not_found'],
   input: z.strictObject({ role: methodName, id: z.uuid() }),
   output: tokenSummary,
   rest: [{ method: 'DELETE', path: `${OF_ROLE}/{id}` }],

@@ -65,10 +65,10 @@ const checkpointText = z.string().max(32_768);
 const ENTRIES_MAX = 1000;
 const TILES_PER_PART = 32;
 
-/** Errors: none of its own. */
 export const queryAudit: Operation<QueryAuditInput, AuditEntries> = {
   name: 'audit.query',
   summary: 'Finds audit entries, newest first.',
+  errors: [],
   input: z.strictObject({
     path: schema.path.optional(),
     environment: schema.environment.optional(),
@@ -103,10 +103,10 @@ export const queryAudit: Operation<QueryAuditInput, AuditEntries> = {
     ),
 };
 
-/** Errors: `invalid_input`. */
 export const exportAudit: Operation<ExportAuditInput, AuditExportPart> = {
   name: 'audit.export',
   summary: 'Gives the audit log in parts, for verification without the vault.',
+  errors: [],
   input: z.strictObject({
     from: z.int().min(0).optional(),
     checkpoint: checkpointText.optional(),
@@ -129,11 +129,11 @@ export const exportAudit: Operation<ExportAuditInput, AuditExportPart> = {
   },
 };
 
-/** Errors: `audit_tampered`, `integrity_error`. */
 export const verifyAudit: Operation<Record<string, never>, LogVerified, LogVerified> = {
   name: 'audit.verify',
   summary:
     'Computes the whole log again and holds checkpoints, secrets and credentials against it.',
+  errors: [],
   input: NOTHING,
   output: schema.answer<LogVerified>({
     checkpointSize: z.int(),
@@ -155,10 +155,10 @@ export const verifyAudit: Operation<Record<string, never>, LogVerified, LogVerif
   apply: async (_input, _call, verified) => verified,
 };
 
-/** Errors: `entry_not_found`. */
 export const proveAudit: Operation<ProveEntryInput, { readonly proof: string }> = {
   name: 'audit.proof',
   summary: 'Proves that one entry is in the log, for anyone who has the verifier key.',
+  errors: ['entry_not_found'],
   input: z.strictObject({ seq: z.int().min(0) }),
   output: schema.answer<{ readonly proof: string }>({ proof: z.string() }),
   rest: [{ method: 'GET', path: `${ADMIN}/audit/proof` }],
@@ -177,6 +177,7 @@ export const proveAudit: Operation<ProveEntryInput, { readonly proof: string }> 
 export const checkpointAudit: Operation<Record<string, never>, { readonly checkpoint: string }> = {
   name: 'audit.checkpoint',
   summary: 'Signs the present state of the log.',
+  errors: [],
   input: NOTHING,
   output: schema.answer<{ readonly checkpoint: string }>({ checkpoint: checkpointText }),
   rest: [{ method: 'POST', path: `${ADMIN}/audit/checkpoint` }],
@@ -187,10 +188,10 @@ export const checkpointAudit: Operation<Record<string, never>, { readonly checkp
   apply: async (_input, call) => ({ checkpoint: await presentCheckpoint(call) }),
 };
 
-/** Errors: none of its own. */
 export const auditKey: Operation<Record<string, never>, { readonly verifierKeys: string }> = {
   name: 'audit.key',
   summary: "Gives the log's verifier keys.",
+  errors: [],
   input: NOTHING,
   output: schema.answer<{ readonly verifierKeys: string }>({ verifierKeys: z.string() }),
   rest: [{ method: 'GET', path: `${ADMIN}/audit/key` }],

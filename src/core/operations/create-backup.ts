@@ -47,10 +47,10 @@ export interface CreateBackupInput {
   readonly keepDays?: number | null | undefined;
 }
 
-/** Errors: none of its own. */
 export const backupKey: Operation<Record<string, never>, { readonly verifierKeys: string }> = {
   name: 'backups.key',
   summary: "Gives the key that the vault's backups are verified with, and makes it first.",
+  errors: [],
   input: z.strictObject({}),
   output: schema.answer<{ readonly verifierKeys: string }>({ verifierKeys: z.string() }),
   rest: [{ method: 'POST', path: `${BACKUPS_PATH}/key` }],
@@ -85,6 +85,7 @@ class MadeBackup implements Disposable {
 export const createBackup: Operation<CreateBackupInput, BackupSummary, MadeBackup> = {
   name: 'backups.create',
   summary: 'Writes a backup of the whole vault, and tries a restore of it.',
+  errors: ['file_exists'],
   input: z.strictObject({
     directory: filePath.optional(),
     proof: z.enum(['now', 'later']).optional(),
@@ -156,10 +157,10 @@ export interface BackupList {
   readonly missing: readonly string[];
 }
 
-/** Errors: none of its own. */
 export const listBackups: Operation<Record<string, never>, BackupList, readonly string[]> = {
   name: 'backups.list',
   summary: 'Lists the backups that were made, newest first.',
+  errors: [],
   input: z.strictObject({}),
   output: schema.answer<BackupList>({
     backups: z.array(backupSummary),

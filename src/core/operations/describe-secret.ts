@@ -118,10 +118,10 @@ export const secretHistorySchema: z.ZodType<SecretHistory> = schema
   .answer<SecretHistory>({ path: z.string(), versions: z.array(secretVersion) })
   .meta({ wire: schema.SECRET_NAMES });
 
-/** Errors: `secret_not_found`, `secret_deleted`. */
 export const describeSecret: Operation<DescribeSecretInput, SecretDescription> = {
   name: 'secrets.describe',
   summary: 'Says everything about a secret but its value.',
+  errors: ['environment_not_found', 'secret_not_found', 'secret_deleted'],
   input: z.strictObject({
     ...schema.address,
     at: schema.time.optional(),
@@ -169,10 +169,10 @@ async function described(
   return { row: past.former, at: past.at };
 }
 
-/** Errors: `secret_not_found`, `secret_deleted`, `environment_not_found`. */
 export const secretHistory: Operation<SecretHistoryInput, SecretHistory> = {
   name: 'secrets.history',
   summary: 'Lists the versions of a secret: which, when, and by whom.',
+  errors: ['environment_not_found', 'secret_not_found', 'secret_deleted'],
   input: z
     .strictObject({
       workspace: schema.workspace,

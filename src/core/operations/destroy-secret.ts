@@ -72,6 +72,13 @@ const VERSIONS_MAX = 100;
 export const destroySecret: Operation<DestroySecretInput, SecretDestroyed> = {
   name: 'secrets.destroy',
   summary: 'Takes versions of a secret, or all of it, away for good. Nothing brings them back.',
+  errors: [
+    'environment_not_found',
+    'secret_not_found',
+    'secret_deleted',
+    'version_not_found',
+    'cas_mismatch',
+  ],
   input: z.strictObject({
     ...schema.address,
     versions: z.array(z.int().min(1)).min(1).max(VERSIONS_MAX).optional(),

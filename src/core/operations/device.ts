@@ -109,6 +109,7 @@ const onCode = {
 export const beginDeviceSignIn: Operation<Record<string, never>, DeviceBegun> = {
   name: 'auth.beginDevice',
   summary: 'Begins to sign in where there is no browser: gives a code for somebody to confirm.',
+  errors: [],
   input: z.strictObject({}),
   output: schema.answer<DeviceBegun>({
     id: z.uuid(),
@@ -149,6 +150,7 @@ export const lookAtDevice: Operation<DeviceCodeInput, DeviceSummary, CountedCode
   ...onCode,
   name: 'auth.lookAtDevice',
   summary: 'Shows where a sign-in was begun that waits with a code, and what it would allow.',
+  errors: ['token_not_found'],
   rest: [{ method: 'POST', path: `${AUTH}/device/look` }],
   prepare: (_input, services) => countCode(services),
   apply: async (input, call, proof) => {
@@ -162,6 +164,7 @@ export const confirmDeviceSignIn: Operation<DeviceCodeInput, DeviceSummary, Coun
   ...onCode,
   name: 'auth.confirmDevice',
   summary: 'Lets whoever waits with a code act as the caller.',
+  errors: ['token_not_found'],
   rest: [{ method: 'POST', path: `${AUTH}/device/confirm` }],
   fresh: true,
   prepare: (_input, services) => countCode(services),
@@ -179,6 +182,7 @@ export const denyDeviceSignIn: Operation<DeviceCodeInput, DeviceSummary, Counted
   ...onCode,
   name: 'auth.denyDevice',
   summary: 'Turns away whoever waits with a code.',
+  errors: ['token_not_found'],
   rest: [{ method: 'POST', path: `${AUTH}/device/deny` }],
   fresh: true,
   prepare: (_input, services) => countCode(services),
@@ -197,6 +201,7 @@ export const finishDevice: Operation<FinishDeviceInput, SignedIn> = {
   ...signsIn,
   name: 'auth.finishDevice',
   summary: 'Asks whether somebody confirmed the code, and gives the session once.',
+  errors: ['authorization_pending', 'slow_down', 'expired_token', 'access_denied'],
   input: z.strictObject({ device: secretText }),
   rest: [{ method: 'POST', path: `${AUTH}/device/finish` }],
   secretMembers: ['device', 'session', 'challenge', 'known'],

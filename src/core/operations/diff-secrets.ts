@@ -87,10 +87,16 @@ export const secretsDiff: z.ZodType<SecretsDiff> = schema.answer<SecretsDiff>({
   secrets: z.array(secretDifference),
 });
 
-/** Errors: `environment_not_found`, `secret_not_found`, `version_not_found`, `secret_deleted`, `secret_inactive`, `invalid_input`. */
 export const diffSecrets: Operation<DiffSecretsInput, SecretsDiff> = {
   name: 'secrets.diff',
   summary: 'Says what differs between two environments, versions or moments, without values.',
+  errors: [
+    'environment_not_found',
+    'secret_not_found',
+    'secret_deleted',
+    'secret_inactive',
+    'version_not_found',
+  ],
   input: z
     .strictObject({
       workspace: schema.workspace,

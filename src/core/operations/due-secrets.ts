@@ -84,6 +84,7 @@ const DAYS_MAX = 3650;
 export const dueSecrets: Operation<DueSecretsInput, DueList> = {
   name: 'secrets.due',
   summary: 'Lists active secrets that are due for rotation, the most urgent first.',
+  errors: ['environment_not_found'],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment.optional(),

@@ -80,6 +80,7 @@ const subject = z.string().min(1).max(140).optional();
 export const listFactors: Operation<FactorsInput, readonly FactorSummary[]> = {
   name: 'auth.listFactors',
   summary: 'Lists what somebody proves who they are with.',
+  errors: ['subject_not_found'],
   input: z.strictObject({ subject }),
   output: z.array(
     z.strictObject({
@@ -104,10 +105,10 @@ export const listFactors: Operation<FactorsInput, readonly FactorSummary[]> = {
   },
 };
 
-/** Errors: `reauth_required`. */
 export const enrollTotp: Operation<EnrollTotpInput, TotpEnrolled> = {
   name: 'auth.enrollTotp',
   summary: 'Begins to set up a generator of time-based codes as a second factor.',
+  errors: [],
   input: z.strictObject({ label: z.string().min(1).max(64).optional() }),
   output: z.strictObject({ factor: z.string(), secret: secretOutput, uri: secretOutput }),
   rest: [{ method: 'POST', path: `${AUTH}/factors/totp`, status: 201 }],
@@ -136,6 +137,7 @@ export const enrollTotp: Operation<EnrollTotpInput, TotpEnrolled> = {
 export const confirmTotp: Operation<ConfirmTotpInput, TotpConfirmed, SecondProof> = {
   name: 'auth.confirmTotp',
   summary: 'Confirms a second factor with a code of it; gives recovery codes once.',
+  errors: ['factor_not_found'],
   input: z.strictObject({ factor: z.uuid(), code: secretText }),
   output: z.strictObject({ ...renewed, recoveryCodes: z.array(secretOutput).nullable() }),
   rest: [{ method: 'POST', path: `${AUTH}/factors/totp/confirm` }],
@@ -178,6 +180,7 @@ export const confirmTotp: Operation<ConfirmTotpInput, TotpConfirmed, SecondProof
 export const removeFactor: Operation<RemoveFactorInput, SessionRenewed> = {
   name: 'auth.removeFactor',
   summary: 'Takes a factor away; sessions and tokens of whose it was end.',
+  errors: ['factor_not_found', 'subject_not_found', 'escalation_refused'],
   input: z.strictObject({ factor: z.uuid(), subject }),
   output: z.strictObject(renewed),
   rest: [{ method: 'DELETE', path: `${AUTH}/factors/{factor}` }],
@@ -218,6 +221,7 @@ export const removeFactor: Operation<RemoveFactorInput, SessionRenewed> = {
 export const renewRecoveryCodes: Operation<Record<string, never>, RecoveryCodesRenewed> = {
   name: 'auth.renewRecoveryCodes',
   summary: 'Gives new recovery codes once; those before count no more.',
+  errors: ['factor_not_found'],
   input: z.strictObject({}),
   output: z.strictObject({ ...renewed, recoveryCodes: z.array(secretOutput) }),
   rest: [{ method: 'POST', path: `${AUTH}/factors/recovery` }],

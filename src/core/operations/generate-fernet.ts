@@ -12,10 +12,10 @@ export interface FernetKeyGenerated {
   readonly key: SecretValue;
 }
 
-/** Errors: none of its own. */
 export const generateFernet: Operation<Record<string, never>, FernetKeyGenerated> = {
   name: 'keys.generateFernet',
   summary: 'Makes a Fernet key for use elsewhere. It is shown once, and nothing changes.',
+  errors: [],
   input: z.strictObject({}),
   output: schema.answer<FernetKeyGenerated>({ key: schema.secretOutput }),
   rest: [{ method: 'POST', path: `${ADMIN}/encryption/generate-key` }],

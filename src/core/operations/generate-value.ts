@@ -46,7 +46,6 @@ export const generatedValue: z.ZodType<GeneratedValue> = z.union([
   z.strictObject({ fields: z.record(z.string(), schema.secretOutput), ...made }),
 ]);
 
-/** Errors: `invalid_input`. */
 export const generateValue: Operation<
   GenerateValueInput,
   GeneratedValue,
@@ -54,6 +53,7 @@ export const generateValue: Operation<
 > = {
   name: 'secrets.generate',
   summary: 'Generates a value, and keeps it nowhere.',
+  errors: [],
   input: z
     .strictObject({
       generator,

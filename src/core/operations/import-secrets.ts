@@ -61,6 +61,7 @@ const paths = z.array(z.string());
 export const importSecrets: Operation<ImportSecretsInput, SecretsImported> = {
   name: 'secrets.import',
   summary: 'Brings many secrets in at once, all or none.',
+  errors: ['value_too_large', 'too_weak', 'environment_not_found'],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment,

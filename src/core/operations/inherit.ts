@@ -93,10 +93,10 @@ const common = {
   }),
 } as const;
 
-/** Errors: `import_exists`, `import_cycle`, `environment_not_found`, `workspace_not_found`. */
 export const createImport: Operation<ImportInput, ImportSummary> = {
   ...common,
   name: 'imports.create',
+  errors: ['import_cycle', 'environment_not_found', 'import_exists'],
   rest: [{ method: 'POST', path: `${IN_WORKSPACE}/imports`, status: 201 }],
   summary: 'Lets an environment or folder have what it lacks from another one.',
   requires: (input) => [
@@ -111,6 +111,7 @@ export const createImport: Operation<ImportInput, ImportSummary> = {
 export const deleteImport: Operation<ImportInput, ImportSummary> = {
   ...common,
   name: 'imports.delete',
+  errors: ['environment_not_found', 'import_not_found'],
   // It is named by what it is from and to, for which a DELETE has no body.
   rest: [{ method: 'POST', path: `${IN_WORKSPACE}/imports/delete` }],
   summary: 'Lets an environment or folder not have what it lacks from another one any more.',
@@ -119,10 +120,10 @@ export const deleteImport: Operation<ImportInput, ImportSummary> = {
     toSummary(call, await removeImport(call, call.directory, importedPlaces(call, input))),
 };
 
-/** Errors: `environment_not_found`, `workspace_not_found`. */
 export const listImports: Operation<ListImportsInput, readonly ImportSummary[]> = {
   name: 'imports.list',
   summary: 'Lists what environments and folders have what they lack from; those that win first.',
+  errors: ['environment_not_found'],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment.optional(),

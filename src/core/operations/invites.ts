@@ -66,6 +66,7 @@ const INVITE_MS = 3 * 86_400_000;
 export const inviteUser: Operation<InviteInput, Invited> = {
   name: 'users.invite',
   summary: 'Gives an invite, with which a user chooses a password, once.',
+  errors: ['subject_not_found', 'escalation_refused'],
   input: z.strictObject({
     name: z.string().max(128),
     ttl: duration,
@@ -136,6 +137,7 @@ export const acceptInvite: Operation<AcceptInviteInput, SignedIn, PasswordData> 
   ...signsIn,
   name: 'auth.acceptInvite',
   summary: 'Chooses a password with an invite, and signs in.',
+  errors: ['too_weak', 'cross_site'],
   input: z.strictObject({ invite: secretText, password: secretText, ...signInOptions }),
   rest: [{ method: 'POST', path: `${AUTH}/accept-invite` }],
   secretMembers: ['invite', 'password', 'known', 'session', 'challenge'],

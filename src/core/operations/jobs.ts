@@ -49,10 +49,10 @@ export const jobSummary: z.ZodType<JobSummary> = schema.answer<JobSummary>({
   finishedAt: schema.instant.nullable(),
 });
 
-/** Errors: none of its own. */
 export const listJobs: Operation<ListJobsInput, readonly JobSummary[]> = {
   name: 'jobs.list',
   summary: 'Lists long work in batches, and how far it is.',
+  errors: [],
   input: z.strictObject({
     limit: z.int().min(1).max(LIMIT_MAX).optional(),
     running: z.boolean().optional(),

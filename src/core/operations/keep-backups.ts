@@ -96,6 +96,15 @@ export interface ScheduledBackup {
 export const verifyBackup: Operation<VerifyBackupInput, BackupVerified, Verified> = {
   name: 'backups.verify',
   summary: 'Decrypts a backup of this vault and checks all of it; may try a restore.',
+  errors: [
+    'file_not_found',
+    'key_not_found',
+    'wrong_key',
+    'backup_damaged',
+    'backup_unverifiable',
+    'backup_of_another_vault',
+    'backup_not_found',
+  ],
   input: z.strictObject({
     file: filePath.optional(),
     id: z.uuid().optional(),
@@ -160,10 +169,10 @@ interface Removal {
   readonly kept: number;
 }
 
-/** Errors: none of its own. */
 export const pruneBackups: Operation<PruneBackupsInput, BackupsPruned, Removal> = {
   name: 'backups.prune',
   summary: 'Removes backups that need not be kept any longer.',
+  errors: [],
   input: z
     .strictObject({
       keepDays: z.number().positive().max(KEEP_DAYS_MAX).optional(),
@@ -223,6 +232,7 @@ export const pruneBackups: Operation<PruneBackupsInput, BackupsPruned, Removal> 
 export const runScheduledBackup: Operation<ScheduledBackupInput, ScheduledBackup, ScheduledBackup> =
   {
     name: 'backups.runScheduled',
+    errors: ['file_exists'],
     summary: 'Makes a backup if one is due by the setting backup_every, and removes old ones.',
     input: z.strictObject({ directory: filePath.optional() }),
     output: schema.answer<ScheduledBackup>({

@@ -28,10 +28,10 @@ export interface KeyHealth {
   readonly healthStatus: Readonly<Record<'local', BackendHealth>>;
 }
 
-/** Errors: `workspace_not_found`. */
 export const keyHealth: Operation<KeyHealthInput, KeyHealth> = {
   name: 'keys.health',
   summary: 'Tries whether the active key of a workspace can be unwrapped.',
+  errors: ['workspace_not_found'],
   input: z.strictObject({ workspace: schema.workspace }),
   output: schema.answer<KeyHealth>({
     currentBackend: z.literal('local'),

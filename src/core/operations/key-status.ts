@@ -77,10 +77,10 @@ const workspaceKeysView = schema.answer<WorkspaceKeys>({
   job: z.strictObject({ done: z.int(), total: z.int(), failed: z.int() }).optional(),
 });
 
-/** Errors: none of its own. */
 export const keyStatus: Operation<Record<string, never>, KeyStatus, Scanned> = {
   name: 'keys.status',
   summary: 'Says how old keys and slots are, and what has to be done about them.',
+  errors: [],
   input: z.strictObject({}),
   output: schema.answer<KeyStatus>({
     root: z.strictObject({ id: z.guid(), createdAt: schema.instant }),

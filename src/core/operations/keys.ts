@@ -92,10 +92,10 @@ const keyRotated = schema.answer<KeyRotated>({
   total: z.int(),
 });
 
-/** Errors: `workspace_not_found`. */
 export const rotateKey: Operation<RotateKeyInput, KeyRotated> = {
   name: 'keys.rotate',
   summary: 'Gives a workspace a new key, and begins to wrap its data keys under it.',
+  errors: [],
   input: z.strictObject({ workspace: schema.workspace, reencrypt: z.boolean().optional() }),
   output: keyRotated,
   rest: [
@@ -114,10 +114,10 @@ export const rotateKey: Operation<RotateKeyInput, KeyRotated> = {
   },
 };
 
-/** Errors: none of its own. */
 export const rotateDueKeys: Operation<Record<string, never>, readonly KeyRotated[]> = {
   name: 'keys.rotateDue',
   summary: 'Rotates the key of every workspace whose key is due.',
+  errors: [],
   input: z.strictObject({}),
   output: z.array(keyRotated),
   rest: [{ method: 'POST', path: `${ADMIN}/keys/rotate-due` }],
@@ -140,11 +140,11 @@ export const rotateDueKeys: Operation<Record<string, never>, readonly KeyRotated
   },
 };
 
-/** Errors: `workspace_not_found`. */
 export const rewrapKeys: Operation<RewrapInput, BatchDone> = {
   name: 'keys.rewrap',
   summary:
     'Wraps the next data keys of a workspace under its active key, and those that failed once more.',
+  errors: [],
   input: z.strictObject({
     workspace: schema.workspace,
     limit: z.int().min(1).max(BATCH_MAX).optional(),
@@ -183,10 +183,10 @@ export const rewrapKeys: Operation<RewrapInput, BatchDone> = {
   },
 };
 
-/** Errors: `workspace_not_found`. */
 export const retireKeys: Operation<RetireKeysInput, KeysRetired, Scanned> = {
   name: 'keys.retire',
   summary: 'Destroys the old keys of a workspace that nothing is under any more.',
+  errors: [],
   input: z.strictObject({ workspace: schema.workspace }),
   output: schema.answer<KeysRetired>({
     workspace: z.string(),

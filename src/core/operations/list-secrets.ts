@@ -79,6 +79,7 @@ export const listInput: {
 export const listSecrets: Operation<ListSecretsInput, SecretList> = {
   name: 'secrets.list',
   summary: 'Lists secrets that the caller may know of, without their values.',
+  errors: ['environment_not_found'],
   input: z.strictObject({
     ...listInput,
     at: schema.time.optional(),

@@ -41,6 +41,7 @@ const input: z.ZodType<MethodInput> = z.strictObject({ kind, name: methodName })
 export const listMethods: Operation<ListMethodsInput, MethodList> = {
   name: 'methods.list',
   summary: 'Lists the ways in which machines, and people by way of a provider, sign in.',
+  errors: [],
   input: z.strictObject({ kind: kind.optional(), ...page }),
   output: schema.answer<MethodList>({
     methods: z.array(methodSummary),
@@ -59,21 +60,18 @@ export const listMethods: Operation<ListMethodsInput, MethodList> = {
   },
 };
 
-/** Errors: `method_not_found`, `escalation_refused`. */
 export const disableMethod: Operation<MethodInput, MethodSummary> = changing({
   verb: 'disable',
   summary: 'Lets nobody sign in a way any more, and ends what it gave.',
   change: (call, row) => setMethodDisabled(call, row, true),
 });
 
-/** Errors: `method_not_found`, `escalation_refused`; `reauth_required` of a person. */
 export const enableMethod: Operation<MethodInput, MethodSummary> = changing({
   verb: 'enable',
   summary: 'Lets a way to sign in be used again. What it gave before it was disabled stays void.',
   change: (call, row) => setMethodDisabled(call, row, false),
 });
 
-/** Errors: `method_not_found`, `escalation_refused`. */
 export const removeMethodOperation: Operation<MethodInput, MethodSummary> = changing({
   verb: 'remove',
   summary: 'Takes a way to sign in away for good, and ends what it gave.',
@@ -96,6 +94,7 @@ function changing({
   return {
     name: `methods.${verb}`,
     summary,
+    errors: ['method_not_found', 'escalation_refused'],
     input,
     output: methodSummary,
     rest: [

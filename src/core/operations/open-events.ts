@@ -24,6 +24,7 @@ const ID_MAX = 256;
 export const openEvents: Operation<OpenEventsInput, ChangeStream> = {
   name: 'events.open',
   summary: 'Follows changes of secrets that the caller may list, as they become durable.',
+  errors: ['workspace_not_found', 'environment_not_found'],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment.optional(),

@@ -60,10 +60,10 @@ function ofName(method: RestMethod): readonly RestBinding[] {
   return [{ method, path }];
 }
 
-/** Errors: `environment_protected`, `value_too_large`, `environment_not_found`. */
 export const overrideSecret: Operation<OverrideSecretInput, Override> = {
   name: 'secrets.override',
   summary: 'Sets a value under a name for the caller alone.',
+  errors: ['value_too_large', 'environment_protected', 'environment_not_found'],
   input: z.strictObject({ ...schema.address, value: schema.value }),
   output: overrideSchema,
   rest: ofName('PUT'),
@@ -83,10 +83,10 @@ export const overrideSecret: Operation<OverrideSecretInput, Override> = {
   },
 };
 
-/** Errors: `override_not_found`, `environment_not_found`. */
 export const removeOverride: Operation<SecretAddress, Override> = {
   name: 'secrets.removeOverride',
   summary: "Takes the caller's own value under a name away.",
+  errors: ['environment_not_found', 'override_not_found'],
   input: z.strictObject(schema.address),
   output: overrideSchema,
   rest: ofName('DELETE'),
@@ -101,10 +101,10 @@ export const removeOverride: Operation<SecretAddress, Override> = {
   },
 };
 
-/** Errors: `environment_not_found`, `workspace_not_found`. */
 export const listOverrides: Operation<ListOverridesInput, readonly Override[]> = {
   name: 'overrides.list',
   summary: "Lists the names under which the caller has values of its own. Nobody sees another's.",
+  errors: ['environment_not_found'],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment.optional(),

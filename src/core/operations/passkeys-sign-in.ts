@@ -72,6 +72,7 @@ export const passkeyBegun: z.ZodType<PasskeyBegun> = schema.answer<PasskeyBegun>
 export const beginPasskey: Operation<BeginPasskeyInput, PasskeyBegun, undefined> = {
   name: 'auth.beginPasskey',
   summary: 'Begins to sign in with a passkey: alone, or as the second factor.',
+  errors: ['not_configured', 'package_missing'],
   input: z.strictObject({
     challenge: secretText.optional(),
     carrier: carrierName.optional(),
@@ -104,6 +105,7 @@ export const verifyPasskey: Operation<VerifyPasskeyInput, SignedIn, AssertionPro
   ...signsIn,
   name: 'auth.verifyPasskey',
   summary: 'Signs a user in with what a passkey answered.',
+  errors: ['not_configured', 'package_missing'],
   input: z.strictObject({
     challenge: secretText,
     credential: assertionJson,

@@ -42,6 +42,7 @@ interface FreshProof {
 export const beginReauthentication: Operation<Record<string, never>, PasskeyBegun, undefined> = {
   name: 'auth.beginReauthentication',
   summary: 'Begins to prove once more who is there, by a passkey.',
+  errors: ['factor_not_found', 'not_configured', 'package_missing'],
   input: z.strictObject({}),
   output: passkeyBegun,
   rest: [{ method: 'POST', path: `${AUTH}/reauthenticate/begin` }],
@@ -79,6 +80,7 @@ export const reauthenticatePasskey: Operation<
 > = {
   name: 'auth.reauthenticatePasskey',
   summary: 'Proves once more who is there, with what a passkey answered.',
+  errors: ['not_configured', 'package_missing'],
   input: z.strictObject({
     challenge: secretText,
     credential: assertionJson,

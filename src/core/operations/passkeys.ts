@@ -63,6 +63,7 @@ interface RegistrationProof {
 export const enrollPasskey: Operation<Record<string, never>, PasskeyEnrolled, undefined> = {
   name: 'auth.enrollPasskey',
   summary: 'Begins to make a passkey in a browser, as a second factor or to sign in with alone.',
+  errors: ['not_configured', 'package_missing'],
   input: z.strictObject({}),
   output: schema.answer<PasskeyEnrolled>({
     challenge: schema.secretOutput,
@@ -96,6 +97,7 @@ export const enrollPasskey: Operation<Record<string, never>, PasskeyEnrolled, un
 export const confirmPasskey: Operation<ConfirmPasskeyInput, PasskeyConfirmed, RegistrationProof> = {
   name: 'auth.confirmPasskey',
   summary: 'Keeps a passkey that a browser made; gives recovery codes once.',
+  errors: ['not_configured', 'package_missing'],
   input: z.strictObject({
     challenge: secretText,
     credential: registrationJson,

@@ -89,10 +89,16 @@ const moveInput = {
   cas: z.int().min(1).optional(),
 };
 
-/** Errors: `secret_not_found`, `secret_deleted`, `secret_exists`, `cas_mismatch`, `invalid_name`. */
 export const renameSecret: Operation<RenameSecretInput, SecretsPlaced> = {
   name: 'secrets.rename',
   summary: 'Gives a secret, or all in a folder, another path; ids, history and grants stay.',
+  errors: [
+    'environment_not_found',
+    'secret_not_found',
+    'secret_exists',
+    'secret_deleted',
+    'cas_mismatch',
+  ],
   input: z
     .strictObject({
       ...schema.address,
@@ -115,6 +121,16 @@ export const renameSecret: Operation<RenameSecretInput, SecretsPlaced> = {
 export const moveSecret: Operation<MoveSecretInput, SecretsPlaced> = {
   name: 'secrets.move',
   summary: 'Moves a secret, or all in a folder, to another environment; ids and history stay.',
+  errors: [
+    'too_weak',
+    'environment_not_found',
+    'secret_not_found',
+    'secret_exists',
+    'secret_deleted',
+    'secret_inactive',
+    'cas_mismatch',
+    'escalation_refused',
+  ],
   input: z.strictObject(moveInput).meta({ wire: schema.SECRET_NAMES }),
   output: secretsPlaced,
   rest: placing('move'),
@@ -126,10 +142,18 @@ export const moveSecret: Operation<MoveSecretInput, SecretsPlaced> = {
     relocate(call, input, { name: 'secrets.move', needs: ['read', 'delete'] }),
 };
 
-/** Errors: `secret_not_found`, `secret_deleted`, `secret_inactive`, `secret_exists`, `cas_mismatch`, `environment_not_found`, `too_weak`. */
 export const copySecrets: Operation<CopySecretInput, SecretsPlaced> = {
   name: 'secrets.copy',
   summary: 'Makes new secrets with the values of others, without their history.',
+  errors: [
+    'too_weak',
+    'environment_not_found',
+    'secret_not_found',
+    'secret_exists',
+    'secret_deleted',
+    'secret_inactive',
+    'cas_mismatch',
+  ],
   input: z.strictObject(moveInput).meta({ wire: schema.SECRET_NAMES }),
   output: secretsPlaced,
   rest: placing('copy'),

@@ -82,9 +82,8 @@ export const machines: PrincipalOperations = principalOperations('machine');
 type PrincipalKind = 'user' | 'machine';
 
 /**
- * The operations on principals of one kind. Errors: `subject_not_found`,
- * `subject_exists`, `invalid_name`, `reserved_name`; `escalation_refused` for a
- * change of someone who has rights that the caller does not have; `last_owner`.
+ * The operations on principals of one kind. `escalation_refused` is for a change
+ * of someone who has rights that the caller does not have.
  */
 function principalOperations(kind: PrincipalKind): PrincipalOperations {
   return {
@@ -117,6 +116,7 @@ function creating(kind: PrincipalKind): PrincipalOperations['create'] {
     ...common,
     name: `${kind}s.create`,
     summary: `Makes a ${kind} without rights.`,
+    errors: ['reserved_name', 'subject_exists'],
     input: z.strictObject({ name: newName }),
     output: principalSummary,
     rest: [{ method: 'POST', path: `${ADMIN}/${kind}s`, status: 201 }],
@@ -130,6 +130,7 @@ function listing(kind: PrincipalKind): PrincipalOperations['list'] {
   return {
     name: `${kind}s.list`,
     summary: `Lists ${kind}s in the order in which they were made.`,
+    errors: [],
     input: z.strictObject(page),
     output: schema.answer<PrincipalList>({
       principals: z.array(principalSummary),
@@ -153,6 +154,7 @@ function renaming(kind: PrincipalKind): PrincipalOperations['rename'] {
     ...common,
     name: `${kind}s.rename`,
     summary: `Gives a ${kind} another name.`,
+    errors: ['reserved_name', 'subject_not_found', 'subject_exists', 'escalation_refused'],
     input: z.strictObject({ name, to: name }),
     output: principalSummary,
     rest: [{ method: 'POST', path: `${ADMIN}/${kind}s/{name}/rename` }],
@@ -177,6 +179,7 @@ function changing(
     ...common,
     name: `${kind}s.${operation.verb}`,
     summary: operation.summary,
+    errors: ['subject_not_found', 'last_owner', 'escalation_refused'],
     input: z.strictObject({ name }),
     output: principalSummary,
     rest: [oneOf(kind, operation.verb)],

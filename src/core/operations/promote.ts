@@ -49,6 +49,7 @@ const paths = z.array(z.string());
 export const promoteEnvironment: Operation<PromoteInput, Promoted> = {
   name: 'environments.promote',
   summary: 'Copies the secrets of an environment, or of a folder, into another, all or none.',
+  errors: ['too_weak', 'environment_not_found'],
   input: z.strictObject({
     workspace: schema.workspace,
     from: schema.environment,

@@ -19,11 +19,11 @@ export interface AuditPruned {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Errors: `audit_tampered`, `integrity_error`, `audit_unverifiable`. */
 export const pruneAudit: Operation<Record<string, never>, AuditPruned, number> = {
   name: 'audit.prune',
   summary:
     'Removes the text of audit entries that are older than audit_retention_days, and keeps their hashes.',
+  errors: ['audit_unverifiable'],
   input: z.strictObject({}),
   output: schema.answer<AuditPruned>({ removed: z.int(), finished: z.boolean() }),
   rest: [{ method: 'POST', path: `${ADMIN}/audit/prune` }],

@@ -14,11 +14,11 @@ export interface TokensPurged {
   readonly finished: boolean;
 }
 
-/** Errors: none of its own. */
 export const purgeTokens: Operation<Record<string, never>, TokensPurged> = {
   name: 'tokens.purge',
   summary:
     'Removes credentials that expired a day ago, and what is kept only while they could count.',
+  errors: [],
   input: z.strictObject({}),
   output: z.strictObject({ done: z.int(), finished: z.boolean() }),
   rest: [{ method: 'POST', path: `${ADMIN}/tokens/purge` }],

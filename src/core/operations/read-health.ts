@@ -121,10 +121,10 @@ const health = schema.answer<Health>({
   backupProvenAt: schema.instant.optional(),
 });
 
-/** Errors: none of its own. */
 export const readHealth: Operation<ReadHealthInput, Health, Structure> = {
   name: 'health.read',
   summary: 'Says how the vault is.',
+  errors: [],
   input: z.strictObject({ deep: z.boolean().optional() }),
   output: health,
   rest: [{ method: 'GET', path: `${ADMIN}/health` }],

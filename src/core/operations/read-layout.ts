@@ -22,11 +22,11 @@ export interface LayoutInput {
   readonly environment: string;
 }
 
-/** Errors: `environment_not_found`. */
 export const readLayout: Operation<LayoutInput, LayoutRead> = {
   name: 'layouts.read',
   summary:
     'Gives the layout of the .env file that an environment was imported from, if the caller may read every variable of it.',
+  errors: ['environment_not_found'],
   input: z.strictObject({ workspace: schema.workspace, environment: schema.environment }),
   output: schema.answer<LayoutRead>({ layout: schema.secretOutput.optional() }),
   rest: [{ method: 'GET', path: `${IN_WORKSPACE}/environments/{environment}/layout` }],

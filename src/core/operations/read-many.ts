@@ -65,6 +65,7 @@ const OF_ONE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export const readMany: Operation<ReadManyInput, SecretsRead> = {
   name: 'secrets.readMany',
   summary: 'Reads the values of many secrets of an environment at once, each on record by itself.',
+  errors: ['environment_not_found'],
   input: z
     .strictObject({
       workspace: schema.workspace,

@@ -23,10 +23,10 @@ export interface VaultMetrics {
 
 const moment = z.int().optional();
 
-/** Errors: none of its own. */
 export const readMetrics: Operation<Record<string, never>, VaultMetrics> = {
   name: 'metrics.read',
   summary: 'Numbers of the vault for monitoring.',
+  errors: [],
   input: z.strictObject({}),
   output: z.strictObject({
     rotationDue: z.int(),

@@ -73,10 +73,17 @@ export const secretRead: z.ZodType<SecretRead> = z.union([
   unchanged as unknown as z.ZodType<SecretRead>,
 ]);
 
-/** Errors: `secret_not_found`, `secret_deleted`, `secret_inactive`, `version_not_found`, `field_not_found`, `decryption_failed`. */
 export const readSecret: Operation<ReadSecretInput, SecretRead> = {
   name: 'secrets.read',
   summary: 'Reads the value of a secret.',
+  errors: [
+    'environment_not_found',
+    'secret_not_found',
+    'secret_deleted',
+    'secret_inactive',
+    'version_not_found',
+    'field_not_found',
+  ],
   input: z.strictObject({
     ...schema.address,
     version: z.int().min(1).optional(),

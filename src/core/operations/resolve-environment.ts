@@ -92,6 +92,13 @@ export const resolveEnvironment: Operation<ResolveEnvironmentInput, EnvironmentR
   name: 'environments.resolve',
   summary:
     'Gives every value in effect in an environment at once. Those without a value that may be given out are left out unless they are named, and those that the caller may not list.',
+  errors: [
+    'reference_limit',
+    'environment_not_found',
+    'secret_not_found',
+    'secret_deleted',
+    'secret_inactive',
+  ],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment,
@@ -125,12 +132,12 @@ export const resolveEnvironment: Operation<ResolveEnvironmentInput, EnvironmentR
   },
 };
 
-/** Errors: `environment_not_found`. */
 export const environmentNames: Operation<EnvironmentNamesInput, EnvironmentNames> = {
   ...common,
   name: 'environments.names',
   summary:
     'Lists the names in effect in an environment and where they come from, without their values.',
+  errors: ['environment_not_found'],
   input: z.strictObject({ workspace: schema.workspace, environment: schema.environment }),
   output: schema.answer<EnvironmentNames>({ secrets: z.array(effectiveSecret) }),
   rest: [{ method: 'GET', path: `${IN_WORKSPACE}/environments/{environment}/names` }],

@@ -65,6 +65,17 @@ export const resolveSecret: Operation<ResolveSecretInput, SecretResolved> = {
   name: 'secrets.resolve',
   summary:
     "Gives the value in effect under a name: the caller's own, or the secret's, or an inherited one, with references resolved.",
+  errors: [
+    'binary_value',
+    'reference_limit',
+    'reference_cycle',
+    'environment_not_found',
+    'secret_not_found',
+    'secret_deleted',
+    'secret_inactive',
+    'field_not_found',
+    'reference_not_found',
+  ],
   input: z.strictObject({ ...schema.address, field: z.string().max(128).optional() }),
   output: secretResolved,
   // What is in effect under a name may be another secret than that of the name, so no id leads here.

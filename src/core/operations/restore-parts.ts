@@ -92,6 +92,21 @@ const restoredSecret = schema.answer<RestoredSecret>({
 export const restoreParts: Operation<RestorePartsInput, PartsRestored, PartsFound> = {
   name: 'backups.restoreParts',
   summary: 'Brings a workspace, a secret or a version back from a backup of this vault.',
+  errors: [
+    'workspace_not_found',
+    'environment_not_found',
+    'secret_not_found',
+    'secret_exists',
+    'secret_inactive',
+    'version_not_found',
+    'file_not_found',
+    'key_not_found',
+    'key_file_exposed',
+    'backup_damaged',
+    'backup_unverifiable',
+    'backup_of_another_vault',
+    'backup_not_found',
+  ],
   input: z
     .strictObject({
       file: filePath.optional(),

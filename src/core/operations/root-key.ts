@@ -128,6 +128,17 @@ const handover = schema.answer<RootHandover>({
 export const beginRoot: Operation<BeginRootInput, RootBegun, RootBegun> = {
   name: 'keys.beginRoot',
   summary: 'Makes a new root key and the slots for it. Nothing changes until it is taken into use.',
+  errors: [
+    'slot_not_found',
+    'last_slot',
+    'slot_not_covered',
+    'file_exists',
+    'invalid_share',
+    'too_few_shares',
+    'not_text',
+    'passphrase_too_short',
+    'key_too_short',
+  ],
   input: z.strictObject({
     keep: z.array(opener).max(LIST_MAX).optional(),
     renew: z
@@ -173,6 +184,14 @@ export const beginRoot: Operation<BeginRootInput, RootBegun, RootBegun> = {
 export const rotateRoot: Operation<RotateRootInput, RootRotated, PendingRoot> = {
   name: 'keys.rotateRoot',
   summary: 'Takes the new root key into use, once new shares were entered back.',
+  errors: [
+    'root_key_changed',
+    'file_exists',
+    'wrong_key',
+    'invalid_share',
+    'too_few_shares',
+    'not_text',
+  ],
   input: z.strictObject({
     confirm: z
       .array(

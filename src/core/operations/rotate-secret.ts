@@ -97,11 +97,20 @@ const common = {
   subject: secretSubject,
 } as const;
 
-/** Errors: `secret_not_found`, `secret_deleted`, `no_generator`, `cas_mismatch`, `too_weak`, `invalid_input`. */
 export const rotateSecret: Operation<RotateSecretInput, SecretRotated, PreparedValue | undefined> =
   {
     ...common,
     name: 'secrets.rotate',
+    errors: [
+      'value_too_large',
+      'too_weak',
+      'environment_not_found',
+      'secret_not_found',
+      'secret_deleted',
+      'secret_inactive',
+      'cas_mismatch',
+      'no_generator',
+    ],
     summary: 'Gives a secret a new value; the old one stays readable as its previous version.',
     input: z.strictObject({
       ...schema.address,
@@ -136,11 +145,18 @@ export const rotateSecret: Operation<RotateSecretInput, SecretRotated, PreparedV
     },
   };
 
-/** Errors: `secret_not_found`, `secret_deleted`, `version_not_found`, `cas_mismatch`, `invalid_input`. */
 export const rollBackSecret: Operation<RollBackInput, SecretRotated> = {
   ...common,
   name: 'secrets.rollback',
   summary: 'Gives a secret the value of an earlier version again, as a new version.',
+  errors: [
+    'environment_not_found',
+    'secret_not_found',
+    'secret_deleted',
+    'secret_inactive',
+    'version_not_found',
+    'cas_mismatch',
+  ],
   input: z.strictObject({
     ...schema.address,
     version: z.int().min(1).optional(),
@@ -162,6 +178,7 @@ export const retirePreviousVersion: Operation<RetirePreviousInput, PreviousRetir
   ...common,
   name: 'secrets.retire',
   summary: 'Ends the stage of the previous version of a secret.',
+  errors: ['environment_not_found', 'secret_not_found', 'secret_deleted', 'version_not_found'],
   input: z.strictObject({ ...schema.address, delete: z.boolean().optional() }),
   output: schema
     .answer<PreviousRetired>({ ...summaryAfterMembers, retiredVersion: z.int() })

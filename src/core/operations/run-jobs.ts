@@ -13,6 +13,7 @@ export interface JobsBegun {
 export const runJobs: Operation<Record<string, never>, JobsBegun> = {
   name: 'jobs.run',
   summary: 'Puts on record who has the work done that is due, and whether they may.',
+  errors: [],
   input: z.strictObject({}),
   output: schema.answer<JobsBegun>({ begunAt: schema.instant }),
   // It only begins: the work is done by further calls of the process that asked, or by the server's

@@ -8,10 +8,10 @@ export interface VaultSealed {
   readonly sealed: true;
 }
 
-/** Errors: none of its own. */
 export const sealVault: Operation<Record<string, never>, VaultSealed> = {
   name: 'vault.seal',
   summary: 'Seals the vault: nothing can be asked of it until somebody brings a key.',
+  errors: [],
   input: z.strictObject({}),
   output: z.strictObject({ sealed: z.literal(true) }),
   rest: [{ method: 'POST', path: `${ADMIN}/seal` }],

@@ -64,6 +64,7 @@ export interface ExpiringSecretsInput extends ListPlace {
 export const searchSecrets: Operation<SearchSecretsInput, SecretsFound> = {
   name: 'secrets.search',
   summary: 'Finds secrets that the caller may list by name, tag, owner, type, age and state.',
+  errors: ['environment_not_found'],
   input: z
     .strictObject({
       ...listInput,
@@ -96,6 +97,7 @@ export const searchSecrets: Operation<SearchSecretsInput, SecretsFound> = {
 export const expiringSecrets: Operation<ExpiringSecretsInput, SecretsFound> = {
   name: 'secrets.expiring',
   summary: 'Lists secrets that expire before a time, the first to expire first.',
+  errors: ['environment_not_found'],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment.optional(),

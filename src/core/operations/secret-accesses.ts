@@ -83,10 +83,10 @@ const DETAILS = [
   'count',
 ] as const satisfies readonly (keyof AuditEntry)[];
 
-/** Errors: `secret_not_found`, `environment_not_found`. */
 export const secretAccesses: Operation<SecretAccessesInput, SecretAccesses> = {
   name: 'secrets.accesses',
   summary: 'Lists what was done with a secret, wherever it was then, and by whom; newest first.',
+  errors: ['environment_not_found', 'secret_not_found'],
   input: z.strictObject({
     ...schema.address,
     limit: z.int().min(1).max(LIMIT_MAX).optional(),

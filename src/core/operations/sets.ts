@@ -136,10 +136,8 @@ export const groups: SetOperations<'groups'> = setOperations('groups', GROUPS);
 export const roles: SetOperations<'roles'> = setOperations('roles', ROLES);
 
 /**
- * The operations on groups, or on roles. Errors: `subject_not_found`,
- * `subject_exists`, `invalid_name`, `reserved_name`, `built_in_role`,
- * `group_cycle`, `not_a_member`; `escalation_refused` where that would give, or
- * set free, what the caller does not have; `last_owner`.
+ * The operations on groups, or on roles. `escalation_refused` is for what would
+ * give, or set free, what the caller does not have.
  */
 function setOperations<Name extends 'groups' | 'roles', Row extends GroupRow | RoleRow>(
   group: Name,
@@ -164,6 +162,7 @@ function creating<Row extends GroupRow | RoleRow>({
     ...common,
     name: `${kind}s.create`,
     summary: `Makes a ${kind}.`,
+    errors: ['reserved_name', 'subject_exists'],
     input: z.strictObject({ name, ...scope }),
     output: setSummary,
     rest: inScope('POST', `${kind}s`, { status: 201 }),
@@ -183,6 +182,7 @@ function listing<Name extends 'groups' | 'roles', Row extends GroupRow | RoleRow
     ...looking,
     name: `${group}.list`,
     summary: `Lists the ${kind}s of a workspace and of the vault.`,
+    errors: [],
     input: z.strictObject({ ...scope, ...page }),
     output: schema.answer<SetList<Name>>({
       kind: z.literal(group),
@@ -211,6 +211,7 @@ function describing<Row extends GroupRow | RoleRow>({
     ...looking,
     name: `${kind}s.describe`,
     summary: `Tells who is in a ${kind} and what comes with it.`,
+    errors: ['subject_not_found'],
     input: z.strictObject({ name, ...scope }),
     output: setDescription,
     rest: inScope('GET', `${kind}s/{name}`),
@@ -236,6 +237,13 @@ function renaming<Row extends GroupRow | RoleRow>(
     ...common,
     name: `${kind}s.rename`,
     summary: `Gives a ${kind} another name; what it gives, and to whom, stays.`,
+    errors: [
+      'reserved_name',
+      'subject_not_found',
+      'subject_exists',
+      'built_in_role',
+      'escalation_refused',
+    ],
     input: z.strictObject({ name, to: name, ...scope }),
     output: setSummary,
     rest: inScope('POST', `${kind}s/{name}/rename`),
@@ -257,6 +265,7 @@ function removing<Row extends GroupRow | RoleRow>(
     ...common,
     name: `${kind}s.remove`,
     summary: `Takes a ${kind} away, and what it gave to others.`,
+    errors: ['subject_not_found', 'built_in_role', 'last_owner', 'escalation_refused'],
     input: z.strictObject({ name, ...scope }),
     output: setSummary,
     rest: inScope('DELETE', `${kind}s/{name}`),
@@ -280,6 +289,7 @@ function joining<Row extends GroupRow | RoleRow>({
     ...common,
     name: `${kind}s.${verbs[0]}`,
     summary: kind === 'group' ? 'Puts somebody into a group.' : 'Gives somebody a role.',
+    errors: ['subject_not_found', 'group_cycle', 'escalation_refused'],
     input: z.strictObject({ name, member: subjectText, ...scope }),
     output: membershipChanged,
     rest: inScope('POST', `${kind}s/{name}/members`, { status: 201 }),
@@ -301,6 +311,7 @@ function leaving<Row extends GroupRow | RoleRow>({
     ...common,
     name: `${kind}s.${verbs[1]}`,
     summary: kind === 'group' ? 'Takes somebody out of a group.' : 'Takes a role from somebody.',
+    errors: ['subject_not_found', 'not_a_member', 'last_owner', 'escalation_refused'],
     input: z.strictObject({ name, member: subjectText, ...scope }),
     output: membershipChanged,
     rest: inScope('DELETE', `${kind}s/{name}/members/{member}`),

@@ -95,10 +95,10 @@ const name: z.ZodType<SettingName> = z.preprocess(
   known,
 );
 
-/** Errors: `workspace_not_found`. */
 export const readSettings: Operation<ReadSettingsInput, Settings> = {
   name: 'settings.read',
   summary: 'Says which settings are in effect, and who set them.',
+  errors: [],
   input: z.strictObject({ workspace: schema.workspace, name: name.optional() }),
   output: schema.answer<Settings>({ settings: z.array(settingView) }),
   rest: [
@@ -126,6 +126,7 @@ export const readSettings: Operation<ReadSettingsInput, Settings> = {
 export const writeSettings: Operation<WriteSettingInput, SettingWritten> = {
   name: 'settings.write',
   summary: 'Sets a setting, or takes it back to its default.',
+  errors: [],
   input: z.strictObject({ workspace: schema.workspace, name, value }),
   output: schema.answer<SettingWritten>({ ...settingMembers, warnings: schema.texts }),
   rest: [

@@ -64,6 +64,7 @@ export const signIn: Operation<SignInInput, SignedIn, PasswordProof> = {
   ...signsIn,
   name: 'auth.signIn',
   summary: 'Signs a user in with name and password; a second factor may be due then.',
+  errors: ['cross_site'],
   input: z.strictObject({
     name: z.string().min(1).max(512),
     password: secretText,
@@ -89,6 +90,7 @@ export const verifyTotp: Operation<SecondFactorInput, SignedIn, SecondProof> = {
   ...signsIn,
   name: 'auth.verifyTotp',
   summary: 'Gives a time-based code as the second factor of a sign-in.',
+  errors: [],
   input: secondInput(),
   rest: [{ method: 'POST', path: `${AUTH}/verify-totp` }],
   secretMembers: ['challenge', 'code', 'known', 'session'],
@@ -105,6 +107,7 @@ export const giveRecoveryCode: Operation<SecondFactorInput, SignedIn, SecondProo
   ...signsIn,
   name: 'auth.useRecoveryCode',
   summary: 'Gives a recovery code in place of the second factor of a sign-in; it is used up then.',
+  errors: [],
   input: secondInput(),
   rest: [{ method: 'POST', path: `${AUTH}/use-recovery-code` }],
   secretMembers: ['challenge', 'code', 'known', 'session'],

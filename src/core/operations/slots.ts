@@ -132,10 +132,10 @@ export const opener: z.ZodType<SlotKey> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('recovery'), token: schema.secret }),
 ]);
 
-/** Errors: none of its own. */
 export const listSlots: Operation<Record<string, never>, readonly SlotSummary[]> = {
   name: 'slots.list',
   summary: 'Lists what opens the vault.',
+  errors: [],
   input: z.strictObject({}),
   output: z.array(slotSummary),
   rest: [{ method: 'GET', path: SLOTS_PATH }],
@@ -152,6 +152,14 @@ export const listSlots: Operation<Record<string, never>, readonly SlotSummary[]>
 export const addSlot: Operation<AddSlotInput, SlotAdded, CreatedSlot> = {
   name: 'slots.add',
   summary: 'Makes another slot that opens the vault. Shares have to be entered back first.',
+  errors: [
+    'slot_not_found',
+    'root_key_changed',
+    'file_exists',
+    'key_too_short',
+    'passphrase_too_short',
+    'not_text',
+  ],
   input: z.strictObject({ slot: newSlot, replaces: which.optional() }),
   output: schema.answer<SlotAdded>({
     slot: slotSummary,
@@ -197,10 +205,10 @@ export const addSlot: Operation<AddSlotInput, SlotAdded, CreatedSlot> = {
   },
 };
 
-/** Errors: `slot_not_found`, `invalid_share`, `too_few_shares`, `wrong_key`. */
 export const confirmSlot: Operation<ConfirmSlotInput, SlotConfirmed, string> = {
   name: 'slots.confirm',
   summary: 'Takes shares into use that were entered back, and the slot that they replace away.',
+  errors: ['slot_not_found', 'wrong_key', 'invalid_share', 'too_few_shares', 'not_text'],
   input: z.strictObject({ slot: which, shares: z.array(schema.secret).max(255) }),
   output: schema.answer<SlotConfirmed>({
     slot: slotSummary,
@@ -241,10 +249,10 @@ export const confirmSlot: Operation<ConfirmSlotInput, SlotConfirmed, string> = {
   },
 };
 
-/** Errors: `slot_not_found`, `last_slot`. */
 export const removeSlotOperation: Operation<RemoveSlotInput, SlotRemoved> = {
   name: 'slots.remove',
   summary: 'Takes a slot away. It still opens backups that were made before.',
+  errors: ['slot_not_found', 'last_slot'],
   input: z.strictObject({ slot: which }),
   output: schema.answer<SlotRemoved>({
     slot: slotSummary,
@@ -275,6 +283,7 @@ export const removeSlotOperation: Operation<RemoveSlotInput, SlotRemoved> = {
 export const drill: Operation<DrillInput, Drilled, Awaited<ReturnType<typeof tryOpeners>>> = {
   name: 'keys.drill',
   summary: 'Proves that slots still open, without opening anything.',
+  errors: ['key_file_exposed'],
   input: z.strictObject({ openers: z.array(opener).max(64) }),
   output: schema.answer<Drilled>({
     slots: z.array(

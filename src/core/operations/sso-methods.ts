@@ -112,6 +112,13 @@ export const createSso: Operation<CreateSsoInput, MethodSummary> = {
   ...common,
   name: 'sso.create',
   summary: 'Lets people sign in by way of a provider of theirs (OpenID Connect).',
+  errors: [
+    'reserved_name',
+    'workspace_not_found',
+    'method_exists',
+    'subject_not_found',
+    'escalation_refused',
+  ],
   input: z.strictObject({
     name: methodName,
     issuer: z.string().min(1).max(1024),
@@ -151,6 +158,7 @@ export const updateSso: Operation<UpdateSsoInput, MethodSummary> = {
   ...common,
   name: 'sso.update',
   summary: 'Sets a way to sign in by way of a provider up anew.',
+  errors: ['method_not_found', 'escalation_refused'],
   input: z.strictObject({ name: methodName, ...rules }),
   rest: [{ method: 'PATCH', path: `${SSO}/{name}` }],
   subject: ({ name }) => ({ detail: `oidc:${name}` }),

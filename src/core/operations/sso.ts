@@ -114,10 +114,10 @@ const begun: z.ZodType<SsoBegun> = schema.answer<SsoBegun>({
   expiresAt: schema.instant,
 });
 
-/** Errors: none of its own. */
 export const signInWays: Operation<Record<string, never>, SignInWays> = {
   name: 'auth.ways',
   summary: 'Names the providers by way of which people may sign in, for a page that asks for one.',
+  errors: [],
   input: z.strictObject({}),
   output: schema.answer<SignInWays>({ sso: schema.texts }),
   rest: [{ method: 'GET', path: `${AUTH}/ways` }],
@@ -138,6 +138,7 @@ export const signInWays: Operation<Record<string, never>, SignInWays> = {
 export const beginSso: Operation<BeginSsoInput, SsoBegun, ProviderAsked> = {
   name: 'auth.beginSso',
   summary: 'Begins a sign-in by way of a provider: says where somebody proves who they are.',
+  errors: ['method_not_found', 'not_configured', 'unreachable'],
   input: z.strictObject({
     ...place,
     carrier: carrierName.optional(),
@@ -160,6 +161,7 @@ export const finishSso: Operation<FinishSsoInput, SignedIn, PersonProof> = {
   ...signsIn,
   name: 'auth.finishSso',
   summary: 'Signs in whoever comes back from a provider; a second factor may be due then.',
+  errors: ['unreachable'],
   input: z.strictObject({
     ...returnedInput,
     known: secretText.optional(),
@@ -199,6 +201,7 @@ export const finishSso: Operation<FinishSsoInput, SignedIn, PersonProof> = {
 export const beginSsoLink: Operation<SsoPlaceInput, SsoBegun, ProviderAsked> = {
   name: 'auth.beginSsoLink',
   summary: 'Begins to link the caller with their account of a provider.',
+  errors: ['method_not_found', 'not_configured', 'unreachable'],
   input: z.strictObject(place),
   output: begun,
   rest: [{ method: 'POST', path: `${SSO}/link`, status: 201 }],
@@ -220,6 +223,7 @@ export const finishSsoLink: Operation<ReturnedInput, SsoLinked, ReturnProof> = {
   name: 'auth.finishSsoLink',
   summary:
     'Links the caller with their account of a provider, with which they sign in from now on.',
+  errors: ['unreachable'],
   input: z.strictObject(returnedInput),
   output: schema.answer<SsoLinked>({ factor: z.uuid(), name: z.string() }),
   rest: [{ method: 'POST', path: `${SSO}/link/finish` }],

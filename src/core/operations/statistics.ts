@@ -37,10 +37,10 @@ export const secretStatisticsSchema: z.ZodType<SecretStatistics> = schema.answer
   ),
 });
 
-/** Errors: `environment_not_found`, `workspace_not_found`. */
 export const secretStatistics: Operation<ListPlace, SecretStatistics> = {
   name: 'secrets.statistics',
   summary: 'Counts the secrets that the caller may list, by environment, type, tag and state.',
+  errors: ['environment_not_found'],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment.optional(),

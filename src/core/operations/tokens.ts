@@ -66,6 +66,7 @@ const subject = z.string().min(1).max(140).meta({ pattern: SUBJECT });
 export const createToken: Operation<CreateTokenInput, TokenCreated> = {
   name: 'tokens.create',
   summary: 'Makes a token, which is shown once.',
+  errors: ['subject_not_found', 'escalation_refused'],
   input: z.strictObject({
     subject: subject.optional(),
     label: z.string().min(1).max(128).optional(),
@@ -106,6 +107,7 @@ export const createToken: Operation<CreateTokenInput, TokenCreated> = {
 export const listTokens: Operation<ListTokensInput, readonly TokenSummary[]> = {
   name: 'tokens.list',
   summary: 'Lists the tokens and sessions of somebody, without what they are used with.',
+  errors: ['subject_not_found'],
   input: z.strictObject({ subject: subject.optional() }),
   output: z.array(tokenSummary),
   rest: [{ method: 'GET', path: TOKENS_PATH }],
@@ -124,6 +126,7 @@ export const listTokens: Operation<ListTokensInput, readonly TokenSummary[]> = {
 export const revokeTokenOperation: Operation<RevokeTokenInput, TokenSummary> = {
   name: 'tokens.revoke',
   summary: 'Ends a token or a session, and all that was made with it, at once.',
+  errors: ['token_not_found'],
   input: z.strictObject({ token: z.uuid().optional() }),
   output: tokenSummary,
   rest: [

@@ -35,11 +35,17 @@ export interface UndeleteSecretInput extends SecretAddress {
 
 const version = z.int().min(1);
 
-/** Errors: `secret_not_found`, `secret_deleted`, `version_not_found`, `cas_mismatch`. */
 export const deleteSecret: Operation<DeleteSecretInput, SecretSummaryAfter> = {
   name: 'secrets.delete',
   summary:
     'Deletes a secret, whose name is free at once, or one version of it. Both can be restored.',
+  errors: [
+    'environment_not_found',
+    'secret_not_found',
+    'secret_deleted',
+    'version_not_found',
+    'cas_mismatch',
+  ],
   input: z.strictObject({
     ...schema.address,
     version: version.optional(),
@@ -74,6 +80,13 @@ export const deleteSecret: Operation<DeleteSecretInput, SecretSummaryAfter> = {
 export const undeleteSecret: Operation<UndeleteSecretInput, SecretSummaryAfter> = {
   name: 'secrets.undelete',
   summary: 'Restores the secret that was deleted last from a path, or one version of a secret.',
+  errors: [
+    'environment_not_found',
+    'secret_not_found',
+    'secret_exists',
+    'secret_deleted',
+    'version_not_found',
+  ],
   input: z.strictObject({ ...schema.address, version: version.optional() }),
   output: secretSummaryAfter,
   rest: onSecret('POST', 'undelete'),

@@ -87,6 +87,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export const listTrash: Operation<ListTrashInput, TrashList> = {
   name: 'trash.list',
   summary: 'Lists secrets that were deleted and can be restored.',
+  errors: ['environment_not_found'],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment.optional(),
@@ -126,10 +127,10 @@ export const listTrash: Operation<ListTrashInput, TrashList> = {
   },
 };
 
-/** Errors: `workspace_not_found`. */
 export const purgeTrash: Operation<PurgeTrashInput, TrashPurged> = {
   name: 'trash.purge',
   summary: 'Destroys what has been in the trash for longer than the workspace keeps it.',
+  errors: [],
   input: z.strictObject({ workspace: schema.workspace, all: z.boolean().optional() }),
   output: schema.answer<TrashPurged>({
     done: z.int(),

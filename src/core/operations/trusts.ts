@@ -112,6 +112,13 @@ const GIVEN: readonly Capability[] = ['list', 'read'];
 export const createTrust: Operation<CreateTrustInput, TrustCreated> = {
   name: 'trusts.create',
   summary: 'Lets a machine sign in by what somebody else says of it: its machine and rights too.',
+  errors: [
+    'workspace_not_found',
+    'environment_not_found',
+    'method_exists',
+    'subject_exists',
+    'escalation_refused',
+  ],
   input: z.strictObject({
     trust: z.union([...tokenTrusts, certificate]),
     name: methodName.optional(),
@@ -146,10 +153,10 @@ export const createTrust: Operation<CreateTrustInput, TrustCreated> = {
   },
 };
 
-/** Errors: `method_not_found`, `escalation_refused`, `invalid_input`. */
 export const renewTrust: Operation<RenewTrustInput, MethodSummary> = {
   name: 'trusts.renew',
   summary: 'Gives a trust newer keys, or newer lists of certificates that were revoked.',
+  errors: ['method_not_found', 'escalation_refused'],
   input: z.strictObject({
     name: methodName,
     jwks: z.string().max(PEM_MAX).optional(),

@@ -93,10 +93,16 @@ export const secretsUndone: z.ZodType<SecretsUndone> = schema.answer<SecretsUndo
 
 const CHANGE = 'takes the number of an entry of the log, or the id of a change';
 
-/** Errors: `entry_not_found`, `undo_conflict`, `secret_exists`, `secret_deleted`, `denied`, `audit_tampered`. */
 export const undoChange: Operation<UndoChangeInput, SecretsUndone, FoundChange | undefined> = {
   name: 'secrets.undo',
   summary: 'Reverses one change, as new versions and states.',
+  errors: [
+    'secret_exists',
+    'secret_deleted',
+    'secret_inactive',
+    'undo_conflict',
+    'entry_not_found',
+  ],
   input: z.strictObject({
     workspace: schema.workspace,
     change: z.union([z.int().min(0), z.string().refine(isUuid, CHANGE)], { error: CHANGE }),
@@ -129,6 +135,7 @@ export const undoChange: Operation<UndoChangeInput, SecretsUndone, FoundChange |
 export const rewindSecrets: Operation<RewindSecretsInput, SecretsUndone> = {
   name: 'secrets.rewind',
   summary: 'Brings every secret of an environment or a folder to how it was at a moment.',
+  errors: ['environment_not_found', 'secret_exists', 'secret_inactive', 'undo_conflict'],
   input: z.strictObject({
     workspace: schema.workspace,
     environment: schema.environment,

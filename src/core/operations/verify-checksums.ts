@@ -90,10 +90,10 @@ const NOT_DUE: ChecksumsVerified = {
   damaged: [],
 };
 
-/** Errors: none of its own. */
 export const verifyChecksums: Operation<VerifyChecksumsInput, ChecksumsVerified> = {
   name: 'secrets.verifyChecksums',
   summary: 'Checks that every version is as it was written, batch by batch. Gives no value out.',
+  errors: [],
   input: z.strictObject({ due: z.boolean().optional() }),
   output: checksumsVerified,
   rest: [{ method: 'POST', path: `${ADMIN}/verify-checksums` }],

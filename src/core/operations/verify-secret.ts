@@ -35,6 +35,14 @@ export interface SecretVerified {
 export const verifySecret: Operation<VerifySecretInput, SecretVerified> = {
   name: 'secrets.verify',
   summary: 'Says whether a candidate is the current value of a secret, and only that.',
+  errors: [
+    'value_too_large',
+    'environment_not_found',
+    'secret_not_found',
+    'secret_deleted',
+    'secret_inactive',
+    'field_not_found',
+  ],
   input: z.strictObject({
     ...schema.address,
     candidate: schema.value,

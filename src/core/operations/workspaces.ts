@@ -65,10 +65,10 @@ export const environmentSummary: z.ZodType<EnvironmentSummary> = schema.answer<E
   isProtected: z.boolean(),
 });
 
-/** Errors: `workspace_exists`, `invalid_name`, `reserved_name`. */
 export const createWorkspace: Operation<CreateWorkspaceInput, WorkspaceSummary> = {
   name: 'workspaces.create',
   summary: 'Makes a workspace with its own key and the usual environments.',
+  errors: ['reserved_name', 'workspace_exists'],
   input: z.strictObject({ name: z.string().max(255) }),
   output: workspaceSummary,
   rest: [{ method: 'POST', path: WORKSPACES, status: 201 }],
@@ -87,6 +87,7 @@ export const createWorkspace: Operation<CreateWorkspaceInput, WorkspaceSummary> 
 export const deleteWorkspace: Operation<DeleteWorkspaceInput, WorkspaceDeleted> = {
   name: 'workspaces.delete',
   summary: 'Destroys a workspace: its keys, and everything in it.',
+  errors: ['reserved_name'],
   input: z.strictObject({ name: z.string().max(255) }),
   output: schema.answer<WorkspaceDeleted>({ id: z.uuid(), name: z.string(), secrets: z.int() }),
   rest: [{ method: 'DELETE', path: IN_WORKSPACE, workspaceAs: 'name' }],
@@ -110,6 +111,7 @@ export const deleteWorkspace: Operation<DeleteWorkspaceInput, WorkspaceDeleted> 
 export const listWorkspaces: Operation<Record<string, never>, readonly WorkspaceSummary[]> = {
   name: 'workspaces.list',
   summary: 'Lists the workspaces in which the caller may list anything.',
+  errors: [],
   input: z.strictObject({}),
   output: z.array(workspaceSummary),
   rest: [{ method: 'GET', path: WORKSPACES }],
@@ -121,10 +123,10 @@ export const listWorkspaces: Operation<Record<string, never>, readonly Workspace
     call.directory.workspaces().filter(({ name }) => call.may('list', [name], 'under')),
 };
 
-/** Errors: `environment_exists`, `workspace_not_found`, `invalid_name`, `reserved_name`. */
 export const createEnvironment: Operation<CreateEnvironmentInput, EnvironmentSummary> = {
   name: 'environments.create',
   summary: 'Makes an environment at the end of a workspace.',
+  errors: ['reserved_name', 'environment_exists'],
   input: z.strictObject({ workspace: schema.workspace, name: z.string().max(255) }),
   output: environmentSummary,
   rest: [{ method: 'POST', path: `${IN_WORKSPACE}/environments`, status: 201 }],
@@ -141,11 +143,11 @@ export const createEnvironment: Operation<CreateEnvironmentInput, EnvironmentSum
   },
 };
 
-/** Errors: `workspace_not_found`. */
 export const listEnvironments: Operation<ListEnvironmentsInput, readonly EnvironmentSummary[]> = {
   name: 'environments.list',
   summary:
     'Lists the environments of a workspace in which the caller may list anything, in their order.',
+  errors: [],
   input: z.strictObject({ workspace: schema.workspace }),
   output: z.array(environmentSummary),
   rest: [{ method: 'GET', path: `${IN_WORKSPACE}/environments` }],

@@ -97,10 +97,18 @@ const common = {
   subject: secretSubject,
 } as const;
 
-/** Errors: `secret_exists`, `value_too_large`, `invalid_reference`, `invalid_name`, `environment_not_found`. */
 export const createSecret: Operation<CreateSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.create',
+  errors: [
+    'value_too_large',
+    'too_weak',
+    'invalid_reference',
+    'environment_not_found',
+    'secret_exists',
+    'subject_not_found',
+    'escalation_refused',
+  ],
   rest: [{ method: 'POST', path: `${IN_WORKSPACE}/secrets`, status: 201 }],
   summary: 'Makes a secret that is not there yet.',
   input: z
@@ -119,6 +127,17 @@ export const createSecret: Operation<CreateSecretInput, SecretChanged> = {
 export const updateSecret: Operation<UpdateSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.update',
+  errors: [
+    'value_too_large',
+    'too_weak',
+    'invalid_reference',
+    'environment_not_found',
+    'secret_not_found',
+    'field_not_found',
+    'cas_mismatch',
+    'subject_not_found',
+    'escalation_refused',
+  ],
   rest: onSecret('PATCH'),
   summary: 'Changes a secret that is there: its value, its attributes, or both.',
   input: z
@@ -140,10 +159,19 @@ export const updateSecret: Operation<UpdateSecretInput, SecretChanged> = {
   },
 };
 
-/** Errors: `cas_mismatch`, `value_too_large`, `invalid_reference`, `environment_not_found`. */
 export const writeSecret: Operation<WriteSecretInput, SecretChanged> = {
   ...common,
   name: 'secrets.write',
+  errors: [
+    'value_too_large',
+    'too_weak',
+    'invalid_reference',
+    'environment_not_found',
+    'field_not_found',
+    'cas_mismatch',
+    'subject_not_found',
+    'escalation_refused',
+  ],
   rest: [{ method: 'PUT', path: `${IN_WORKSPACE}/secrets/by-name/{environment}/{path+}` }],
   summary: 'Makes a secret, or gives one that is there a new version.',
   input: z

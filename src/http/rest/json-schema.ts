@@ -95,3 +95,8 @@ function rename(schema: ZodType, json: Record<string, unknown>): void {
   );
   if (required !== undefined) json['required'] = required.map(name);
 }
+
+/** A reference to a component of the description. */
+export function ref(place: string): JsonSchema {
+  return { $ref: `#/components/${place}` };
+}

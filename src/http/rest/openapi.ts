@@ -1,15 +1,13 @@
 import type { ZodType } from 'zod';
 
+import { errorsOf } from '../../core/common-errors.ts';
+import { describedPages } from '../describe-pages.ts';
 import { EVENTS_TYPE } from '../event-stream.ts';
 import { STATUS } from '../problem.ts';
 import { SESSION_COOKIE } from '../session-cookie.ts';
-import { jsonSchemaOf, objectSchemaOf, type JsonSchema } from './json-schema.ts';
+import { jsonSchemaOf, objectSchemaOf, ref, type JsonSchema } from './json-schema.ts';
+import { anyFailures, failuresOf, HEADERS } from './openapi-failures.ts';
 import type { RestRoute } from './rest-route.ts';
-
-/** Statuses that any operation may end with, besides success. */
-const FAILURES: readonly number[] = [...new Set([...Object.values(STATUS), 417])].toSorted(
-  (a, b) => a - b,
-);
 
 const PARAMETER = /\{([a-z_]+)\+?\}/g;
 const JSON_TYPE = 'application/json';
@@ -45,16 +43,12 @@ export function openApi(routes: readonly RestRoute[], version: string): JsonSche
       description: 'Secrets, who may have them, and a record of every access.',
     },
     security: [{ bearer: [] }, { cookie: [] }],
-    paths,
+    paths: { ...paths, ...describedPages(failuresOf) },
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, cookie: COOKIE },
       schemas: { Problem: PROBLEM },
-      responses: {
-        Problem: {
-          description: 'Why it failed (RFC 9457).',
-          content: { 'application/problem+json': { schema: ref('schemas/Problem') } },
-        },
-      },
+      responses: anyFailures(),
+      headers: HEADERS,
     },
   };
 }
@@ -72,9 +66,9 @@ function describe(route: RestRoute): JsonSchema {
     responses: {
       [String(binding.status ?? 200)]: successOf(route),
       ...(route.members.has('ifNoneMatch')
-        ? { '304': { description: 'It is what you have.' } }
+        ? { '304': { description: 'It is what you have.', headers: headersOfAnswer(route) } }
         : {}),
-      ...Object.fromEntries(FAILURES.map((status) => [String(status), ref('responses/Problem')])),
+      ...failuresOf([...errorsOf(operation)]),
     },
   };
 }
@@ -166,17 +160,24 @@ function streamOf(events: ZodType): JsonSchema {
   return { description: 'A stream, until it is ended.', content: { [EVENTS_TYPE]: { schema } } };
 }
 
-function successOf({ operation, binding: { status }, members }: RestRoute): JsonSchema {
+function successOf(route: RestRoute): JsonSchema {
+  const { operation, binding, members } = route;
   const { output, streams } = operation;
   if (streams !== undefined) return streamOf(streams);
-  if (status === 204) return { description: 'Done.' };
+  const done = { description: 'Done.', headers: headersOfAnswer(route) };
+  if (binding.status === 204) return done;
   const schema = output === undefined ? {} : jsonSchemaOf(output, 'output');
   const bytes = members.has('representation') ? { [BYTES_TYPE]: {} } : {};
-  return { description: 'Done.', content: { [JSON_TYPE]: { schema }, ...bytes } };
+  return { ...done, content: { [JSON_TYPE]: { schema }, ...bytes } };
 }
 
-function ref(place: string): JsonSchema {
-  return { $ref: `#/components/${place}` };
+function headersOfAnswer({ members }: RestRoute): JsonSchema {
+  const names: readonly (keyof typeof HEADERS)[] = [
+    'X-Request-Id',
+    ...(members.has('ifNoneMatch') ? (['ETag'] as const) : []),
+    ...(members.has('carrier') ? (['Set-Cookie'] as const) : []),
+  ];
+  return Object.fromEntries(names.map((name) => [name, ref(`headers/${name}`)]));
 }
 
 /** The session of a browser. Sign-ins with `"carrier": "cookie"` set it. */
