@@ -57,7 +57,11 @@ function registerPrincipals(program: Command, terminal: Terminal, kind: Kind): v
   registerRename(group, terminal, kind);
   if (word === 'user') registerInvite(group, terminal);
   one('disable', 'let it act no more', (name) => `${word}:${name} may not act any more`);
-  one('enable', 'let it act again', (name) => `${word}:${name} may act again`);
+  one(
+    'enable',
+    'let it act again',
+    (name) => `${word}:${name} may act again; its sessions and tokens from before stay void`,
+  );
   one(
     'remove',
     'take it away for good, with all its rights',

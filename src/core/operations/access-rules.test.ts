@@ -274,6 +274,23 @@ describe('naming places and subjects', () => {
     });
   });
 
+  it('are given to nobody whose name no name can be', async () => {
+    await owner.groups.create({ name: 'odd' });
+    const codes: unknown[] = [];
+    for (const member of ['', '\n', 'user:\nada', 'user:', 'group:\u2028', 'nobody:ada\n']) {
+      codes.push([member, await refused(owner.groups.add({ name: 'odd', member }))]);
+    }
+    expect(codes).toEqual([
+      ['', 'invalid_input'],
+      ['\n', 'invalid_input'],
+      ['user:\nada', 'subject_not_found'],
+      ['user:', 'invalid_input'],
+      ['group:\u2028', 'subject_not_found'],
+      ['nobody:ada\n', 'invalid_input'],
+    ]);
+    await owner.groups.remove({ name: 'odd' });
+  });
+
   it('says of a built-in role that it is one', async () => {
     expect(await refused(owner.roles.remove({ name: 'reader' }))).toBe('built_in_role');
     expect(await refused(owner.roles.remove({ name: 'none' }))).toBe('subject_not_found');

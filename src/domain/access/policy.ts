@@ -15,7 +15,7 @@ import { covers, toRules, type Grant, type Rules } from './decide.ts';
 import { toPrincipal, type Principal } from './principals.ts';
 import { RowIndex } from './row-index.ts';
 import { foldName } from './subject-names.ts';
-import { parseSubject, type Subject } from './subjects.ts';
+import { parseSubject, type Subject, type SubjectName } from './subjects.ts';
 import { SYSTEM_ID, SYSTEM_NAME } from './system-principal.ts';
 
 /** A rule of a principal, and by which way it has it. */
@@ -130,8 +130,13 @@ export class Policy {
    */
   subject(text: string, workspaceId: string | null): Subject | undefined {
     const parsed = parseSubject(text);
-    if (parsed === undefined) return this.#onlySubject(text, workspaceId);
-    const { kind, name } = parsed;
+    return parsed === undefined
+      ? this.#onlySubject(text, workspaceId)
+      : this.#subjectNamed(parsed, workspaceId);
+  }
+
+  #subjectNamed({ kind, name }: SubjectName, workspaceId: string | null): Subject | undefined {
+    const text = `${kind}:${name}`;
     if (kind === 'group' || kind === 'role') {
       const rows: readonly (GroupRow | RoleRow)[] =
         kind === 'group' ? this.groups.by('name', name) : this.roles.by('name', name);
@@ -187,7 +192,7 @@ export class Policy {
 
   #onlySubject(name: string, workspaceId: string | null): Subject | undefined {
     const found = ['user', 'machine', 'group', 'role'].flatMap(
-      (kind) => this.subject(`${kind}:${name}`, workspaceId) ?? [],
+      (kind) => this.#subjectNamed({ kind, name }, workspaceId) ?? [],
     );
     return found.length === 1 ? found[0] : undefined;
   }

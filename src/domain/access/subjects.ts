@@ -15,12 +15,16 @@ export interface Subject {
 
 /** What a hint may repeat: short enough to be a name and nothing else. */
 const NAME = /^[a-z][a-z0-9._-]{0,31}$/;
-const SUBJECT = /^(user|machine|system|group|role):(.+)$/;
+const SUBJECT = /^(user|machine|system|group|role):(.+)$/s;
+
+/** What a text such as `user:ada` says. */
+export interface SubjectName {
+  readonly kind: string;
+  readonly name: string;
+}
 
 /** The kind and the name in a text such as `user:ada`; `undefined` if it is none. */
-export function parseSubject(
-  text: string,
-): { readonly kind: string; readonly name: string } | undefined {
+export function parseSubject(text: string): SubjectName | undefined {
   const [, kind, name] = SUBJECT.exec(text) ?? [];
   return kind === undefined || name === undefined ? undefined : { kind, name };
 }
