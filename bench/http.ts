@@ -11,7 +11,7 @@ import { BATCH, fill, SECRETS, serve } from './served-vault.ts';
 const CONNECTIONS = 64;
 const SECONDS = 4;
 const ROUNDS = 3;
-const WARM_SECONDS = 5;
+const WARM_SECONDS = 20;
 /** As long as the answer to a read. */
 const BARE_BYTES = 700;
 

@@ -156,6 +156,20 @@ describe('a sign-in without a terminal', () => {
     expect(sandbox.run('strongroom whoami --profile file').stdout).toContain('an owner');
   });
 
+  it('takes a code of a second factor from a file, or from standard input', () => {
+    sandbox.write('eve.password', PASSWORD);
+    sandbox.write('eve.code', `${recoveryCodes[1] ?? ''}\n`);
+    const login = `strongroom login ${address} --name eve --password-file eve.password`;
+    expect(sandbox.run(`${login} --code-file eve.code --profile e4`)).toMatchObject({ code: 0 });
+    // A code is good once.
+    expect(sandbox.run(`${login} --code-file eve.code --profile e5`)).toMatchObject({ code: 4 });
+    const piped = sandbox.run(`${login} --code-file - --profile e5`, {
+      stdin: recoveryCodes[2] ?? '',
+    });
+    expect(piped).toMatchObject({ code: 0, stderr: expect.stringContaining('as user:eve') });
+    expect(sandbox.run('strongroom whoami --profile e5').stdout).toMatch(/^user:eve\n/);
+  });
+
   it('cannot give a second factor, and says what can be done', () => {
     const login = `strongroom login ${address} --name eve --profile eve3`;
     const { code, stderr } = sandbox.run(`${login} --password-file password`);

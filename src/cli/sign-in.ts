@@ -3,6 +3,7 @@ import type { SignedIn } from '../core/operations/signed-in.ts';
 import { isTotpCode } from '../crypto/totp.ts';
 import { StrongroomError } from '../errors.ts';
 import type { SecretValue } from '../secret-value.ts';
+import { readOrAsk } from './read-secret.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What somebody signs in with. */
@@ -11,6 +12,8 @@ export interface SignInGiven {
   readonly password: SecretValue;
   /** What an earlier sign-in left here. */
   readonly known: string | undefined;
+  /** Where the code of a second factor is, instead of with who is asked. */
+  readonly codeFile?: string | undefined;
 }
 
 /**
@@ -21,10 +24,10 @@ export interface SignInGiven {
 export async function signInPerson(
   client: Client,
   terminal: Terminal,
-  { name, password, known }: SignInGiven,
+  { name, password, ...given }: SignInGiven,
 ): Promise<SignedIn> {
-  const first = await client.auth.signIn({ name, password, known });
-  return secondFactor(client, terminal, first, known);
+  const first = await client.auth.signIn({ name, password, known: given.known });
+  return secondFactor(client, terminal, first, given);
 }
 
 /** What somebody who was invited signs in with. */
@@ -40,10 +43,10 @@ export interface InvitedGiven extends Omit<SignInGiven, 'name'> {
 export async function acceptInvite(
   client: Client,
   terminal: Terminal,
-  { invite, password, known }: InvitedGiven,
+  { invite, password, ...given }: InvitedGiven,
 ): Promise<SignedIn> {
-  const given = { invite: invite.reveal().trim(), password, known };
-  return secondFactor(client, terminal, await client.auth.acceptInvite(given), known);
+  const asked = { invite: invite.reveal().trim(), password, known: given.known };
+  return secondFactor(client, terminal, await client.auth.acceptInvite(asked), given);
 }
 
 /**
@@ -55,7 +58,7 @@ export async function secondFactor(
   client: Client,
   terminal: Terminal,
   first: SignedIn,
-  known: string | undefined,
+  { known, codeFile }: Pick<SignInGiven, 'known' | 'codeFile'>,
 ): Promise<SignedIn> {
   const { challenge, factors } = first;
   if (challenge === null) return first;
@@ -65,7 +68,7 @@ export async function secondFactor(
       hint: 'sign in with a token: strongroom login --token-file FILE',
     });
   }
-  using code = await terminal.askSecret('Code of your app, or a recovery code');
+  using code = await readOrAsk(codeFile, 'Code of your app, or a recovery code', terminal);
   const text = code.reveal().trim();
   const given = { challenge, code: text, known };
   return isTotpCode(text) ? client.auth.verifyTotp(given) : client.auth.useRecoveryCode(given);

@@ -16,6 +16,8 @@ export interface SsoGiven {
   readonly name: string;
   /** What an earlier sign-in left here. */
   readonly known: string | undefined;
+  /** Where the code of a second factor is, instead of with who is asked. */
+  readonly codeFile?: string | undefined;
   /** Of a user who has no account of this provider yet. */
   readonly invite?: SecretValue | undefined;
   /** Whether the provider has to ask anew who it is. */
@@ -32,12 +34,12 @@ export interface SsoGiven {
 export async function signInSso(
   client: Client,
   terminal: Terminal,
-  { name, known, invite, fresh }: SsoGiven,
+  { name, known, codeFile, invite, fresh }: SsoGiven,
 ): Promise<SignedIn> {
   const returned = await visit(terminal, (port) => client.auth.beginSso({ name, port, fresh }));
   using challenge = returned.challenge;
   const first = await client.auth.finishSso({ ...returned, challenge, known, invite });
-  return secondFactor(client, terminal, first, known);
+  return secondFactor(client, terminal, first, { known, codeFile });
 }
 
 /**

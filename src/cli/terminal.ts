@@ -204,7 +204,7 @@ export class Terminal {
   async askSecret(question: string): Promise<SecretValue> {
     if (!this.canAsk) {
       throw new StrongroomError('usage', 'there is no terminal to ask at', {
-        hint: 'give the value on standard input or with a file',
+        hint: 'a file can have it, or with - standard input: --help names the option',
       });
     }
     const { readHidden } = await import('./hidden-prompt.ts');

@@ -22,6 +22,7 @@ import {
 interface LoginOptions extends GlobalOptions {
   readonly name?: string;
   readonly passwordFile?: string;
+  readonly codeFile?: string;
   readonly tokenFile?: string;
   readonly device?: boolean;
   readonly sso?: string;
@@ -54,6 +55,7 @@ export function registerLogin(program: Command, terminal: Terminal): void {
     .argument('[address]', 'such as https://secrets.example')
     .option('--name <user>', 'who signs in, instead of the system user')
     .option('--password-file <file>', 'read the password from a file (- asks for it)')
+    .option('--code-file <file>', 'read the code of a second factor from a file (- asks for it)')
     .option('--token-file <file>', 'use a token instead of a password (- asks for it)')
     .option('--device', 'show a code, and wait until it is confirmed on another machine')
     .option('--confirm <code>', 'let the machine in that shows this code, as who you are here')
@@ -216,7 +218,12 @@ async function byPassword(
     (before !== undefined && isSameServer(before.address, address) ? before.user : undefined) ??
     currentUser();
   using password = await readOrAsk(options.passwordFile, `Password of ${name}`, terminal);
-  return await signInPerson(client, terminal, { name, password, known });
+  return await signInPerson(client, terminal, {
+    name,
+    password,
+    known,
+    codeFile: options.codeFile,
+  });
 }
 
 /** Chooses a password, which is asked for twice unless a file has it. */
@@ -226,11 +233,11 @@ async function byInvite(
   { options, known }: { readonly options: LoginOptions; readonly known: string | undefined },
 ): Promise<SignedIn> {
   const { acceptInvite } = await import('../sign-in.ts');
-  const { inviteFile = '-', passwordFile } = options;
+  const { inviteFile = '-', passwordFile, codeFile } = options;
   using invite = await readOrAsk(inviteFile, 'Invite', terminal);
   const isAsked = passwordFile === undefined || passwordFile === '-';
   using password = isAsked ? await newPassword(terminal) : readSecretFile(passwordFile);
-  return await acceptInvite(client, terminal, { invite, password, known });
+  return await acceptInvite(client, terminal, { invite, password, known, codeFile });
 }
 
 async function bySso(
@@ -243,10 +250,10 @@ async function bySso(
   },
 ): Promise<SignedIn> {
   const { signInSso } = await import('../sso-sign-in.ts');
-  const { inviteFile, fresh } = given.options;
+  const { inviteFile, fresh, codeFile } = given.options;
   using invite =
     inviteFile === undefined ? undefined : await readOrAsk(inviteFile, 'Invite', terminal);
-  return await signInSso(client, terminal, { ...given, invite, fresh });
+  return await signInSso(client, terminal, { ...given, codeFile, invite, fresh });
 }
 
 /** Decides about a machine that shows a code. */
