@@ -35,6 +35,9 @@ import {
 } from './backup-view.ts';
 import * as schema from './schema.ts';
 
+/** The variable of the environment that names the directory of backups. */
+export const BACKUP_PATH = 'STRONGROOM_BACKUP_PATH';
+
 export interface CreateBackupInput {
   /** A directory outside the vault's own. Default: `STRONGROOM_BACKUP_PATH`. */
   readonly directory?: string | undefined;
@@ -174,7 +177,7 @@ export const listBackups: Operation<Record<string, never>, BackupList, readonly 
   subject: () => ({}),
   prepare: async (_input, { store, mac, keyring }) => {
     const rows = await store.read((transaction) => allBackups({ transaction, mac }));
-    const usual = process.env['STRONGROOM_BACKUP_PATH'] ?? '';
+    const usual = process.env[BACKUP_PATH] ?? '';
     const directories = rows.map(({ file }) => dirname(file));
     if (usual !== '') directories.push(resolve(usual));
     return [...new Set(directories)].flatMap((at) => backupFilesIn(at, keyring.vaultId));
@@ -194,7 +197,7 @@ export const listBackups: Operation<Record<string, never>, BackupList, readonly 
 };
 
 function chosenDirectory(given: string | undefined): string {
-  const chosen = given ?? process.env['STRONGROOM_BACKUP_PATH'] ?? '';
+  const chosen = given ?? process.env[BACKUP_PATH] ?? '';
   if (chosen !== '') return chosen;
   throw new StrongroomError('invalid_input', 'there is no directory for backups', {
     hint: 'name one in STRONGROOM_BACKUP_PATH; where the vault is, --to names one too',

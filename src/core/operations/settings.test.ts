@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import {
   makeTemporaryVault,
@@ -132,6 +132,21 @@ describe('settings', () => {
     await session.workspaces.create({ name: 'billing' });
     const { settings } = await session.settings.read({ workspace: 'billing', name });
     expect(settings).toMatchObject([{ value: false, isSet: false }]);
+  });
+
+  it('say where backups that are wanted have no place', async () => {
+    const { settings } = parts.as(OWNER);
+    const name = 'backup_every';
+    try {
+      vi.stubEnv('STRONGROOM_BACKUP_PATH', '');
+      const { warnings } = await settings.write({ name, value: '1d' });
+      expect(warnings).toEqual([expect.stringContaining('STRONGROOM_BACKUP_PATH')]);
+      expect(await settings.write({ name, value: null })).toMatchObject({ warnings: [] });
+      vi.stubEnv('STRONGROOM_BACKUP_PATH', '/srv/backups');
+      expect(await settings.write({ name, value: '1d' })).toMatchObject({ warnings: [] });
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('are known by another name too, and are the same setting', async () => {

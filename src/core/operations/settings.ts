@@ -14,6 +14,7 @@ import type { EntrySubject } from '../../domain/audit/entry.ts';
 import { isoTime } from '../../lib/iso-time.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
 import { ADMIN, IN_WORKSPACE } from '../rest-binding.ts';
+import { BACKUP_PATH } from './create-backup.ts';
 import * as schema from './schema.ts';
 
 export interface ReadSettingsInput {
@@ -140,7 +141,8 @@ export const writeSettings: Operation<WriteSettingInput, SettingWritten> = {
   apply: async (input, call) => {
     const id = KNOWN_SETTINGS[input.name].scope === 'vault' ? null : workspaceId(call, input);
     const written = view(call, input.name, await writeSetting(call, id, input));
-    return { ...written, warnings: await lockoutWarnings(call, input) };
+    const warnings = [...(await lockoutWarnings(call, input)), ...backupWarnings(input)];
+    return { ...written, warnings };
   },
 };
 
@@ -157,6 +159,15 @@ async function lockoutWarnings(call: Call, input: WriteSettingInput): Promise<re
       : 'sign in to a server with yours: `strongroom login ADDRESS`';
   return [
     `you are without a second factor now, and cannot use the workspace ${schema.workspaceOf(input)} like this any more; ${way}`,
+  ];
+}
+
+/** Backups that come due have nobody who names a directory. */
+function backupWarnings({ name: set, value: every }: WriteSettingInput): readonly string[] {
+  const isWanted = set === 'backup_every' && every !== null;
+  if (!isWanted || (process.env[BACKUP_PATH] ?? '') !== '') return [];
+  return [
+    `where this runs ${BACKUP_PATH} names no directory: backups that come due fail until it does`,
   ];
 }
 
