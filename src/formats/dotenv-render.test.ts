@@ -76,8 +76,8 @@ describe('a .env file written again', () => {
     ['A="1"\n', 'A="x\ny"\n', 'x\ny'],
     ['A="1"', "A='$x'", '$x'],
     ['A=`1`', 'A=x', 'x'],
-    ['A=1\nA=2\n', 'A=1\nA=x\n', 'x'],
-    ['A=1\nA=2\n', 'A=1\nA=1\n', '1'],
+    ['A=1\nA=2\n', 'A=x\n', 'x'],
+    ['A=1\nA=2\n', 'A=1\n', '1'],
   ])('turns %j into %j', (before, after, value) => {
     expect(change(before, 'A', value)).toBe(after);
   });

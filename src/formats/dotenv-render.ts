@@ -27,8 +27,8 @@ const EMPTY: DotenvDocument = { text: '', segments: [], notes: [], lineEnd: '\n'
 
 /**
  * Writes variables as a `.env` file. A line whose variable has not changed is kept byte
- * for byte; a changed value replaces only the value's own text in its line (the last line,
- * if the name stands on several); the lines of a variable that is gone go; new variables
+ * for byte; a changed value replaces only the value's own text in its line (if the name stands
+ * on several, the last, and the others go with the values they had); the lines of a variable that is gone go; new variables
  * follow at the end, with `export` if every line of the file has it.
  *
  * @param document - The file that the variables came from, or `undefined` for a new file.
@@ -78,8 +78,9 @@ function layOut(plan: Plan): Piece[] {
     }
     const value = wanted.get(segment.name);
     if (value === undefined) continue;
-    const isLast = lastOf.get(segment.name) === segment;
-    pieces.push(layOutAssignment(segment, isLast ? value : segment.value, plan));
+    const last = lastOf.get(segment.name);
+    if (last === segment) pieces.push(layOutAssignment(segment, value, plan));
+    else if (last?.value === value) pieces.push(layOutAssignment(segment, segment.value, plan));
   }
   const fresh = [...wanted].filter(([name]) => !lastOf.has(name));
   return [...pieces, ...layOutNew(fresh, pieces.at(-1)?.raw ?? '', plan)];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createUser } from '../../domain/access/principals.ts';
-import { parseDotenv } from '../../formats/dotenv.ts';
+import { dotenvValues, parseDotenv } from '../../formats/dotenv.ts';
 import { parseLayout, serializeLayout } from '../../formats/dotenv-layout.ts';
 import { mergeLayouts } from '../../formats/merge-layouts.ts';
 import { uuidv7 } from '../../lib/ids.ts';
@@ -280,7 +280,8 @@ describe('a layout', () => {
     expect(merged.document.text.startsWith(first.document.text)).toBe(true);
     expect(merged.document.text.endsWith('B=1\n')).toBe(true);
     const whole = SecretValue.text(serializeLayout(parseDotenv(`B=2\n${first.document.text}`)));
-    const ofWhole = ['A', 'B', 'DB_PASSWORD'].map((path) => ({ path, value: 'v' }));
+    const valuesOfWhole = dotenvValues(parseLayout(whole.reveal()).document);
+    const ofWhole = [...valuesOfWhole].map(([path, value]) => ({ path, value }));
     await session.secrets.import({ environment, secrets: ofWhole, layout: whole });
     expect((await session.layouts.read({ environment })).layout?.equals(whole)).toBe(true);
   });
@@ -356,7 +357,38 @@ describe('a layout', () => {
     );
     const { entries } = await session.audit.query({ environment, action: 'secrets.read' });
     const { id } = await session.secrets.describe({ environment, path: 'there' });
-    expect(entries).toMatchObject([{ path: 'there', secret_id: id, detail: 'as imported' }]);
+    expect(entries).toMatchObject([
+      { path: 'there', secret_id: id, version: 1, detail: 'in the layout' },
+    ]);
+  });
+
+  it('has the values of now alone, whatever stood in the file', async () => {
+    const environment = 'layouts-now';
+    await session.environments.create({ name: environment });
+    const secrets = ['changed', 'replaced', 'binary', 'stays'].map((path) => ({
+      path,
+      value: `imported-${path}`,
+    }));
+    const file = secrets.map(
+      ({ path, value }) => `${path}=before-${path}\n${path}=${value} # ${path}\n`,
+    );
+    const layout = SecretValue.text(serializeLayout(parseDotenv(file.join(''))));
+    await session.secrets.import({ environment, secrets, layout });
+    await session.secrets.update({ environment, path: 'changed', value: 'now 1' });
+    await session.secrets.delete({ environment, path: 'replaced' });
+    await session.secrets.create({ environment, path: 'replaced', value: 'now2' });
+    await session.secrets.update({ environment, path: 'binary', value: Uint8Array.of(0, 255) });
+    const { layout: given } = await session.layouts.read({ environment });
+    expect(parseLayout(given?.reveal() ?? '').document.text).toBe(
+      "changed='now 1' # changed\nreplaced=now2 # replaced\n" +
+        'stays=before-stays\nstays=imported-stays # stays\n',
+    );
+    const { entries } = await session.audit.query({ environment, action: 'secrets.read' });
+    expect(entries.map(({ path, version }) => [path, version])).toEqual([
+      ['stays', 1],
+      ['replaced', 1],
+      ['changed', 2],
+    ]);
   });
 
   it('is not given to somebody who may not read one of its variables', async () => {

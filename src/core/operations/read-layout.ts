@@ -2,9 +2,13 @@ import { z } from 'zod';
 
 import { findSecret } from '../../domain/secrets/find.ts';
 import { readLayout as readKept } from '../../domain/secrets/layout.ts';
+import { wipeRecord } from '../../domain/secrets/value.ts';
+import { readVersion } from '../../domain/secrets/versions.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
-import { parseDotenv, type DotenvSegment } from '../../formats/dotenv.ts';
-import { parseLayout, serializeLayout } from '../../formats/dotenv-layout.ts';
+import { dotenvValues, parseDotenv } from '../../formats/dotenv.ts';
+import { parseLayout, serializeLayout, type DotenvLayout } from '../../formats/dotenv-layout.ts';
+import { renderDotenv, type DotenvVariable } from '../../formats/dotenv-render.ts';
+import { utf8Decode } from '../../lib/bytes.ts';
 import { SecretValue } from '../../secret-value.ts';
 import type { Call, Operation } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
@@ -12,7 +16,7 @@ import { addressOf } from './place-secret.ts';
 import * as schema from './schema.ts';
 import { environmentOf } from './secret-address.ts';
 
-/** The layout of an environment, if there is one and the caller may have all of it. */
+/** The layout of an environment with the values of now, if there is one and the caller may have all of it. */
 export interface LayoutRead {
   readonly layout: SecretValue | undefined;
 }
@@ -25,7 +29,7 @@ export interface LayoutInput {
 export const readLayout: Operation<LayoutInput, LayoutRead> = {
   name: 'layouts.read',
   summary:
-    'Gives the layout of the .env file that an environment was imported from, if the caller may read every variable of it.',
+    'Gives the .env file that an environment was imported from, with the values of now, if the caller may read every variable of it.',
   errors: ['environment_not_found'],
   input: z.strictObject({ workspace: schema.workspace, environment: schema.environment }),
   output: schema.answer<LayoutRead>({ layout: schema.secretOutput.optional() }),
@@ -40,8 +44,7 @@ export const readLayout: Operation<LayoutInput, LayoutRead> = {
     const environment = environmentOf(call, input);
     const layout = await readKept(call, environment);
     if (layout === undefined || !mayReadAll(call, input, layout)) return { layout: undefined };
-    const given = await readableOf(call, environment, layout);
-    return { layout: given === undefined ? undefined : SecretValue.text(given) };
+    return { layout: SecretValue.text(await presentFile(call, environment, parseLayout(layout))) };
   },
 };
 
@@ -57,30 +60,43 @@ export function mayReadAll(call: Call, input: LayoutInput, layout: string): bool
 }
 
 /**
- * A layout without the lines of what can be read no more: a secret that is away, inactive or
- * elsewhere. Each of the others is on record as read. `undefined` if the rest would be read otherwise.
+ * The file with the values that its secrets have now, each on record as read. What cannot be read
+ * has no line: a secret that is away, inactive or elsewhere, and one that no line can hold.
  */
-async function readableOf(
+async function presentFile(
   call: Call,
   environment: Environment,
-  layout: string,
-): Promise<string | undefined> {
-  const { document, paths } = parseLayout(layout);
-  const kept: DotenvSegment[] = [];
-  const read = new Set<string>();
-  for (const segment of document.segments) {
-    if (segment.kind === 'assignment') {
-      const path = paths.get(segment.name) ?? segment.name;
-      const secret = await findSecret(call, environment, path);
-      if (secret === undefined || secret.inactive_at !== null) continue;
-      const subject = { ...addressOf(environment, path), secretId: secret.id };
-      if (!read.has(path)) call.record('secrets.read', { ...subject, detail: 'as imported' });
-      read.add(path);
-    }
-    kept.push(segment);
+  { document, paths }: DotenvLayout,
+): Promise<string> {
+  const variables: DotenvVariable[] = [];
+  for (const name of dotenvValues(document).keys()) {
+    const value = await readLine(call, environment, paths.get(name) ?? name);
+    if (value !== undefined) variables.push({ name, value });
   }
-  if (kept.length === document.segments.length) return layout;
-  const rest = parseDotenv(kept.map(({ raw }) => raw).join(''));
-  const isSame = rest.segments.every(({ raw }, at) => raw === kept[at]?.raw);
-  return isSame && rest.segments.length === kept.length ? serializeLayout(rest, paths) : undefined;
+  return serializeLayout(parseDotenv(renderDotenv(document, variables)), paths);
+}
+
+/** The text of a secret, if a line of a file can hold it. */
+async function readLine(
+  call: Call,
+  environment: Environment,
+  path: string,
+): Promise<string | undefined> {
+  const row = await findSecret(call, environment, path);
+  if (row === undefined || row.inactive_at !== null || row.current_commit === null)
+    return undefined;
+  const record = await readVersion(call, row, row.current_version);
+  try {
+    const [field] = record.fields;
+    if (record.kind !== 'text' || field === undefined || field.bytes.includes(0)) return undefined;
+    const subject = { ...addressOf(environment, path), secretId: row.id };
+    call.record('secrets.read', {
+      ...subject,
+      version: row.current_version,
+      detail: 'in the layout',
+    });
+    return utf8Decode(field.bytes);
+  } finally {
+    wipeRecord(record);
+  }
 }
