@@ -20,10 +20,38 @@ export async function everyPage<T>(
   return found;
 }
 
-/** One page of a list. */
-interface Page<T> {
+/**
+ * The first items of a list; errors as {@link PageBound.after}.
+ *
+ * @param ask - Gives the page that begins with a cursor, and `missing`, how many items are still wanted.
+ */
+export async function firstItems<T, C extends string | number>(
+  limit: number,
+  ask: (cursor: C | undefined, missing: number) => Promise<Page<T, C>>,
+): Promise<FirstItems<T>> {
+  const found: T[] = [];
+  const pages = new PageBound();
+  let cursor: C | undefined;
+  do {
+    const { items, next } = await ask(cursor, limit - found.length);
+    found.push(...items);
+    cursor = pages.after(next, items);
+  } while (cursor !== undefined && found.length < limit);
+  const hasMore = cursor !== undefined || found.length > limit;
+  return { items: found.slice(0, limit), hasMore };
+}
+
+/** What {@link firstItems} gives. */
+interface FirstItems<T> {
   readonly items: readonly T[];
-  readonly next: string | undefined;
+  /** Whether there may be more. */
+  readonly hasMore: boolean;
+}
+
+/** One page of a list. */
+interface Page<T, C = string> {
+  readonly items: readonly T[];
+  readonly next: C | undefined;
 }
 
 /** Follows the pages of one list, so that a server whose list does not end keeps nobody for good. */

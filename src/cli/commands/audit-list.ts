@@ -5,7 +5,7 @@ import type { Session } from '../../core/session.ts';
 import type { AuditEntry, Outcome } from '../../domain/audit/entry.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption, moment, wholeNumber } from '../option-values.ts';
-import { PageBound } from '../page-bound.ts';
+import { firstItems } from '../page-bound.ts';
 import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
@@ -88,20 +88,16 @@ async function newestEntries(
   { limit, all }: Pick<AuditListOptions, 'limit' | 'all'>,
 ): Promise<Listed> {
   const isWhole = all === true || filter.action !== undefined;
-  const entries: AuditEntry[] = [];
-  const pages = new PageBound();
-  let before: number | undefined;
-  do {
-    const page = Math.min(PAGE_MAX, isWhole ? limit - entries.length : PAGE_MIN + limit);
-    const found = await session.audit.query({ ...filter, limit: page, before });
-    for (const entry of found.entries) {
-      if (!isWhole && OPENINGS.has(entry.action)) continue;
-      if (entries.length === limit) return { entries, hasMore: true };
-      entries.push(entry);
-    }
-    before = pages.after(found.next, found.entries);
-  } while (before !== undefined && entries.length < limit);
-  return { entries, hasMore: before !== undefined };
+  const { items: entries, hasMore } = await firstItems(
+    limit,
+    async (before?: number, missing = 0) => {
+      const page = Math.min(PAGE_MAX, isWhole ? missing : PAGE_MIN + limit);
+      const found = await session.audit.query({ ...filter, limit: page, before });
+      const isShown = ({ action }: AuditEntry): boolean => isWhole || !OPENINGS.has(action);
+      return { items: found.entries.filter(isShown), next: found.next };
+    },
+  );
+  return { entries, hasMore };
 }
 
 function show(listed: Listed, terminal: Terminal): void {

@@ -4,7 +4,7 @@ import type { AccessToSecret } from '../../core/operations/secret-accesses.ts';
 import type { Session } from '../../core/session.ts';
 import { formatAge } from '../age.ts';
 import { environmentOption, wholeNumber } from '../option-values.ts';
-import { PageBound } from '../page-bound.ts';
+import { firstItems } from '../page-bound.ts';
 import { withSuggestion } from '../suggest.ts';
 import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -51,17 +51,16 @@ async function newestOf(
   at: Parameters<typeof withSuggestion>[1],
   limit: number,
 ): Promise<Listed> {
-  const entries: AccessToSecret[] = [];
   const place = { ...at, environment: at.environment ?? '' };
-  const pages = new PageBound();
-  let before: number | undefined;
-  do {
-    const page = Math.min(PAGE_MAX, limit - entries.length);
-    const found = await session.secrets.accesses({ ...place, limit: page, before });
-    entries.push(...found.entries);
-    before = pages.after(found.next, found.entries);
-  } while (before !== undefined && entries.length < limit);
-  return { entries, hasMore: before !== undefined };
+  const { items: entries, hasMore } = await firstItems(
+    limit,
+    async (before?: number, missing = 0) => {
+      const page = Math.min(PAGE_MAX, missing);
+      const found = await session.secrets.accesses({ ...place, limit: page, before });
+      return { items: found.entries, next: found.next };
+    },
+  );
+  return { entries, hasMore };
 }
 
 function show(listed: Listed, terminal: Terminal): void {

@@ -159,7 +159,10 @@ describe('undoing one change', () => {
     await secrets.update({ ...staging, path, value: 'two' });
     isStill = false;
     const { seq } = await entryOf('secrets.update');
-    await expect(secrets.undo({ change: seq })).rejects.toMatchObject({ code: 'undo_conflict' });
+    await expect(secrets.undo({ change: seq })).rejects.toMatchObject({
+      code: 'undo_conflict',
+      message: expect.stringContaining('more than once'),
+    });
     expect(await secrets.describe({ ...staging, path })).toMatchObject({ tags: ['first'] });
   });
 

@@ -11,7 +11,7 @@ import {
   beforeEarlierChange,
   planRestoration,
   restoreSecrets,
-  undoConflict,
+  changedAtOnce,
   type Restoration,
   type RestorationStep,
   type Restored,
@@ -182,7 +182,7 @@ async function planUndo(
   for (const [id, entry] of changes) {
     const present = await findSecretById(call, id);
     if (present === undefined || !mayNow(call, 'list', present)) throw noSuchChange();
-    if (found.changedAtOnce.has(id)) throw undoConflict(present.path);
+    if (found.changedAtOnce.has(id)) throw changedAtOnce(present.path);
     planned.push(await planOne(call, present, { entry, isPart: changes.size > 1 }));
   }
   return planned;

@@ -298,11 +298,23 @@ function rotationAs(
 }
 
 /** A change that is not the last one of its secret. */
-export function undoConflict(path: string): StrongroomError {
+function undoConflict(path: string): StrongroomError {
   return new StrongroomError('undo_conflict', `${path} was changed since`, {
     details: { path },
     hint: 'undo the later changes first, or bring it back to a moment with `strongroom undo --since`',
   });
+}
+
+/** A change at a moment at which the secret was changed by others as well. */
+export function changedAtOnce(path: string): StrongroomError {
+  return new StrongroomError(
+    'undo_conflict',
+    `${path} was changed more than once in the same millisecond`,
+    {
+      details: { path },
+      hint: 'those changes cannot be told apart: bring it back to a moment before with `strongroom undo --since`',
+    },
+  );
 }
 
 function notUndoable(path: string): StrongroomError {
