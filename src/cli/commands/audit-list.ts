@@ -90,7 +90,7 @@ async function newestEntries(
   const isWhole = all === true || filter.action !== undefined;
   const { items: entries, hasMore } = await firstItems(
     limit,
-    async (before?: number, missing = 0) => {
+    async (before: number | undefined, missing) => {
       const page = Math.min(PAGE_MAX, isWhole ? missing : PAGE_MIN + limit);
       const found = await session.audit.query({ ...filter, limit: page, before });
       const isShown = ({ action }: AuditEntry): boolean => isWhole || !OPENINGS.has(action);

@@ -54,7 +54,7 @@ async function newestOf(
   const place = { ...at, environment: at.environment ?? '' };
   const { items: entries, hasMore } = await firstItems(
     limit,
-    async (before?: number, missing = 0) => {
+    async (before: number | undefined, missing) => {
       const page = Math.min(PAGE_MAX, missing);
       const found = await session.secrets.accesses({ ...place, limit: page, before });
       return { items: found.entries, next: found.next };
