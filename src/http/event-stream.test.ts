@@ -131,4 +131,22 @@ describe('a stream of events', () => {
     expect(wire.text).toMatch(/^retry: 1000\nid: e0\n\n(?:: \nid: e0\n\n){2,}$/);
     expect(stream.ending).toBe('closed');
   });
+
+  it('says nothing more to a reader who takes nothing', async () => {
+    const wire = new Wire();
+    const stream = new Endless();
+    stream.take = async () => {
+      while (stream.ending === undefined) await sleep(5);
+      return undefined;
+    };
+    const sending = sendEvents(responseOf(wire), stream, { heartbeatMs: 10 });
+    wire.pending = 64 * 1024;
+    const { length } = wire.text;
+    await sleep(100);
+    expect(wire.text).toHaveLength(length);
+    wire.take();
+    await expect.poll(() => wire.text.length).toBeGreaterThan(length);
+    wire.destroy();
+    await sending;
+  });
 });

@@ -211,6 +211,50 @@ describe('nothing is told of', () => {
   });
 });
 
+describe('that a secret went is told to whoever had a rule on it alone', () => {
+  /** Opens a stream of somebody with a rule on one secret and none beside, and reads of its change. */
+  async function followed(): Promise<FollowedChanges> {
+    await owner.users.create({ name: 'bea' });
+    const access = [{ subject: 'user:bea', can: ['list'] as const }];
+    await owner.secrets.write({ ...at, path: 'alone', value: 'v', access });
+    const stream = await open(parts.as('bea'));
+    await write('alone');
+    expect(told(await stream.take())).toEqual(['secret.changed alone']);
+    return stream;
+  }
+
+  it('not while a policy of its workspace stands against that', async () => {
+    const stream = await followed();
+    await owner.workspaces.create({ name: 'elsewhere' });
+    await owner.access.grant({ subject: 'user:bea', can: ['list'], pattern: 'elsewhere/**' });
+    await owner.secrets.delete({ ...at, path: 'alone' });
+    const value = ['192.0.2.0/24'];
+    await owner.settings.write({ workspace: 'default', name: 'allowed_ip_ranges', value });
+    const last = { workspace: 'elsewhere', environment: 'production', path: 'seen', value: 'v' };
+    await owner.secrets.write(last);
+    expect(told(await stream.take())).toEqual(['secret.changed seen']);
+  });
+
+  it('not to whom the rule was given only after that', async () => {
+    await followed();
+    await owner.users.create({ name: 'cyd' });
+    await owner.access.grant({ subject: 'user:cyd', can: ['list'], pattern: '*/*/seen' });
+    const early = await open(parts.as('cyd'));
+    const cyd = { lastEventId: early.position };
+    await owner.secrets.delete({ ...at, path: 'alone' });
+    lateMs = 1000;
+    await owner.secrets.undelete({ ...at, path: 'alone' });
+    const access = [{ subject: 'user:cyd', can: ['list'] as const }];
+    await owner.secrets.update({ ...at, path: 'alone', access });
+    await owner.secrets.delete({ ...at, path: 'alone' });
+    await write('seen');
+    expect(told(await (await open(parts.as('cyd'), cyd)).take())).toEqual([
+      'secret.deleted alone',
+      'secret.changed seen',
+    ]);
+  });
+});
+
 describe('a session', () => {
   it('that ends by not being used ends the stream, which is no use of it', async () => {
     const { principals } = await owner.users.list();
