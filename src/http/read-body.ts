@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 import { StrongroomError } from '../errors.ts';
-import { wipe } from '../lib/bytes.ts';
+import { concat, wipe } from '../lib/bytes.ts';
 import { askForBody } from './expected-body.ts';
 import type { SharedRoom } from './shared-room.ts';
 
@@ -21,42 +21,52 @@ export interface BodyOptions {
 }
 
 /**
- * Receives a body. What it gives is the caller's, who wipes it.
+ * Receives a body and lets something be made of it. What was received is wiped, whatever comes of it.
  *
+ * @param use - Is given all of the body, and may not keep it.
  * @throws {@link StrongroomError} `request_too_large`, before anything is kept if the head says so; `rate_limited`
- * where there is no room for it; `invalid_request` if the connection ends first, or is ended to make room for others.
+ * where there is no room for it; `invalid_request` if the connection ends first, or is ended to make room for others;
+ * and what `use` throws.
  */
-export async function readBody(
+export async function readBody<T>(
   request: IncomingMessage,
-  { contentLength, bytesMax, held }: BodyOptions,
-): Promise<Uint8Array> {
+  options: BodyOptions,
+  use: (body: Uint8Array) => T,
+): Promise<T> {
+  const { contentLength, bytesMax } = options;
   if (contentLength !== undefined && contentLength > bytesMax) throw tooLarge(bytesMax);
   askForBody(request);
   const chunks: Uint8Array[] = [];
+  try {
+    await receive(request, options, chunks);
+    const body = concat(chunks);
+    chunks.push(body);
+    return use(body);
+  } finally {
+    for (const chunk of chunks) wipe(chunk);
+  }
+}
+
+async function receive(
+  request: IncomingMessage,
+  { bytesMax, held }: BodyOptions,
+  chunks: Uint8Array[],
+): Promise<void> {
   let length = 0;
   const place = held?.room.enter(held.ip, () => request.destroy());
   try {
     for await (const chunk of request as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
       length += chunk.length;
       if (length > bytesMax) throw tooLarge(bytesMax);
       if (place?.take(chunk.length) === false) throw tooMuch();
-      chunks.push(chunk);
     }
   } catch (error) {
-    for (const chunk of chunks) wipe(chunk);
     if (error instanceof StrongroomError) throw error;
     throw new StrongroomError('invalid_request', 'the connection ended within the body');
   } finally {
     place?.giveBack();
   }
-  const body = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-    wipe(chunk);
-  }
-  return body;
 }
 
 function tooMuch(): StrongroomError {

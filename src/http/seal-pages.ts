@@ -2,7 +2,6 @@ import { z, type ZodType } from 'zod';
 
 import type { SlotKey, SlotKind } from '../seal/slot.ts';
 import { StrongroomError } from '../errors.ts';
-import { wipe } from '../lib/bytes.ts';
 import { networkOfClient } from '../lib/ip-networks.ts';
 import { SecretValue } from '../secret-value.ts';
 import type { Answer } from './answer.ts';
@@ -140,16 +139,11 @@ async function readBrought({ message, head }: PageRequest): Promise<Brought> {
       hint: 'Content-Type: application/json',
     });
   }
-  const bytes = await readBody(message, {
-    contentLength: head.contentLength,
-    bytesMax: BODY_BYTES_MAX,
-  });
-  try {
-    const parsed = broughtKey.safeParse(parseJsonBody(bytes));
-    if (parsed.success) return parsed.data;
-  } finally {
-    wipe(bytes);
-  }
+  const options = { contentLength: head.contentLength, bytesMax: BODY_BYTES_MAX };
+  const parsed = await readBody(message, options, (body) =>
+    broughtKey.safeParse(parseJsonBody(body)),
+  );
+  if (parsed.success) return parsed.data;
   // What zod says of a fault could repeat what was brought.
   throw new StrongroomError('invalid_request', 'the body is not what opens a vault', {
     hint: 'it is {"passphrase": …}, {"recovery_key": …}, or {"share": …, "nonce": …}',

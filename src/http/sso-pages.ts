@@ -7,7 +7,7 @@ import { beginSso, finishSso } from '../core/operations/sso.ts';
 import type { UnsealedVault } from '../core/vault.ts';
 import { isTotpCode } from '../crypto/totp.ts';
 import { StrongroomError } from '../errors.ts';
-import { utf8Decode, wipe } from '../lib/bytes.ts';
+import { utf8Decode } from '../lib/bytes.ts';
 import type { Answer } from './answer.ts';
 import type { PageRequest, Pages } from './page.ts';
 import { readBody } from './read-body.ts';
@@ -177,13 +177,8 @@ async function codeOf({ message, head }: PageRequest): Promise<string> {
       hint: 'Content-Type: application/x-www-form-urlencoded',
     });
   }
-  const bytes = await readBody(message, {
-    contentLength: head.contentLength,
-    bytesMax: BODY_BYTES_MAX,
-  });
-  try {
-    return (new URLSearchParams(utf8Decode(bytes)).get('code') ?? '').trim();
-  } finally {
-    wipe(bytes);
-  }
+  const options = { contentLength: head.contentLength, bytesMax: BODY_BYTES_MAX };
+  return readBody(message, options, (body) =>
+    (new URLSearchParams(utf8Decode(body)).get('code') ?? '').trim(),
+  );
 }

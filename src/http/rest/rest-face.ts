@@ -5,7 +5,6 @@ import { everyOperation } from '../../core/every-operation.ts';
 import { FollowedChanges } from '../../core/events/followed-changes.ts';
 import type { Caller } from '../../core/item.ts';
 import { StrongroomError } from '../../errors.ts';
-import { wipe } from '../../lib/bytes.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { failureAnswer, type Answer } from '../answer.ts';
 import { eventsAnswer } from '../event-stream.ts';
@@ -157,16 +156,12 @@ export class RestFace {
       });
     }
     const isOpen = route.operation.anyone === true;
-    const bytes = await readBody(message, {
+    const options = {
       contentLength: head.contentLength,
       bytesMax: isOpen ? OPEN_BODY_BYTES_MAX : BODY_BYTES_MAX,
       held: { room: isOpen ? this.#bodiesOfAnyone : this.#bodies, ip },
-    });
-    try {
-      return bytes.length === 0 ? {} : parseJsonBody(bytes);
-    } finally {
-      wipe(bytes);
-    }
+    };
+    return readBody(message, options, (body) => (body.length === 0 ? {} : parseJsonBody(body)));
   }
 
   #whole(
