@@ -19,19 +19,20 @@ server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 `;
 
 let sandbox: Sandbox;
-let server: ChildProcess | undefined;
+const servers: ChildProcess[] = [];
 beforeEach(() => {
   sandbox = new Sandbox();
 });
 afterEach(() => {
-  server?.kill('SIGKILL');
+  for (const server of servers.splice(0)) server.kill('SIGKILL');
   sandbox[Symbol.dispose]();
 });
 
 /** Runs a command against a server that gives one answer to everything. */
 async function against(status: number, body: unknown, line: string): Promise<Outcome> {
   const args = ['--input-type=module', '-e', SERVER, String(status), JSON.stringify(body)];
-  server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  servers.push(server);
   if (server.stdout === null) throw new TypeError('it has one');
   for await (const port of createInterface({ input: server.stdout })) {
     const env = { STRONGROOM_ADDR: `http://127.0.0.1:${port}`, STRONGROOM_TOKEN: TOKEN };

@@ -5,8 +5,9 @@ import { generateSigningKey, importSigningKey, publicKeyOf, sign, verify } from 
 import type { SignatureAlgorithm } from './signature.ts';
 
 const ALGORITHMS = [
-  ['ed25519', 32, 64, 48],
-  ['ml-dsa-44', 1312, 2420, 54],
+  ['ed25519', 32, 64, [48]],
+  // Node 24 writes the expanded key beside the seed (RFC 9881 §6).
+  ['ml-dsa-44', 1312, 2420, [54, 2626]],
 ] as const;
 const message = Buffer.from('size 12, root 34');
 
@@ -45,7 +46,7 @@ describe.each(ALGORITHMS)('%s', (algorithm, publicBytes, signatureBytes, pkcs8By
   it('makes keys and signatures of its sizes, and none of them a Buffer', () => {
     expect(publicKey).toHaveLength(publicBytes);
     expect(signature).toHaveLength(signatureBytes);
-    expect(pkcs8).toHaveLength(pkcs8Bytes);
+    expect(pkcs8Bytes).toContain(pkcs8.length);
     for (const bytes of [publicKey, signature, pkcs8]) expect(Buffer.isBuffer(bytes)).toBe(false);
   });
 

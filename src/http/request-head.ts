@@ -54,6 +54,9 @@ const OVERRIDES: ReadonlySet<string> = new Set([
   'x-rewrite-url',
 ]);
 
+/** Node leaves out what comes after two thousand of them. */
+const HEADERS_MAX = 200;
+
 const KINDS_MAX = 256;
 /** Headers by how they were written. */
 const kinds: Map<string, string> = new Map();
@@ -63,9 +66,12 @@ const BEARER = new RegExp(`^Bearer (${TOKEN_FORM.source})$`);
 /**
  * Reads the head of a request. One that others may read in another way is refused.
  *
- * @throws {@link StrongroomError} `invalid_request`; `unsupported_media_type` for an encoded body; `unauthenticated` for an `Authorization` that is not exactly `Bearer` and one of our tokens.
+ * @throws {@link StrongroomError} `request_too_large` for too many headers; `invalid_request`; `unsupported_media_type` for an encoded body; `unauthenticated` for an `Authorization` that is not exactly `Bearer` and one of our tokens.
  */
 export function readHead(request: IncomingMessage): RequestHead {
+  if (request.rawHeaders.length > 2 * HEADERS_MAX) {
+    throw new StrongroomError('request_too_large', `a request has at most ${HEADERS_MAX} headers`);
+  }
   requireSingle(request.rawHeaders);
   const { headers } = request;
   if (headers.host === undefined || headers.host === '') throw refused('the request has no host');

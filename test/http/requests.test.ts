@@ -238,6 +238,14 @@ describe('a request', () => {
     },
   );
 
+  it('L8 has 200 headers at most', async () => {
+    const more = (count: number): string[] =>
+      Array.from({ length: count }, (_, at) => `X-${at}: y`);
+    expect((await get(value, auth(), ...more(190))).status).toBe(200);
+    const { status, body } = await get(value, auth(), ...more(200));
+    expect([status, body]).toEqual([413, expect.stringContaining('request_too_large')]);
+  });
+
   it('L7 that is no HTTP ends its connection, and nothing else', async () => {
     for (const bytes of [
       'GET /\r\n\r\n',
@@ -245,7 +253,7 @@ describe('a request', () => {
       'GET / HTTP/2.0\r\nHost: x\r\n\r\n',
       'GET / HTTP/1.1\r\n\r\n',
       'GET / HTTP/1.1\nHost: x\n\n',
-      `GET / HTTP/1.1\r\nHost: x\r\n${'X: y\r\n'.repeat(4000)}\r\n`,
+      `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${'X: y\r\n'.repeat(4000)}\r\n`,
       `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
       '\u0000\u0001\u0002\u0003\r\n\r\n',
       '\u0016\u0003\u0001\u0000\u0000',
