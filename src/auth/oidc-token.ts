@@ -108,7 +108,7 @@ export async function verifyIdToken(
   // Loaded here, because hardly a command needs it.
   const { algorithmOf, verifyJwt } = await import('./verify-jwt.ts');
   const claims = await verifyJwt(idToken, keys, { rules, now: rules.now });
-  if (claims === undefined || !isForAudience(claims, [rules.clientId])) return undefined;
+  if (typeof claims === 'string' || !isForAudience(claims, [rules.clientId])) return undefined;
   const { sub, azp, nonce, at_hash: hash } = claims as Readonly<Record<string, unknown>>;
   if (azp !== undefined && azp !== rules.clientId) return undefined;
   if (typeof nonce !== 'string' || !equalBytes(utf8(nonce), utf8(rules.nonce))) return undefined;

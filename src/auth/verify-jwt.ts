@@ -2,6 +2,7 @@ import {
   createLocalJWKSet,
   decodeJwt,
   decodeProtectedHeader,
+  errors,
   jwtVerify,
   type JSONWebKeySet,
   type JWTPayload,
@@ -20,6 +21,9 @@ export interface JwtLook {
   readonly issuer: string;
   readonly kid: string | undefined;
 }
+
+/** What is wrong with a token: `times` where it says none, or is of the future. */
+export type JwtFault = 'signature' | 'expired' | 'times';
 
 const KID_MAX = 256;
 const LEEWAY_S = 30;
@@ -62,13 +66,14 @@ export function algorithmOf(token: string): string | undefined {
  * another question.
  *
  * @param now - Milliseconds since 1970.
- * @returns Its claims, or `undefined` if it is not valid.
+ * @returns Its claims, or why it is not valid. What but the signature is wrong is said only of a token
+ * whose signature is right.
  */
 export async function verifyJwt(
   token: string,
   keys: JSONWebKeySet,
   { rules, now }: { readonly rules: JwtRules; readonly now: number },
-): Promise<JWTPayload | undefined> {
+): Promise<JWTPayload | JwtFault> {
   try {
     const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
       issuer: rules.issuer,
@@ -79,7 +84,8 @@ export async function verifyJwt(
       currentDate: new Date(now),
     });
     return payload;
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) return 'expired';
+    return error instanceof errors.JWTClaimValidationFailed ? 'times' : 'signature';
   }
 }

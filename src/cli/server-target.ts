@@ -46,8 +46,10 @@ function at(address: string, source: string, { current, profiles }: Profiles): S
 function ofProfile(name: string, source: string, { profiles }: Profiles): ServerTarget {
   const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
   if (profile === undefined) {
+    const others = Object.keys(profiles).toSorted().join(', ');
+    const known = others === '' ? '' : `there are ${others}; or `;
     throw new StrongroomError('usage', `there is no profile ${name}`, {
-      hint: 'make it with `strongroom login ADDRESS --profile NAME`',
+      hint: `${known}make it with \`strongroom login ADDRESS --profile NAME\``,
     });
   }
   return { value: profile.address, source, profile: name };

@@ -97,8 +97,10 @@ function unknownOption(command: Command, typed: string, see: string): Strongroom
       `as in \`strongroom list ${typed} production\``,
     );
   }
-  const isSafe = command.name() !== 'set' && /^--?[a-z][a-z-]{0,30}$/.test(typed);
   const known = command.options.flatMap((option) => option.long ?? []);
+  const [name = ''] = typed.split('=', 1);
+  if (name !== typed && known.includes(name)) return usage(`${name} takes no value`, see);
+  const isSafe = command.name() !== 'set' && /^--?[a-z][a-z-]{0,30}$/.test(typed);
   const near = isSafe ? nearest(typed, known) : undefined;
   return usage(
     isSafe ? `there is no option ${typed}` : 'there is no such option',

@@ -27,7 +27,7 @@ export function baseOf({ address, dangerouslyAllowHttp = false }: ConnectOptions
   const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
   if (url.protocol === 'http:' && !isLocal && !dangerouslyAllowHttp) {
     throw new StrongroomError('invalid_input', 'over plain HTTP everyone on the way reads along', {
-      hint: 'use https; a program can say dangerouslyAllowHttp',
+      hint: 'use https, or a tunnel that begins on this machine; a program of your own can say dangerouslyAllowHttp',
     });
   }
   return url.origin + url.pathname.replace(/\/$/, '');

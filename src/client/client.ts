@@ -2,6 +2,7 @@ import { VaultEnvironment, type EnvironmentPlace } from '../core/environment.ts'
 import type { Methods } from '../core/operations/operations.ts';
 import { StrongroomError } from '../errors.ts';
 import { baseOf } from './base-address.ts';
+import { bearer } from './bearer.ts';
 import { buildRequest, routeOf, type BuiltRequest } from './build-request.ts';
 import type { ClientCallOptions, ConnectOptions } from './client-options.ts';
 import { Credentials } from './credentials.ts';
@@ -150,13 +151,14 @@ async function sendOnce(
   }: Omit<Sending, 'credentials'> & { readonly token?: string | undefined },
 ): Promise<Response> {
   const { fetch: send = fetch, userAgent, timeoutMs = TIMEOUT_MS } = options;
+  const authorization = bearer(token);
   const timeout = AbortSignal.timeout(given.timeoutMs ?? timeoutMs);
   try {
     return await send(url, {
       method,
       headers: {
         ...headers,
-        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+        ...authorization,
         ...(key === undefined ? {} : { 'Idempotency-Key': key }),
         ...(userAgent === undefined ? {} : { 'User-Agent': userAgent }),
       },

@@ -2,6 +2,7 @@ import type { ChangeEvent, ChangeStream } from '../core/events/change-event.ts';
 import { StrongroomError, type ErrorCode } from '../errors.ts';
 import { wireCodec } from '../lib/wire.ts';
 import { baseOf } from './base-address.ts';
+import { bearer } from './bearer.ts';
 import { buildRequest, routeOf } from './build-request.ts';
 import type { ClientCallOptions, ConnectOptions } from './client-options.ts';
 import type { Credentials } from './credentials.ts';
@@ -164,6 +165,7 @@ class RemoteChanges implements ChangeStream {
     const { fetch: send = fetch, userAgent, timeoutMs = TIMEOUT_MS } = options;
     const input = { ...this.#input, lastEventId: this.#lastEventId };
     const url = baseOf(options) + buildRequest(routeOf('events.open', input), input).target;
+    const authorization = bearer(this.#token);
     const late = new AbortController();
     const timer = setTimeout(
       () => late.abort(new DOMException('late', 'TimeoutError')),
@@ -173,7 +175,7 @@ class RemoteChanges implements ChangeStream {
       return await send(url, {
         headers: {
           Accept: 'text/event-stream',
-          ...(this.#token === undefined ? {} : { Authorization: `Bearer ${this.#token}` }),
+          ...authorization,
           ...(userAgent === undefined ? {} : { 'User-Agent': userAgent }),
         },
         redirect: 'error',

@@ -50,6 +50,17 @@ const who = (credential: string): Promise<unknown> =>
 /** Damages the rows of all tokens, which is found out by whoever reads one. */
 const damage = (): unknown => tamper(place, (db) => db.exec("UPDATE tokens SET mac = x'00'"));
 
+describe('a credential that is known and opens nothing', () => {
+  it('is the one that the record names', async () => {
+    const owner = parts.as(OWNER);
+    const { token, id } = await owner.tokens.create({ uses: 1 });
+    await who(token.reveal());
+    await expect(who(token.reveal())).rejects.toMatchObject({ code: 'unauthenticated' });
+    const [entry] = (await owner.audit.query({ action: 'auth.whoAmI' })).entries;
+    expect(entry).toMatchObject({ outcome: 'denied', detail: 'used_up', target: id });
+  });
+});
+
 describe('the row of a credential that was checked', () => {
   it('is remembered', async () => {
     const [text = ''] = await mint(1);

@@ -195,7 +195,7 @@ function judge(
     (isBoundElsewhere(row, calling) ? 'not_bound' : undefined) ??
     (condition === undefined || condition(calling) === 'met' ? undefined : 'limits');
   const view = row.principal_id === null ? undefined : rights.view(row.principal_id);
-  if (reason !== undefined || view === undefined) throw unauthenticated(reason ?? 'void');
+  if (reason !== undefined || view === undefined) throw unauthenticated(reason ?? 'void', row.id);
   const isEnrolling = isFactorDue(row, view.principal, rights);
   return {
     view,

@@ -16,11 +16,15 @@ export interface Unauthenticated {
   readonly of: 'credential' | 'proof' | 'lock';
   /** In a word of ours. */
   readonly why: string;
+  /** Id of the credential that was known and is no good. */
+  readonly target?: string | undefined;
+  /** Id of the way to sign in that somebody's proof is of. */
+  readonly method?: string | undefined;
 }
 
 /** What a call came with opens nothing. It is never said why, and the record knows. */
-export function unauthenticated(why = 'none'): StrongroomError {
-  const cause: Unauthenticated = { of: 'credential', why };
+export function unauthenticated(why = 'none', target?: string): StrongroomError {
+  const cause: Unauthenticated = { of: 'credential', why, target };
   return new StrongroomError('unauthenticated', 'the call needs a valid token or session', {
     hint: 'sign in with `strongroom login`, or ask whoever looks after this server for a token: `strongroom token create` prints one such as sr_token_…',
     cause,
@@ -28,17 +32,20 @@ export function unauthenticated(why = 'none'): StrongroomError {
 }
 
 /** What somebody gave to sign in, or to prove once more who they are, does not. It is never said why, and the record knows. */
-export function notAccepted(why: string, of: 'proof' | 'lock' = 'proof'): StrongroomError {
-  const cause: Unauthenticated = { of, why };
+export function notAccepted(
+  why: string,
+  { of = 'proof', method }: Partial<Pick<Unauthenticated, 'of' | 'method'>> = {},
+): StrongroomError {
+  const cause: Unauthenticated = { of, why, method };
   return new StrongroomError('unauthenticated', 'what was given to sign in was not accepted', {
-    hint: 'look whether all of it is right and not over; the audit log says what was wrong, to whoever may see it',
+    hint: 'look whether all of it is right and not over, and after several wrong ones wait a moment; the audit log says what was wrong, to whoever may see it',
     cause,
   });
 }
 
 /** Where a proof is not looked at, because too many were wrong before it. It is told from a wrong one by the record alone. */
 export function locked(channel: string): StrongroomError {
-  return notAccepted(channel, 'lock');
+  return notAccepted(channel, { of: 'lock' });
 }
 
 /** What the record says of that as the reason. */

@@ -46,6 +46,11 @@ describe('what an input is refused with', () => {
     [
       'secrets.write',
       { environment: 'production', path: 'db/password' },
+      "the input's value is missing: it takes text or bytes, or fields of these",
+    ],
+    [
+      'secrets.write',
+      { environment: 'production', path: 'db/password', value: null },
       "the input's value takes text or bytes, or fields of these",
     ],
     [

@@ -1,26 +1,45 @@
-import type { ZodError } from 'zod';
+import { types } from 'node:util';
 
-type Issue = ZodError['issues'][number];
+import type { ZodError } from 'zod';
 
 import { StrongroomError } from '../errors.ts';
 import type { InnerOperation } from './operation.ts';
 
+type Issue = ZodError['issues'][number];
+
 /**
  * Translates a schema's complaint. It names members and never quotes what was
  * given: a value may stand in the wrong place.
+ *
+ * @param given - What was complained of; only whether a member is there is looked at.
  */
-export function invalidInput(error: ZodError): StrongroomError {
+export function invalidInput(error: ZodError, given: unknown): StrongroomError {
   const issue = error.issues[0];
   const fault: unknown = issue?.code === 'custom' ? issue.params?.['fault'] : undefined;
   if (fault instanceof StrongroomError) return fault;
   const where =
     issue === undefined ? '' : issue.path.filter((part) => typeof part !== 'symbol').join('.');
   const member = /^[\w.]{1,64}$/.test(where) ? where : '';
+  const isMissing = member !== '' && !has(given, issue?.path ?? []);
+  const subject = member === '' ? 'the input' : `the input's ${member}`;
   return new StrongroomError(
     'invalid_input',
-    `${member === '' ? 'the input' : `the input's ${member}`} ${problemOf(issue)}`,
+    `${subject} ${isMissing ? 'is missing: it ' : ''}${problemOf(issue)}`,
     { details: { member, problem: issue?.code ?? 'invalid' } },
   );
+}
+
+/** Whether there is something at a path. Nothing that would run code of the caller's is asked. */
+function has(given: unknown, path: readonly PropertyKey[]): boolean {
+  let at = given;
+  for (const part of path) {
+    if (typeof at !== 'object' || at === null || types.isProxy(at)) return false;
+    const member = Object.getOwnPropertyDescriptor(at, part);
+    if (member === undefined) return false;
+    if (!('value' in member)) return true;
+    at = member.value;
+  }
+  return at !== undefined;
 }
 
 /** A key is repeated if it could only be a name that somebody mistyped. */

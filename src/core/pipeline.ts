@@ -237,8 +237,9 @@ export class Pipeline {
       const outcome = REFUSALS.has(reason) ? 'denied' : 'failed';
       progress.extra.length = 0;
       // What was undone has no revision, and the log is what revisions are held against.
-      const detail = progress.subject.detail ?? why?.why;
-      progress.subject = { ...progress.subject, revision: undefined, commit: undefined, detail };
+      const { detail = why?.why, target = why?.target, method = why?.method } = progress.subject;
+      const rest = { revision: undefined, commit: undefined, detail, target, method };
+      progress.subject = { ...progress.subject, ...rest };
       this.#recorder.record(cohort, item, progress, { outcome, reason });
       return { ok: false, error: shownTo(this.#rights, item, progress, error) };
     }

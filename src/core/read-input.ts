@@ -24,5 +24,5 @@ export function readInput<I, O, P>(
     // What was thrown is the caller's, and may say anything.
     throw new StrongroomError('invalid_input', 'the input cannot be read');
   }
-  throw invalidInput(parsed.error);
+  throw invalidInput(parsed.error, given);
 }

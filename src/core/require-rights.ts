@@ -24,7 +24,8 @@ export function requireRights(
   for (const requirement of requirements) {
     const decision = rights.decide(who.view, who.calling, requirement);
     progress.decision = decision;
-    if (decision.unmet !== undefined) throw unmetBy(rights, item, progress, decision.unmet);
+    if (decision.unmet !== undefined)
+      throw unmetBy(rights, item, progress, { who, unmet: decision.unmet });
     if (!decision.allowed) throw denial(rights, item, progress, { who, requirement });
   }
   progress.isAllowed = requirements.length > 0;
@@ -37,7 +38,7 @@ export function requireRights(
     ({ resource: [first], reach }) => first === 'sys' && reach !== 'under',
   );
   if (workspace !== undefined && !isOfVault && isHidden(rights, who, workspace)) return;
-  throw unmetBy(rights, item, progress, unmet);
+  throw unmetBy(rights, item, progress, { who, unmet });
 }
 
 /** How an owner is called whom nothing but a denial keeps from anything; `undefined` for others. */
@@ -75,13 +76,15 @@ function denial(
 
 /** What a policy of a workspace stands against: that policy is on record as the rule. */
 function unmetBy(
-  { directory }: Rights,
+  rights: Rights,
   item: Item,
   progress: Progress,
-  unmet: UnmetPolicy,
+  { who, unmet }: { readonly who: Identified; readonly unmet: UnmetPolicy },
 ): StrongroomError {
+  const { directory } = rights;
   progress.decision = { allowed: false, rule: unmet.rule };
   progress.subject = { ...progress.subject, detail: `policy ${unmet.name}` };
   const workspace = directory.workspaceById(unmet.workspaceId)?.name ?? unmet.workspaceId;
-  return policyUnmet(unmet, workspace, item.request);
+  const isOwner = ownerOf(rights, who) !== undefined;
+  return policyUnmet(unmet, { workspace, request: item.request, isOwner });
 }

@@ -186,6 +186,32 @@ describe('allowed programs of a workspace', () => {
   });
 });
 
+describe('whoever shuts themself out', () => {
+  it.each([
+    [
+      'allowed_ip_ranges',
+      ['192.0.2.0/24'],
+      /, from 198\.51\.100\.7, cannot use the workspace default/,
+    ],
+    ['allowed_user_agents', ['curl/*'], /, by a program that nobody tells, cannot use /],
+  ] as const)('by %s is told, then and after that', async (name, value, warned) => {
+    const owner = parts.as(OWNER, { ip: '198.51.100.7' });
+    const { warnings } = await owner.settings.write({ name, value });
+    expect(warnings).toEqual([expect.stringMatching(warned)]);
+    const wayOut = `strongroom settings reset ${name}`;
+    expect(warnings[0]).toContain(wayOut);
+    await expect(owner.secrets.list({ environment: 'production' })).rejects.toMatchObject({
+      code: 'denied',
+      hint: expect.stringContaining(wayOut),
+    });
+    await owner.settings.write({ name, value: null });
+    const open = name === 'allowed_ip_ranges' ? ['198.51.100.0/24'] : ['*'];
+    const inside = parts.as(OWNER, { ip: '198.51.100.7', userAgent: 'any' });
+    expect((await inside.settings.write({ name, value: open })).warnings).toEqual([]);
+    await owner.settings.write({ name, value: null });
+  });
+});
+
 describe('a second factor that a workspace asks for', () => {
   it('has to be proven by people, and by no machine', async () => {
     await set('require_mfa', true);
@@ -197,6 +223,18 @@ describe('a second factor that a workspace asks for', () => {
     expect(await read()).toBe('mfa_required');
     expect(lastEntry()).toMatchObject({ reason: 'mfa_required', detail: 'policy require_mfa' });
     expect(await read({}, 'ci')).toBe('ok');
+  });
+
+  it('is asked of roles that there are, and told to be lacking to who has one of them', async () => {
+    const { settings } = parts.as(OWNER);
+    const set = async (value: readonly string[]): Promise<readonly string[]> =>
+      (await settings.write({ name: 'mfa_roles', value })).warnings;
+    const [unknown, ...none] = await set(['ownr', 'reader']);
+    expect(unknown).toMatch(/^there is no role ownr: /);
+    expect(none).toEqual([]);
+    const [own] = await set(['owner']);
+    expect(own).toMatch(/^you are without a second factor now, and have one of these roles: /);
+    await set([]);
   });
 
   it('is told to be lacking to whoever asks for it and came without one', async () => {

@@ -107,17 +107,35 @@ export function isRepair(
   return policy.isOwner(view.principal.id);
 }
 
-/** What somebody is told who would be allowed to, but for a policy of the workspace. */
+/** Whether a call meets a policy as it was just set. */
+export function meetsPolicy(
+  name: PolicyName,
+  row: SettingRow,
+  calling: Calling,
+  kind: Kind,
+): boolean {
+  return checkOf(name, row)(calling, kind);
+}
+
+/**
+ * What somebody is told who would be allowed to, but for a policy of the workspace.
+ *
+ * @param isOwner - Whether they are one who can take it back.
+ */
 export function policyUnmet(
   { name }: UnmetPolicy,
-  workspace: string,
-  request: string,
+  { workspace, request, isOwner }: { workspace: string; request: string; isOwner: boolean },
 ): StrongroomError {
   const { code, why, hint } = ANSWERS[name];
   return new StrongroomError(code, `the workspace ${workspace} ${why}`, {
     details: { workspace, policy: name, request },
-    hint: hint ?? askOwner(request),
+    hint: hint ?? (isOwner ? policyWayOut(name) : askOwner(request)),
   });
+}
+
+/** How an owner takes back what no proof mends. */
+export function policyWayOut(name: PolicyName): string {
+  return `\`strongroom settings reset ${name}\` takes that back where the vault itself is, on a server once that was stopped`;
 }
 
 const ANSWERS: {

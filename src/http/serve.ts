@@ -7,6 +7,7 @@ import type { RateLimitOptions } from '../core/rate-limits.ts';
 import { readMetrics, type VaultMetrics } from '../core/operations/read-metrics.ts';
 import { listEnvironments, listWorkspaces } from '../core/operations/workspaces.ts';
 import { asStrongroomError } from '../core/unforeseen.ts';
+import type { Seals } from '../core/seals.ts';
 import type { UnsealedVault } from '../core/vault.ts';
 import { SERVER_HOLDER } from '../core/server-holder.ts';
 import { StrongroomError } from '../errors.ts';
@@ -20,6 +21,7 @@ import { ServerMetrics } from './metrics/server-metrics.ts';
 import { connectionsMax } from './open-files.ts';
 import { openApiPage } from './openapi-page.ts';
 import type { Pages } from './page.ts';
+import { LostEvents } from './lost-events.ts';
 import { SealLog } from './seal-log.ts';
 import { sealPages } from './seal-pages.ts';
 import { shownAddress } from './shown-address.ts';
@@ -78,6 +80,8 @@ export interface Server {
   readonly port: number;
   /** The vault, unless it is sealed. */
   readonly vault: UnsealedVault | undefined;
+  /** What would open the vault while it is sealed. */
+  seals(): Promise<Seals>;
   /** Takes no more requests, finishes those under way (10 seconds at most), signs the log, and lets go of the vault. */
   close(): Promise<void>;
 }
@@ -120,6 +124,7 @@ class RunningServer {
   readonly #metrics: ServerMetrics;
   readonly #face: HttpFace;
   readonly #events: readonly SecurityEvents[];
+  readonly #lost: LostEvents;
   readonly #seals: SealLog;
   readonly #proxies: Networks;
   #listening: Listening | undefined;
@@ -133,6 +138,7 @@ class RunningServer {
     const { log, securityEvents = [] } = options;
     this.#seals = new SealLog(log);
     this.#events = securityEvents.map((target) => new SecurityEvents(target));
+    this.#lost = new LostEvents(this.#events, log);
     this.#metrics = this.#newMetrics();
     this.#holder = this.#newHolder();
     this.#proxies = trustedProxies(options.trustedProxies ?? []);
@@ -183,7 +189,10 @@ class RunningServer {
         failed: (error) => log.fail('certificate_not_renewed', error),
       });
     }
-    this.#probe = setInterval(() => this.#probeBlocked(), PROBE_MS);
+    this.#probe = setInterval(() => {
+      this.#probeBlocked();
+      this.#lost.look(Date.now());
+    }, PROBE_MS);
     this.#probe.unref();
     const holder = this.#holder;
     return {
@@ -192,6 +201,7 @@ class RunningServer {
       get vault() {
         return holder.vault;
       },
+      seals: () => holder.seals(),
       close: () => this.close(),
     };
   }
@@ -248,7 +258,7 @@ class RunningServer {
       isSealed: () => this.#holder.vault === undefined,
       isBlocked: () => this.#holder.vault?.isBlocked === true,
       connections: () => this.#listening?.connections ?? 0,
-      lost: () => this.#events.reduce((sum, { lost }) => sum + lost, this.#options.log.lost),
+      lost: () => this.#lost.count + this.#options.log.lost,
       now,
     });
   }

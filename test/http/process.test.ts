@@ -148,6 +148,17 @@ describe('strongroom serve', () => {
     await asked.end();
   });
 
+  it('does not stand without the token that it was asked for', async () => {
+    const sandbox = place();
+    await (await start(sandbox)).end();
+    const { code, stdout, stderr } = sandbox.run(
+      'strongroom serve --port 0 --owner nobody --owner-token',
+    );
+    expect([code, stdout]).toEqual([4, '']);
+    expect(stderr).toContain('the vault has no user nobody to give a token to');
+    expect(stderr).toContain('--owner NAME');
+  });
+
   it('A67 makes files for nobody else, whatever the umask', async () => {
     const sandbox = place();
     const server = await start(sandbox, `--security-events events.jsonl`, 'umask 000;');

@@ -11,6 +11,7 @@ import { readOrAsk } from '../read-secret.ts';
 import { askServer } from '../server-request.ts';
 import { locateServer, type ServerTarget, type TargetOptions } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
+import { RESTART, typedKey } from '../typed-keys.ts';
 import { addExamples } from '../usage.ts';
 import { requireNoPrincipal, type GlobalOptions } from '../vault-access.ts';
 
@@ -25,9 +26,6 @@ type Brought =
   | { readonly recovery_key: string }
   | { readonly share: string; readonly nonce?: string };
 
-/** What a person can type, the most likely first. */
-const TYPED = ['passphrase', 'shamir', 'recovery'] as const;
-const RESTART = 'it opens with what is at the server: a restart of that opens it again';
 const PAUSE_MS = 1100;
 const HERE = 'http://127.0.0.1:8200';
 
@@ -69,8 +67,7 @@ export function registerSeal(program: Command, terminal: Terminal): void {
       const address = server.value;
       terminal.result({ address, sealed: true }, '');
       const { kinds = [] } = await sealStatus(address);
-      const isTyped = TYPED.some((kind) => kinds.includes(kind));
-      const way = isTyped ? '`strongroom unseal` opens it again' : RESTART;
+      const way = typedKey(kinds) === undefined ? RESTART : '`strongroom unseal` opens it again';
       terminal.note(`the vault is sealed; ${way}`);
     });
   addExamples(command, 'strongroom seal', 'strongroom seal --address https://vault.example:8200');
@@ -135,7 +132,7 @@ function kindOf(
   if (passphraseFile !== undefined) return 'passphrase';
   if (recoveryFile !== undefined) return 'recovery';
   if (shareFile !== undefined || round !== undefined) return 'shamir';
-  const found = TYPED.find((kind) => kinds.includes(kind));
+  const found = typedKey(kinds);
   if (found !== undefined) return found;
   throw new StrongroomError('key_not_found', 'the vault opens with nothing that could be typed', {
     hint: RESTART,

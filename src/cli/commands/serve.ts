@@ -23,6 +23,7 @@ import { locateVault, PROJECT_DIRECTORY } from '../project.ts';
 import { smallStart } from '../small-start.ts';
 import { formatFacts } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
+import { RESTART, typedKey } from '../typed-keys.ts';
 import { addExamples } from '../usage.ts';
 import { keysOf } from '../vault-keys.ts';
 import { noteKeyBesideVault, principalOf, type GlobalOptions } from '../vault-access.ts';
@@ -102,6 +103,7 @@ interface Standing {
   /** Key files of a vault that was made. */
   readonly keyFiles: readonly string[] | undefined;
   readonly owner: string;
+  readonly wantsToken: boolean;
   readonly token: string | undefined;
   /** With which the owner of a vault that was made chooses a password. */
   readonly invite: string | undefined;
@@ -132,10 +134,11 @@ async function run(options: ServeCommandOptions, terminal: Terminal): Promise<vo
   };
   const server = await serve({ ...serving, directory, keys: keys.keys, log, prepare });
   endOnSignal(server, log);
-  const wantsToken = isNew || options.ownerToken === true;
-  const token = wantsToken ? await ownerToken(server, owner) : undefined;
-  const invite = isNew ? await ownerInvite(server, owner) : undefined;
-  tellStanding({ directory, server, keyFiles, owner, token, invite }, terminal);
+  const wanted = { isNew, owner, token: isNew || options.ownerToken === true };
+  await tellStanding(
+    { directory, server, keyFiles, ...(await firstHour(server, wanted)) },
+    terminal,
+  );
   if (server.vault?.keyBesideVault !== undefined) noteKeyBesideVault(terminal);
   started();
   const { address, vault } = server;
@@ -212,6 +215,29 @@ async function makeVault(
   return made.keyFiles;
 }
 
+/**
+ * What the owner begins with. A server that cannot give it ends, instead of standing without a word.
+ *
+ * @throws {@link StrongroomError} `principal_unknown`.
+ */
+async function firstHour(
+  server: Server,
+  { isNew, owner, token: wantsToken }: { isNew: boolean; owner: string; token: boolean },
+): Promise<Pick<Standing, 'owner' | 'wantsToken' | 'token' | 'invite'>> {
+  try {
+    const token = wantsToken ? await ownerToken(server, owner) : undefined;
+    const invite = isNew ? await ownerInvite(server, owner) : undefined;
+    return { owner, wantsToken, token, invite };
+  } catch (error) {
+    await server.close();
+    if (!(error instanceof StrongroomError) || error.code !== 'principal_unknown') throw error;
+    throw new StrongroomError(error.code, `the vault has no user ${owner} to give a token to`, {
+      hint: 'name the owner that it has: --owner NAME',
+      cause: error,
+    });
+  }
+}
+
 /** Somebody's token for the first hour, until others are made. It is given by whoever has the vault's key. */
 async function ownerToken({ vault }: Server, principal: string): Promise<string | undefined> {
   if (vault === undefined) return undefined;
@@ -233,8 +259,8 @@ async function sessionOf(vault: UnsealedVault, principal: string): Promise<Sessi
   return createSession(vault, { principal, userAgent: 'strongroom serve' }, 'cli');
 }
 
-function tellStanding(standing: Standing, terminal: Terminal): void {
-  const { directory, server, keyFiles, owner, token, invite } = standing;
+async function tellStanding(standing: Standing, terminal: Terminal): Promise<void> {
+  const { directory, server, keyFiles, owner, wantsToken, token, invite } = standing;
   const { address, vault } = server;
   const json = { address, path: directory, sealed: vault === undefined, keyFiles, token, invite };
   const facts = formatFacts({
@@ -245,7 +271,14 @@ function tellStanding(standing: Standing, terminal: Terminal): void {
   terminal.result(json, facts);
   if (terminal.isJson) return;
   if (vault === undefined) {
-    terminal.note(`to open it: strongroom unseal --address ${shellWord(address)}`);
+    const isTyped = typedKey((await server.seals()).kinds) !== undefined;
+    const unseal = `to open it: strongroom unseal --address ${shellWord(address)}`;
+    terminal.note(isTyped ? unseal : RESTART);
+    if (wantsToken) {
+      terminal.note(
+        'there is no token, because the vault is sealed: it is made by a server that starts with the key',
+      );
+    }
   }
   if (keyFiles !== undefined && keyFiles.length > 0) {
     terminal.note(

@@ -263,9 +263,16 @@ function act(
     const audiences = made.config['audiences'] as readonly string[] | undefined;
     terminal.result(made, audiences?.join('\n') ?? '');
     if (terminal.isJson) return;
-    const rights =
-      environment === undefined ? 'without rights yet' : `with rights in ${environment}`;
+    const isNew = machine === undefined;
+    const without = isNew ? 'without rights yet' : 'with the rights that it has';
+    const rights = environment === undefined ? without : `with rights in ${environment}`;
     terminal.note(`the trust ${made.name} signs ${made.subject ?? ''} in, ${rights}`);
+    if (isNew && environment === undefined && made.subject !== null) {
+      const subject = shellWord(made.subject);
+      terminal.note(
+        `to give it some: strongroom access grant ${subject} list,read 'production/**'`,
+      );
+    }
     if (audiences !== undefined) terminal.note('above is the audience that tokens have to be for');
   });
 }

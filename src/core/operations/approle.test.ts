@@ -294,6 +294,22 @@ describe('secret ids', () => {
     await read(elsewhere);
   });
 
+  it('that are used up are still there, by name on record, and revoked with what they gave', async () => {
+    const role = await owner.approle.create({ machine: 'ci', secretIdUses: 1 });
+    const made = await owner.approle.newSecretId({ role: 'ci' });
+    const session = await signIn(made);
+    expect(await owner.approle.listSecretIds({ role: 'ci' })).toMatchObject([
+      { id: made.id, state: 'used_up', usesLeft: 0 },
+    ]);
+    await expect(signIn(made)).rejects.toMatchObject(refused);
+    const [entry] = (await owner.audit.query({ action: 'auth.signInAppRole' })).entries;
+    const about = { detail: 'used_up', target: made.id, method: role.id };
+    expect(entry).toMatchObject({ outcome: 'denied', reason: 'unauthenticated', ...about });
+    await read(session);
+    await owner.approle.revokeSecretId({ role: 'ci', id: made.id });
+    await expect(read(session)).rejects.toMatchObject(refused);
+  });
+
   it('open nothing when a row that was revoked is put back', async () => {
     await owner.approle.create({ machine: 'ci' });
     const made = await owner.approle.newSecretId({ role: 'ci' });

@@ -80,13 +80,16 @@ export const signInAppRole: Operation<SignInAppRoleInput, MachineSignedIn, void>
     call.about({ method: role.row.id });
     const found = await findSecretId(call, call.standing, { role, text: textOf(input.secretId) });
     if (found === undefined) throw notAccepted('unknown');
-    if (found.fault !== undefined) throw notAccepted(found.fault);
-    const { row } = found;
+    const { row, fault } = found;
+    if (fault !== undefined) {
+      call.about({ target: row.id });
+      throw notAccepted(fault);
+    }
     const signedIn = await giveSession(call, role, {
       familyId: row.family_id,
       cidr: networksOf(row.limits),
     });
-    const usesLeft = await useSecretId(call, row);
+    const usesLeft = await useSecretId(call, row, role.config.session_ttl_ms);
     // Of its own: the entry of the call names the session, and rows are held against both.
     call.record('auth.secretIdUsed', { target: row.id, method: role.row.id, usesLeft });
     return signedIn;

@@ -7,15 +7,14 @@ import {
   type SettingName,
   type SettingScope,
 } from '../../domain/settings/known-settings.ts';
-import { FactorSet } from '../../domain/identities/factor-set.ts';
 import { settingOf, writeSetting, type SettingFound } from '../../domain/settings/settings.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { EntrySubject } from '../../domain/audit/entry.ts';
 import { isoTime } from '../../lib/iso-time.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
 import { ADMIN, IN_WORKSPACE } from '../rest-binding.ts';
-import { BACKUP_PATH } from './create-backup.ts';
 import * as schema from './schema.ts';
+import { settingWarnings } from './setting-warnings.ts';
 
 export interface ReadSettingsInput {
   readonly workspace?: string | undefined;
@@ -140,36 +139,11 @@ export const writeSettings: Operation<WriteSettingInput, SettingWritten> = {
   subject: subjectOf,
   apply: async (input, call) => {
     const id = KNOWN_SETTINGS[input.name].scope === 'vault' ? null : workspaceId(call, input);
-    const written = view(call, input.name, await writeSetting(call, id, input));
-    const warnings = [...(await lockoutWarnings(call, input)), ...backupWarnings(input)];
-    return { ...written, warnings };
+    const written = await writeSetting(call, id, input);
+    const warnings = await settingWarnings(call, input, written.row);
+    return { ...view(call, input.name, written), warnings };
   },
 };
-
-/** Who asks others for a second factor and came without one is the first to be refused. */
-async function lockoutWarnings(call: Call, input: WriteSettingInput): Promise<readonly string[]> {
-  const { principal, circumstances, standing } = call;
-  if (input.name !== 'require_mfa' || input.value !== true) return [];
-  if (principal.kind !== 'user' || circumstances.mfa === true) return [];
-  const row = standing.principal(principal.id);
-  const second = row === undefined ? [] : (await FactorSet.of(call, row)).second;
-  const way =
-    second.length === 0
-      ? 'you have none: once signed in to a server, `strongroom factor add` sets one up'
-      : 'sign in to a server with yours: `strongroom login ADDRESS`';
-  return [
-    `you are without a second factor now, and cannot use the workspace ${schema.workspaceOf(input)} like this any more; ${way}`,
-  ];
-}
-
-/** Backups that come due have nobody who names a directory. */
-function backupWarnings({ name: set, value: every }: WriteSettingInput): readonly string[] {
-  const isWanted = set === 'backup_every' && every !== null;
-  if (!isWanted || (process.env[BACKUP_PATH] ?? '') !== '') return [];
-  return [
-    `where this runs ${BACKUP_PATH} names no directory: backups that come due fail until it does`,
-  ];
-}
 
 function requirement(input: ReadSettingsInput): Requirement {
   const isOfVault = input.name !== undefined && KNOWN_SETTINGS[input.name].scope === 'vault';

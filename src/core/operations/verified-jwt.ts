@@ -2,7 +2,7 @@ import type { JSONWebKeySet, JWTPayload } from 'jose';
 
 import { IssuerKeys } from '../../auth/issuer-keys.ts';
 import { haveClaims, isForAudience } from '../../auth/jwt.ts';
-import type { JwtLook } from '../../auth/verify-jwt.ts';
+import type { JwtFault, JwtLook } from '../../auth/verify-jwt.ts';
 import { methodsOf, type JwtConfig, type Method } from '../../domain/identities/method-config.ts';
 import { readMethods } from '../../domain/identities/methods.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
@@ -18,8 +18,8 @@ export interface VerifiedJwt {
   readonly sub: string | undefined;
 }
 
-/** What a token says by the keys of a trust; `undefined` if it is not signed by one of them. */
-type Verify = (trust: Method<'jwt'>) => Promise<JWTPayload | undefined>;
+/** What a token says by the keys of a trust, or what is wrong with it. */
+type Verify = (trust: Method<'jwt'>) => Promise<JWTPayload | JwtFault>;
 
 /**
  * Verifies a token, and finds the trust that it fits. Until its signature is known to be right, its
@@ -43,15 +43,24 @@ export async function verifiedJwt(
   if (trusts.length === 0) throw notAccepted('unknown');
   const verify = await verifierOf(token, look, services);
   const claims = await firstClaims(trusts, verify);
-  const fitting = trusts.filter(
-    ({ row, config }) => (named === undefined || row.name === named) && fits(claims, config),
-  );
-  const [method] = fitting;
-  // Who somebody is must not depend on which of two is asked first.
-  if (method === undefined || fitting.length > 1) throw notAccepted('unknown');
+  const asked = trusts.filter(({ row }) => named === undefined || row.name === named);
+  const method = fitting(asked, claims);
   // Another trust in that issuer may go by other keys.
-  if ((await verify(method)) === undefined) throw notAccepted('signature');
+  if (typeof (await verify(method)) === 'string') throw notAccepted('signature');
   return { method, sub: claims.sub };
+}
+
+/** The one trust that claims fit. */
+function fitting(asked: readonly Method<'jwt'>[], claims: JWTPayload): Method<'jwt'> {
+  const [known] = asked;
+  if (known === undefined) throw notAccepted('unknown');
+  const forAudience = asked.filter(({ config }) => isForAudience(claims, config.audiences));
+  const found = forAudience.filter(({ config }) => haveClaims(claims, config.claims));
+  const [method] = found;
+  // Who somebody is must not depend on which of two is asked first.
+  if (method !== undefined && found.length === 1) return method;
+  const why = forAudience.length === 0 ? 'audience' : found.length === 0 ? 'claims' : 'ambiguous';
+  throw notAccepted(why, { method: asked.length === 1 ? known.row.id : undefined });
 }
 
 async function trustsIn(
@@ -85,8 +94,9 @@ async function verifierOf(token: string, look: JwtLook, services: Services): Pro
 async function firstClaims(trusts: readonly Method<'jwt'>[], verify: Verify): Promise<JWTPayload> {
   const verified = async (trust: Method<'jwt'>): Promise<JWTPayload> => {
     const claims = await verify(trust);
-    if (claims === undefined) throw notAccepted('signature');
-    return claims;
+    if (typeof claims !== 'string') return claims;
+    const method = claims === 'signature' || trusts.length > 1 ? undefined : trust.row.id;
+    throw notAccepted(claims, { method });
   };
   const [held, others] = [true, false].map((isHeld) =>
     trusts.filter(({ config }) => (config.jwks !== undefined) === isHeld),
@@ -97,7 +107,9 @@ async function firstClaims(trusts: readonly Method<'jwt'>[], verify: Verify): Pr
     );
   } catch (error) {
     const faults: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
-    throw faults.find((each) => whyUnauthenticated(each) === undefined) ?? notAccepted('signature');
+    const isOther = (each: unknown): boolean => whyUnauthenticated(each) === undefined;
+    const isSigned = (each: unknown): boolean => whyUnauthenticated(each)?.why !== 'signature';
+    throw faults.find(isOther) ?? faults.find(isSigned) ?? notAccepted('signature');
   }
 }
 
@@ -114,8 +126,4 @@ async function keysOf(
   const allowedHosts = readSetting({ standing: await services.settings() }, null, 'outbound_hosts');
   const source = { issuer: config.issuer, jwksUrl: config.jwks_url };
   return known.of(source, kid, (address) => fetchOutside(address, { allowedHosts }));
-}
-
-function fits(claims: JWTPayload, config: JwtConfig): boolean {
-  return isForAudience(claims, config.audiences) && haveClaims(claims, config.claims);
 }

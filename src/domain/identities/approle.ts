@@ -4,7 +4,7 @@ import { updateRow } from '../../store/rows.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { Work } from '../work.ts';
 import { methodsOf, type Method } from './method-config.ts';
-import { consumeToken, findToken, mintToken, type MintedToken, type NewToken } from './tokens.ts';
+import { findToken, mintToken, type MintedToken, type NewToken } from './tokens.ts';
 import { invalidity, type Invalidity, type Standing } from './validity.ts';
 
 const secretIdsOf = statement((db, p: Parameters<{ methodId: string }>) =>
@@ -71,15 +71,21 @@ export async function findSecretId(
 }
 
 /**
- * Uses a secret id up by one. After its last use its row stays, so that what it
- * gave can be revoked with it, for as long as there is an end to that.
+ * Uses a secret id up by one. After its last use its row stays for as long as what it gave may live,
+ * so that this can be revoked with it.
  *
+ * @param givenMs - How long that is at most, in milliseconds.
  * @returns How many uses are left; `undefined` for any number.
  */
-export async function useSecretId(work: Work, row: TokenRow): Promise<number | undefined> {
+export async function useSecretId(
+  work: Work,
+  row: TokenRow,
+  givenMs: number,
+): Promise<number | undefined> {
   if (row.uses_left === null) return undefined;
   const uses_left = row.uses_left - 1;
-  if (uses_left === 0 && row.expires_at === null) await consumeToken(work, row);
-  else await updateRow(work.transaction, work.mac, TOKENS, { from: row, set: { uses_left } });
+  const last = { expires_at: Math.max(row.expires_at ?? 0, work.now + givenMs) };
+  const set = { uses_left, ...(uses_left === 0 ? last : {}) };
+  await updateRow(work.transaction, work.mac, TOKENS, { from: row, set });
   return uses_left;
 }

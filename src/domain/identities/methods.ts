@@ -71,7 +71,7 @@ export async function createMethod<K extends MethodKind>(
   if (findRow(rows, kind, name) !== undefined) {
     throw new StrongroomError('method_exists', `there is a way to sign in of the name ${name}`, {
       details: { kind, name },
-      hint: 'take another name, or remove that one first',
+      hint: `take another name, or remove that one first: \`strongroom ${LISTED[kind]} list\` shows it`,
     });
   }
   const at = { id: uuidv7(), revision: 0 };

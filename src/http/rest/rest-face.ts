@@ -233,11 +233,18 @@ export function callerOf(
   };
 }
 
+/** A name is repeated if it could only be one that somebody mistyped. */
+function unknownParameter(name: string): string {
+  return /^[a-z][a-z_]{0,23}$/.test(name)
+    ? `the address takes no parameter ${name}`
+    : 'the address has a parameter that is not known';
+}
+
 function fromQuery(route: RestRoute, { query }: RequestTarget): unknown {
   const document: Record<string, unknown> = {};
   for (const [name, text] of query) {
     const kind = route.parameters.get(name);
-    if (kind === undefined) throw invalidRequest('the address has a parameter that is not known');
+    if (kind === undefined) throw invalidRequest(unknownParameter(name));
     const before = document[name];
     if (kind === 'list') document[name] = [...((before as string[] | undefined) ?? []), text];
     else if (before === undefined) document[name] = readParameter(kind, text);
