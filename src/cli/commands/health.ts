@@ -12,6 +12,9 @@ interface HealthOptions extends GlobalOptions {
   readonly deep?: boolean;
 }
 
+/** Work that is due is done within minutes. */
+const LATE_MS = 15 * 60_000;
+
 /** `strongroom health`: how the vault is. With `--deep` it fails if the database is damaged. */
 export function registerHealth(program: Command, terminal: Terminal): void {
   const command = program
@@ -84,8 +87,12 @@ function slot(of: SlotHealth | undefined, age: (time: string) => string): string
     : `${of.kind}, proven ${age(of.provenAt)}`;
 }
 
-function backup({ backupAt, backupProvenAt }: Health, age: (time: string) => string): string {
-  if (backupAt === undefined) return 'none';
+function backup(
+  { backupAt, backupProvenAt, backupDueAt }: Health,
+  age: (time: string) => string,
+): string {
   const proof = backupProvenAt === undefined ? 'never restored' : `restored ${age(backupProvenAt)}`;
-  return `${age(backupAt)}, ${proof}`;
+  const made = backupAt === undefined ? 'none' : `${age(backupAt)}, ${proof}`;
+  const isLate = backupDueAt !== undefined && Date.parse(backupDueAt) + LATE_MS < Date.now();
+  return isLate ? `${made}; one was due ${age(backupDueAt)} and was not made` : made;
 }

@@ -384,6 +384,20 @@ describe('a backup whose file is gone', () => {
     expect(await session.backups.list()).toMatchObject({ missing: [newer.file] });
     expect((await session.health.read({})).backupAt).toBe(older.createdAt);
   });
+
+  it('is made good by the next that is due, of which health says when', async () => {
+    const due = async (): Promise<string | undefined> =>
+      (await session.health.read({})).backupDueAt;
+    expect(await due()).toBeUndefined();
+    const { updatedAt } = await session.settings.write({ name: 'backup_every', value: '2d' });
+    expect(await due()).toBe(updatedAt);
+    const { file, createdAt } = await session.backups.create({ directory, proof: 'later' });
+    expect(Date.parse((await due()) ?? '')).toBe(Date.parse(createdAt) + 2 * DAY);
+    rmSync(file);
+    expect(await due()).toBe(updatedAt);
+    await session.settings.write({ name: 'backup_every', value: null });
+    expect(await due()).toBeUndefined();
+  });
 });
 
 describe('bringing back what has no place any more', () => {

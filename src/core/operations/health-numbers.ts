@@ -1,5 +1,5 @@
-import { fileState } from '../../domain/backup/backup-file.ts';
 import { allBackups } from '../../domain/backup/backup-records.ts';
+import { backupDueAt, newestThere } from '../due-backup.ts';
 import { SLOTS } from '../../store/protected-tables.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SlotRow } from '../../store/tables.ts';
@@ -101,17 +101,17 @@ export async function slotRows({ transaction, mac }: Call): Promise<readonly Slo
   return rows;
 }
 
-/** When the newest backup whose file is in its place was made, and when one was last proven by a restore. */
-export async function backupMoments(
-  call: Call,
-): Promise<{ readonly madeAt: number | undefined; readonly provenAt: number | undefined }> {
+/** When the newest backup whose file is in its place was made, when one was last proven by a restore, and when one is due. */
+export async function backupMoments(call: Call): Promise<{
+  readonly madeAt: number | undefined;
+  readonly provenAt: number | undefined;
+  readonly dueAt: number | undefined;
+}> {
   const rows = await allBackups(call);
   const proven = rows.map(({ receipt, proven_at: at }) => (receipt === null ? null : at));
   return {
-    madeAt: rows.find(
-      ({ removed_at: removedAt, file, size_bytes: size }) =>
-        removedAt === null && fileState(file, size) === 'there',
-    )?.created_at,
+    madeAt: newestThere(rows)?.created_at,
+    dueAt: backupDueAt(call, rows),
     provenAt: proven.reduce<number | undefined>((last, at) => {
       return at === null ? last : Math.max(last ?? at, at);
     }, undefined),

@@ -6,12 +6,12 @@ import { fileState, removeBackupFile, type FileState } from '../../domain/backup
 import type { BackupHeader } from '../../domain/backup/backup-header.ts';
 import type { RowLook } from '../../domain/backup/fill-store.ts';
 import { allBackups, insertBackup, updateBackup } from '../../domain/backup/backup-records.ts';
+import { backupDueAt } from '../due-backup.ts';
 import { withBackupFile } from '../../domain/backup/read-backup.ts';
 import { writeReceipt } from '../../domain/backup/receipt.ts';
 import { expiredBackups } from '../../domain/backup/retention.ts';
 import { factsOf, type BackupFacts } from '../../domain/backup/verify-file.ts';
 import { readSetting } from '../../domain/settings/settings.ts';
-import { parseDuration } from '../../lib/duration.ts';
 import type { SlotKey } from '../../seal/slot.ts';
 import type { BackupRow } from '../../store/tables.ts';
 import { BackupEnvelopes, BackupRows } from '../backup-rows.ts';
@@ -247,15 +247,9 @@ export const runScheduledBackup: Operation<ScheduledBackupInput, ScheduledBackup
     prepare: async (input, services) => {
       const { store, mac, now } = services;
       const newestFirst = await store.read((transaction) => allBackups({ transaction, mac }));
-      const newest = newestFirst.find(
-        ({ removed_at: removedAt, file, size_bytes: size }) =>
-          removedAt === null && fileState(file, size) === 'there',
-      );
-      const every = readSetting({ standing: await services.settings() }, null, 'backup_every');
-      const everyMs = every === null ? undefined : parseDuration(every);
-      if (everyMs === undefined) return { created: undefined, removed: [] };
-      const isDue = newest === undefined || newest.created_at + everyMs <= now();
-      const created = isDue ? await services.run(createBackup, input) : undefined;
+      const dueAt = backupDueAt({ standing: await services.settings() }, newestFirst);
+      if (dueAt === undefined) return { created: undefined, removed: [] };
+      const created = dueAt <= now() ? await services.run(createBackup, input) : undefined;
       const { removed } = await services.run(pruneBackups, {});
       return { created, removed };
     },

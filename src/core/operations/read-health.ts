@@ -71,6 +71,8 @@ export interface Health {
   readonly backupAt: string | undefined;
   /** When a restore of a backup last succeeded. */
   readonly backupProvenAt: string | undefined;
+  /** When the next backup by the setting `backup_every` is due, or was. */
+  readonly backupDueAt: string | undefined;
 }
 
 interface Structure {
@@ -119,6 +121,7 @@ const health = schema.answer<Health>({
   oldestUnprovenSlot: slotHealthView.optional(),
   backupAt: schema.instant.optional(),
   backupProvenAt: schema.instant.optional(),
+  backupDueAt: schema.instant.optional(),
 });
 
 export const readHealth: Operation<ReadHealthInput, Health, Structure> = {
@@ -143,7 +146,7 @@ export const readHealth: Operation<ReadHealthInput, Health, Structure> = {
     const checkpoint = await transaction.get(newestCheckpoint, { log: log.number });
     const counted = await transaction.get(indexedSize, { log: log.number });
     const { kinds, ...numbers } = await secretNumbers(call, SOON_MS);
-    const { madeAt, provenAt } = await backupMoments(call);
+    const { madeAt, provenAt, dueAt } = await backupMoments(call);
     const slots = usableSlots(await slotRows(call));
     const oldest = oldestUnproven(slots);
     return {
@@ -167,6 +170,7 @@ export const readHealth: Operation<ReadHealthInput, Health, Structure> = {
       oldestUnprovenSlot: oldest === undefined ? undefined : slotHealth(oldest),
       backupAt: madeAt === undefined ? undefined : isoTime(madeAt),
       backupProvenAt: provenAt === undefined ? undefined : isoTime(provenAt),
+      backupDueAt: dueAt === undefined ? undefined : isoTime(dueAt),
     };
   },
 };
