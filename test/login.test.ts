@@ -2,7 +2,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -70,6 +70,27 @@ describe('a sign-in at a terminal', () => {
     expect(sandbox.run('strongroom whoami').stdout).toMatch(/^user:bob\non http:[^\n]*\nuntil /);
     const kept = filesBelow(join(sandbox.home, '.config', 'strongroom', 'client'));
     expect(kept).not.toMatch(/sr_(?:session|known)_|herons/);
+    const denied = sandbox.run('strongroom user list');
+    expect(denied).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining(`; this is the profile default, bob at ${address}\n`),
+    });
+    expect(sandbox.run('strongroom user list --profile default').stderr).not.toContain(
+      'this is the',
+    );
+  });
+
+  it('that was ended leaves the others to be named', () => {
+    using other = new Sandbox();
+    const profiles = { alice: { address, user: 'alice' } };
+    const directory = join(other.home, '.config', 'strongroom', 'client');
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(join(directory, 'profiles.json'), JSON.stringify({ profiles }), { mode: 0o600 });
+    const { code, stderr } = other.run('strongroom list');
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringContaining('or use that of a server: --profile alice\n'),
+    ]);
   });
 
   it('asks for a password that is to come from the file -', async () => {

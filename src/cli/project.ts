@@ -5,6 +5,7 @@ import { isName } from '../domain/workspaces/names.ts';
 import { StrongroomError } from '../errors.ts';
 import { utf8Decode } from '../lib/bytes.ts';
 import { readRegularFile } from '../lib/regular-file.ts';
+import { readProfiles } from './profiles.ts';
 import { requireTrusted } from './trusted-directory.ts';
 
 /** The directory that `init` makes in a project. */
@@ -39,8 +40,10 @@ export function findVault(path: string | undefined, cwd: string = process.cwd())
     requireNoneInside(found.value);
     return found.value;
   }
+  const [profile] = Object.keys(readProfiles().profiles).toSorted();
+  const login = profile === undefined ? '`strongroom login ADDRESS`' : `--profile ${profile}`;
   throw new StrongroomError('vault_not_found', 'there is no vault here or in a directory above', {
-    hint: 'make one with `strongroom init`, name one with --path or STRONGROOM_PATH, or use that of a server: `strongroom login ADDRESS`',
+    hint: `make one with \`strongroom init\`, name one with --path or STRONGROOM_PATH, or use that of a server: ${login}`,
   });
 }
 

@@ -13,6 +13,7 @@ import {
   readProjectConfig,
   type Setting,
 } from './project.ts';
+import { withProfileHint } from './profile-hints.ts';
 import { locateServer } from './server-target.ts';
 import { withEnvironmentSuggestion } from './suggest.ts';
 import type { Terminal } from './terminal.ts';
@@ -54,13 +55,15 @@ export async function withSession<T>(
   opening: OpeningOptions = {},
 ): Promise<T> {
   const server = locateServer(options);
-  if (server !== undefined) {
-    requireNoPrincipal(options);
-    const { remoteSession } = await import('./remote-session.ts');
-    const session = remoteSession(server);
-    return withEnvironmentSuggestion(session, () => work(session));
+  if (server === undefined) return withVault(options, terminal, work, opening);
+  requireNoPrincipal(options);
+  const { remoteSession } = await import('./remote-session.ts');
+  const session = remoteSession(server);
+  try {
+    return await withEnvironmentSuggestion(session, () => work(session));
+  } catch (error) {
+    throw withProfileHint(error, server, options);
   }
-  return withVault(options, terminal, work, opening);
 }
 
 /**
