@@ -8,6 +8,7 @@ import type { Networks } from '../lib/ip-networks.ts';
 import { http, https } from '../lib/node-http.ts';
 import { noteExpected } from './expected-body.ts';
 import { Malformed } from './malformed.ts';
+import { Pipelined } from './pipelined.ts';
 import { SharedRoom } from './shared-room.ts';
 import { SlowReaders } from './slow-readers.ts';
 
@@ -77,6 +78,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
           ...tls,
           ...always,
           ALPNProtocols: ['http/1.1'],
+          handshakeTimeout: HEADERS_MS,
           requestCert: options.clientCertificates === true,
           rejectUnauthorized: false,
         });
@@ -115,19 +117,26 @@ function letIn(socket: Socket, room: SharedRoom, proxies: Networks | undefined):
 
 function takeRequests(server: Server, handle: ListenOptions['handle']): void {
   const malformed = new Malformed();
-  const begin: ListenOptions['handle'] = (message, response) => {
-    malformed.begin(message, response);
-    handle(message, response);
-  };
-  server.on('request', begin);
-  server.on('checkContinue', (message, response) => {
-    noteExpected(message, response);
-    begin(message, response);
-  });
-  server.on('checkExpectation', (message, response) => {
-    malformed.begin(message, response);
-    refuseExpectation(response);
-  });
+  const pipelined = new Pipelined();
+  const begin =
+    (answer: ListenOptions['handle']): ListenOptions['handle'] =>
+    (message, response) => {
+      if (!pipelined.begin(message.socket, response)) return;
+      malformed.begin(message, response);
+      answer(message, response);
+    };
+  server.on('request', begin(handle));
+  server.on(
+    'checkContinue',
+    begin((message, response) => {
+      noteExpected(message, response);
+      handle(message, response);
+    }),
+  );
+  server.on(
+    'checkExpectation',
+    begin((_message, response) => refuseExpectation(response)),
+  );
   server.on('clientError', (error, socket: Socket) => malformed.refuse(error, socket));
   server.on('upgrade', (message, stream) => malformed.turnAway(message, stream));
   server.on('connect', (message, stream) => malformed.turnAway(message, stream));

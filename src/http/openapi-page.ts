@@ -1,4 +1,5 @@
 import type { UnsealedVault } from '../core/vault.ts';
+import { utf8 } from '../lib/bytes.ts';
 import type { Page } from './page.ts';
 import { openApi } from './rest/openapi.ts';
 import { allRoutes, callerOf } from './rest/rest-face.ts';
@@ -8,10 +9,11 @@ import { allRoutes, callerOf } from './rest/rest-face.ts';
  * server of a version. Whoever asks is counted as for any other address.
  */
 export function openApiPage(version: string, vault: () => UnsealedVault | undefined): Page {
-  let body: string | undefined;
+  // As bytes: of a text, each answer under way would hold a copy.
+  let body: Uint8Array | undefined;
   return async ({ head, ip }) => {
     await vault()?.admit(callerOf(head, { ip }));
-    body ??= JSON.stringify(openApi(allRoutes(), version));
+    body ??= utf8(JSON.stringify(openApi(allRoutes(), version)));
     return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
   };
 }

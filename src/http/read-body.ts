@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 import { StrongroomError } from '../errors.ts';
-import { concat, wipe } from '../lib/bytes.ts';
 import { askForBody } from './expected-body.ts';
+import { ReceivedBytes } from './received-bytes.ts';
 import type { SharedRoom } from './shared-room.ts';
 
 /** How long a body may be, in bytes: a value of 1 MiB as base64, and what stands around it. */
@@ -36,29 +36,25 @@ export async function readBody<T>(
   const { contentLength, bytesMax } = options;
   if (contentLength !== undefined && contentLength > bytesMax) throw tooLarge(bytesMax);
   askForBody(request);
-  const chunks: Uint8Array[] = [];
+  const received = new ReceivedBytes();
   try {
-    await receive(request, options, chunks);
-    const body = concat(chunks);
-    chunks.push(body);
-    return use(body);
+    await receive(request, options, received);
+    return use(received.bytes);
   } finally {
-    for (const chunk of chunks) wipe(chunk);
+    received.wipe();
   }
 }
 
 async function receive(
   request: IncomingMessage,
   { bytesMax, held }: BodyOptions,
-  chunks: Uint8Array[],
+  received: ReceivedBytes,
 ): Promise<void> {
-  let length = 0;
   const place = held?.room.enter(held.ip, () => request.destroy());
   try {
     for await (const chunk of request as AsyncIterable<Uint8Array>) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > bytesMax) throw tooLarge(bytesMax);
+      received.add(chunk);
+      if (received.bytes.length > bytesMax) throw tooLarge(bytesMax);
       if (place?.take(chunk.length) === false) throw tooMuch();
     }
   } catch (error) {

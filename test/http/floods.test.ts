@@ -58,7 +58,7 @@ describe('connections that never come to an end', () => {
       const socket = connect({ port, host: '127.0.0.1' });
       socket.on('error', () => undefined);
       socket.pause();
-      socket.write(page.repeat(40));
+      socket.write(page.repeat(30));
       return socket;
     });
     // One takes its time, and all of it in the end.
@@ -153,6 +153,24 @@ describe('what one or a few hold', () => {
     const asked = { json, localAddress: '127.0.0.99' };
     expect((await served.ask('/api/auth/sign-in', asked)).status).toBe(401);
     for (const socket of sockets) socket.destroy();
+  });
+});
+
+describe('requests that are sent ahead of their answers', () => {
+  const ask = `GET ${SECRETS}/statistics HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+  it('A56 L6 are answered in their order, up to 32 of them', async () => {
+    const last = ask.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
+    const { text } = await open(ask.repeat(31) + last).ended;
+    expect(text.match(/HTTP\/1\.1 401 /g)).toHaveLength(32);
+  });
+
+  it('A56 L6 end their connection if there are more, and take up no memory', async () => {
+    const before = process.memoryUsage().rss;
+    const all = await Promise.all(Array.from({ length: 100 }, () => open(ask.repeat(1000)).ended));
+    for (const { ms } of all) expect(ms).toBeLessThan(5000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
+    expect(await isWell()).toBe(true);
   });
 });
 

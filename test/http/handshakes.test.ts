@@ -295,3 +295,17 @@ describe('A59 a TLS port', () => {
     await expect.poll(connections, { timeout: 10_000 }).toBe('1');
   });
 });
+
+it('A61 a handshake that does not come to its end within seconds ends its connection', async () => {
+  const begun = performance.now();
+  const ended = [new Uint8Array(), whole().subarray(0, 3), whole().subarray(0, 60)].map(
+    (bytes) =>
+      new Promise<number>((resolve) => {
+        const socket = connectSocket(served.server.port, '127.0.0.1', () => socket.write(bytes));
+        socket.on('error', () => undefined);
+        socket.on('close', () => resolve(performance.now() - begun));
+        socket.resume();
+      }),
+  );
+  for (const ms of await Promise.all(ended)) expect(ms).toBeLessThan(11_800);
+}, 20_000);
