@@ -59,7 +59,7 @@ export interface Item {
   /** Values in the input that are the call's own. */
   readonly copies: SecretValue[];
   readonly prepared: unknown;
-  readonly fault: unknown;
+  fault: unknown;
   /** Why it is one too many, if it is. */
   refused?: Refused | undefined;
   readonly idempotencyKey: string | undefined;

@@ -27,7 +27,7 @@ import { RateLimits } from './rate-limits.ts';
 import { Preparation } from './preparation.ts';
 import { Recorder } from './recorder.ts';
 import { Refusals, type StagedRefusals } from './refusals.ts';
-import { requireRights } from './require-rights.ts';
+import { hideUnlisted, requireRights } from './require-rights.ts';
 import { Rights } from './rights.ts';
 import { requireFresh } from './require-fresh.ts';
 import { isRepair } from './workspace-policies.ts';
@@ -291,7 +291,11 @@ export class Pipeline {
     } else if (who.view !== NOBODY) caller.principalId = who.view.principal.id;
     progress.who = who;
     await this.#readInput(transaction, item, who);
-    if (item.input === undefined) throw item.fault;
+    if (item.input === undefined) {
+      const place = await locate(transaction, { rights: this.#rights, who }, item.address ?? {});
+      hideUnlisted(this.#rights, item, progress, { who, place });
+      throw item.fault;
+    }
     progress.subject = this.#recorder.resolve(operation.subject(item.input));
     requireRights(this.#rights, item, progress, who);
     if (item.fault !== undefined) throw item.fault;
@@ -315,9 +319,13 @@ export class Pipeline {
   async #readInput(transaction: Transaction, item: Item, who: Identified): Promise<void> {
     if (item.inputAt === undefined || item.fault !== undefined) return;
     const place = await locate(transaction, { rights: this.#rights, who }, item.address ?? {});
-    const { input, copies } = readInput(item.operation, item.inputAt(place));
-    item.input = input;
-    item.copies.push(...copies);
+    try {
+      const { input, copies } = readInput(item.operation, item.inputAt(place));
+      item.input = input;
+      item.copies.push(...copies);
+    } catch (fault) {
+      item.fault = fault;
+    }
   }
 
   #change(item: Item, call: Call, apply: () => Promise<unknown>): Promise<unknown> {

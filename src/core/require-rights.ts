@@ -1,3 +1,4 @@
+import type { EntrySubject } from '../domain/audit/entry.ts';
 import type { StrongroomError } from '../errors.ts';
 import type { Identified } from './callers.ts';
 import { denied, enrollmentDue } from './denials.ts';
@@ -54,7 +55,7 @@ export function ownerOf(
   return can === undefined && policy.isOwner(id) ? `${kind}:${name}` : undefined;
 }
 
-/** A denial. Who asked by the id of a secret, and may not know of it, is not told that there is something. */
+/** A denial. */
 function denial(
   rights: Rights,
   item: Item,
@@ -64,14 +65,28 @@ function denial(
   const { resource } = requirement;
   progress.deniedAt = resource;
   if (who.isEnrolling === true) return enrollmentDue();
-  const { workspace = '', environment = '', path = '' } = progress.subject;
-  const secret = {
-    capability: 'list',
-    resource: [workspace, environment, ...path.split('/')],
-  } as const;
-  const mayList = (): boolean => rights.decide(who.view, who.calling, secret).allowed;
-  if (item.address?.secretId !== undefined && !mayList()) progress.shown = noSuchSecret();
+  hideUnlisted(rights, item, progress, { who, place: progress.subject });
   return denied(requirement, item.request, ownerOf(rights, who));
+}
+
+/** Who asked by the id of a secret that they may not list is told what is told of an id that there is not. */
+export function hideUnlisted(
+  rights: Rights,
+  { address }: Item,
+  progress: Progress,
+  {
+    who,
+    place,
+  }: {
+    readonly who: Identified;
+    readonly place: Pick<EntrySubject, 'workspace' | 'environment' | 'path'>;
+  },
+): void {
+  if (address?.secretId === undefined) return;
+  const { workspace = '', environment = '', path = '' } = place;
+  const resource = [workspace, environment, ...path.split('/')];
+  const { allowed } = rights.decide(who.view, who.calling, { capability: 'list', resource });
+  if (!allowed) progress.shown = noSuchSecret();
 }
 
 /** What a policy of a workspace stands against: that policy is on record as the rule. */

@@ -141,6 +141,39 @@ describe('a secret by its id', () => {
     expect((await answer(`default/secrets/${other}/value`, reader)).status).toBe(404);
   });
 
+  it('A36 is told by no fault of what is asked to whoever may not list it', async () => {
+    const { id } = await describeNew('hidden-from-faults', 'v');
+    const token = await tokenWith('elsewhere', ['read', 'list'], 'default/production/own');
+    const ask = async (
+      which: string,
+      [method, verb, body]: readonly string[],
+    ): Promise<unknown> => {
+      const answer = await fetch(
+        `${server.address}/api/secrets/workspaces/default/secrets/${which}${verb}`,
+        {
+          method: method ?? '',
+          headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+          ...(body === undefined ? {} : { body }),
+        },
+      );
+      const { code, detail } = (await answer.json()) as Record<string, unknown>;
+      return [answer.status, code, detail];
+    };
+    const none = '00000000-0000-7000-8000-000000000000';
+    for (const asked of [
+      ['PATCH', '', '{"bogus":1}'],
+      ['POST', '/rotate', '{"x":1}'],
+      ['GET', '/value?version=abc'],
+      ['POST', '/rename', '{}'],
+      ['POST', '/verify', '{}'],
+      ['POST', '/rollback', '{"version":-1}'],
+    ]) {
+      const [hidden, missing] = [await ask(id, asked), await ask(none, asked)];
+      expect([asked, hidden]).toEqual([asked, missing]);
+      expect(hidden).toEqual([404, 'secret_not_found', expect.any(String)]);
+    }
+  });
+
   it('takes a key once for one secret, whatever that is called', async () => {
     const [one, other] = [await describeNew('key/one', 'a'), await describeNew('key/other', 'b')];
     const change = (id: string, value: string): Promise<Response> =>

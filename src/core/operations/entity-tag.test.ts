@@ -9,14 +9,26 @@ import { descriptionTag, hasTag, valueTag } from './entity-tag.ts';
 const ID = '01890000-0000-7000-8000-000000000001';
 
 /** What a tag is made with. */
-function callWith({ restoreId = '', byte = 1 }: { restoreId?: string; byte?: number } = {}): Call {
+function callWith({
+  restoreId = '',
+  byte = 1,
+  now = 0,
+  name = 'ada',
+}: {
+  readonly restoreId?: string;
+  readonly byte?: number;
+  readonly now?: number;
+  readonly name?: string;
+} = {}): Call {
   const key = createSecretKey(new Uint8Array(32).fill(byte));
   const keyring = { fingerprintKey: () => ({ number: 1, key }) };
-  return { keyring, standing: { restoreId } } as unknown as Call;
+  const policy = { nameOf: () => name };
+  return { keyring, standing: { restoreId }, policy, now } as unknown as Call;
 }
 
 function secret(set: Partial<SecretRow> = {}): SecretRow {
-  return { id: ID, current_version: 1, row_revision: 1, ...set } as SecretRow;
+  const rest = { created_by: ID, updated_by: ID, owner: null, expires_at: 5 };
+  return { id: ID, current_version: 1, row_revision: 1, ...rest, ...set } as SecretRow;
 }
 
 describe('an entity tag', () => {
@@ -34,6 +46,8 @@ describe('an entity tag', () => {
       descriptionTag(call, secret()),
       descriptionTag(call, secret({ row_revision: 2 })),
       descriptionTag(callWith({ restoreId: ID }), secret()),
+      descriptionTag(callWith({ now: 5 }), secret()),
+      descriptionTag(callWith({ name: 'eve' }), secret()),
     ];
     expect(new Set(tags).size).toBe(tags.length);
     for (const tag of tags) expect(tag).toMatch(/^"[\w-]{22}"$/);

@@ -56,10 +56,13 @@ export function valueTag(
   return tagOf(call, secret, { version, field, representation });
 }
 
-/** The entity tag of all that is said of a secret. */
+/** The entity tag of all that is said of a secret, and of what that is without a change of it: whether it expired, and who people are called. */
 export function descriptionTag(call: Call, secret: SecretRow): string {
-  const { current_version: version, row_revision: revision } = secret;
-  return tagOf(call, secret, { version, field: '', representation: 'description', revision });
+  const { current_version: version, row_revision: revision, expires_at: end } = secret;
+  const people = [secret.created_by, secret.updated_by, secret.owner];
+  const names = people.map((id) => (id === null ? '' : call.policy.nameOf(id)));
+  const field = JSON.stringify([end !== null && end <= call.now, ...names]);
+  return tagOf(call, secret, { version, field, representation: 'description', revision });
 }
 
 /** Whether one of the tags of a header is this one. */

@@ -347,6 +347,9 @@ describe('wrong guesses', () => {
     expect(await codeOf(signIn('bob', PASSWORD, fresh))).toBe('unauthenticated');
     expect(await codeOf(signIn('bob', PASSWORD, fresh, { known: others }))).toBe('unauthenticated');
     expect(await codeOf(signIn('bob', PASSWORD, fresh, { known }))).toBe('ok');
+    // That one was right lets nobody else in.
+    const stranger = { ip: '198.51.100.98' };
+    expect(await codeOf(signIn('bob', PASSWORD, stranger))).toBe('unauthenticated');
     now += 60 * MINUTE;
     expect(await codeOf(signIn('bob', PASSWORD, fresh))).toBe('ok');
   });

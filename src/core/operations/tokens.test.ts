@@ -160,6 +160,17 @@ describe('a token', () => {
     expect(await codeOf(as(token).tokens.create({}))).toBe('escalation_refused');
   });
 
+  it('A65 that is revoked ends all that was made with it, which makes no more', async () => {
+    await machine('ci');
+    await parts.as(OWNER).secrets.write({ ...address, value: 'v' });
+    const first = await parts.as(OWNER).tokens.create({ subject: 'machine:ci' });
+    const second = await as(first.token).tokens.create({});
+    expect(await codeOf(as(second.token).secrets.read(address))).toBe('ok');
+    expect(await codeOf(as(second.token).tokens.create({}))).toBe('escalation_refused');
+    await parts.as(OWNER).tokens.revoke({ token: first.id });
+    expect(await codeOf(as(second.token).secrets.read(address))).toBe('unauthenticated');
+  });
+
   it('A64 of one use is used once, however many try at once', async () => {
     await machine('ci');
     for (let round = 0; round < 20; round += 1) {

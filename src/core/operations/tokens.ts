@@ -85,6 +85,7 @@ export const createToken: Operation<CreateTokenInput, TokenCreated> = {
     // A token makes what goes with it and may no more; a session what outlives it.
     if (call.credential?.kind !== 'token') await requireFresh(call);
     requireUncounted(call);
+    requireHead(call);
     const principal = target(call, input.subject);
     const { row, text } = await mintToken(call, {
       kind: 'token',
@@ -189,6 +190,17 @@ function notTheirs(): StrongroomError {
 function requireUncounted({ credential }: Call): void {
   if (credential === undefined || credential.uses_left === null) return;
   throw new StrongroomError('escalation_refused', 'a token with a number of uses makes no other');
+}
+
+/**
+ * What a token gave goes with it when it is revoked, all of it: so of tokens that were made with
+ * another one none makes more.
+ */
+function requireHead({ credential }: Call): void {
+  if (credential?.kind !== 'token' || credential.family_id === credential.id) return;
+  throw new StrongroomError('escalation_refused', 'a token that was made with a token makes none', {
+    hint: 'make it with the first of them, or signed in',
+  });
 }
 
 /** A token that is made with a token goes with it; one that a session makes stands alone. */

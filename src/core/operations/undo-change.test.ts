@@ -139,6 +139,40 @@ describe('undoing one change', () => {
     await session.audit.verify({});
   });
 
+  it('puts each comparison of values on record, also if it is only tried', async () => {
+    const [same, other] = [fresh(), fresh()];
+    for (const path of [same, other]) await secrets.create({ ...staging, path, value: 'a' });
+    const since = moment();
+    for (const path of [same, other]) await secrets.update({ ...staging, path, value: 'b' });
+    await secrets.update({ ...staging, path: same, value: 'a' });
+    await secrets.rewind({ ...staging, since, dryRun: true });
+    for (const path of [same, other]) {
+      const { entries } = await session.audit.query({ ...staging, path, limit: 1 });
+      expect(entries).toMatchObject([{ action: 'secrets.diff', detail: 'compared' }]);
+    }
+  });
+
+  it('A35 is one of its workspace, and its key is taken there', async () => {
+    const [path, other] = [fresh(), fresh()];
+    const elsewhere = { workspace: `w-${path}`, environment: 'production', path: other };
+    await session.workspaces.create({ name: elsewhere.workspace });
+    await secrets.create({ ...elsewhere, value: 'one' });
+    await secrets.update({ ...elsewhere, value: 'two' });
+    const { request: theirs } = await entryOf('secrets.update');
+    await secrets.create({ ...staging, path, value: 'one' });
+    await secrets.update({ ...staging, path, value: 'two' });
+    const { request: ours } = await entryOf('secrets.update');
+    await expect(secrets.undo({ change: theirs })).rejects.toMatchObject({
+      code: 'entry_not_found',
+    });
+    expect(await clear(elsewhere)).toBe('two');
+    const key = { idempotencyKey: 'of two workspaces' };
+    await secrets.undo({ change: ours }, key);
+    await secrets.undo({ workspace: elsewhere.workspace, change: theirs }, key);
+    expect(await clear(elsewhere)).toBe('one');
+    expect(await entryOf('secrets.undo')).toMatchObject({ workspace: elsewhere.workspace });
+  });
+
   it('is refused for the earlier one of two changes of one millisecond', async () => {
     const path = fresh();
     await secrets.create({ ...staging, path, value: 'one' });

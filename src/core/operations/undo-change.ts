@@ -116,14 +116,18 @@ export const undoChange: Operation<UndoChangeInput, SecretsUndone, FoundChange |
   requires: (input) => [
     { capability: 'list', resource: [schema.workspaceOf(input)], reach: 'under' },
   ],
-  subject: ({ change, dryRun }) => {
+  subject: ({ workspace, change, dryRun }) => {
     const named = typeof change === 'number' ? `entry ${change}` : `request ${change}`;
-    return { detail: `${named}${dryRun === true ? ', only tried' : ''}` };
+    return {
+      workspace: schema.workspaceOf({ workspace }),
+      detail: `${named}${dryRun === true ? ', only tried' : ''}`,
+    };
   },
   prepare: ({ change }, { store, log }: Services) =>
     store.read((transaction) => findChange(transaction, log.number, change)),
-  apply: async ({ dryRun }, call, found) => {
-    const planned = await planUndo(call, found);
+  apply: async ({ workspace, dryRun }, call, found) => {
+    const { id } = call.directory.workspace(schema.workspaceOf({ workspace }));
+    const planned = await planUndo(call, id, found);
     const lost = planned.find(({ isLost }) => isLost);
     if (lost !== undefined) throw versionDeleted(lost.former?.current_version ?? 0);
     const partOf = await wholeOf(call, found);
@@ -164,6 +168,7 @@ export const rewindSecrets: Operation<RewindSecretsInput, SecretsUndone> = {
 
 async function planUndo(
   call: Call,
+  workspaceId: string,
   found: FoundChange | undefined,
 ): Promise<readonly Restoration[]> {
   if (found === undefined) throw noSuchChange();
@@ -181,7 +186,8 @@ async function planUndo(
   const planned: Restoration[] = [];
   for (const [id, entry] of changes) {
     const present = await findSecretById(call, id);
-    if (present === undefined || !mayNow(call, 'list', present)) throw noSuchChange();
+    if (present?.workspace_id !== workspaceId || !mayNow(call, 'list', present))
+      throw noSuchChange();
     if (found.changedAtOnce.has(id)) throw changedAtOnce(present.path);
     planned.push(await planOne(call, present, { entry, isPart: changes.size > 1 }));
   }
@@ -260,6 +266,15 @@ async function undo(
   const lost = planned.filter(({ isLost }) => isLost).map(({ present }) => present.path);
   const due = planned.filter(({ isLost, steps }) => !isLost && steps.length > 0);
   for (const restoration of due) await requireRights(call, restoration);
+  for (const { present } of planned.filter(({ isCompared }) => isCompared)) {
+    const environment = environmentById(call, present.environment_id);
+    const subject = { ...addressOf(environment, present.path), secretId: present.id };
+    call.record('secrets.diff', {
+      ...subject,
+      version: present.current_version,
+      detail: 'compared',
+    });
+  }
   const restored = isTried
     ? due.map((restoration) => ({ restoration, row: restoration.present, commit: undefined }))
     : await restoreSecrets(call, due, (id) => environmentById(call, id));

@@ -138,13 +138,13 @@ export async function takeBack(work: Work, { source, all }: CountedAttempt): Pro
   const row = await findRow(work, source);
   seen(work.keyring).delete(source);
   if (row !== undefined) await removeRow(work.transaction, work.mac, ATTEMPTS, row);
-  await lower(work, all);
+  await lower(work, all, ALL_FAILURES_MAX);
 }
 
 /** Takes an attempt back whose proof was not looked at. */
 export async function cancelAttempt(work: Work, { source, all }: CountedAttempt): Promise<void> {
   await lower(work, source);
-  await lower(work, all);
+  await lower(work, all, ALL_FAILURES_MAX);
 }
 
 /**
@@ -192,12 +192,14 @@ async function raise(
   await store(work, id, set);
 }
 
-async function lower(work: Work, id: string): Promise<void> {
+async function lower(work: Work, id: string, lockedFrom = Number.POSITIVE_INFINITY): Promise<void> {
   const count = await countOf(work, id);
   if (count === undefined) return;
   const failures = Math.max(0, count.failures - 1);
+  // One that was right says nothing of those that were wrong: what these locked stays so.
+  const locked_until = failures >= lockedFrom ? count.locked_until : null;
   seen(work.keyring).delete(id);
-  await store(work, id, { ...count, failures, locked_until: null });
+  await store(work, id, { ...count, failures, locked_until });
 }
 
 async function store(work: Work, id: string, set: Count): Promise<void> {

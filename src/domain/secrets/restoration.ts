@@ -33,6 +33,8 @@ export interface Restoration {
   readonly steps: readonly RestorationStep[];
   /** Why it cannot be: the value of then was deleted or destroyed since. */
   readonly isLost: boolean;
+  /** Whether values were held against each other to tell, which is a way of reading. */
+  readonly isCompared: boolean;
 }
 
 /** A change of one secret as it is on record. */
@@ -120,9 +122,11 @@ export async function planRestoration(
 ): Promise<Restoration> {
   const isLive = present.deleted_at === null;
   if (former === undefined) {
-    return { present, former, steps: isLive ? ['delete'] : [], isLost: false };
+    const steps: RestorationStep[] = isLive ? ['delete'] : [];
+    return { present, former, steps, isLost: false, isCompared: false };
   }
-  if (present.destroyed_at !== null) return { present, former, steps: [], isLost: true };
+  if (present.destroyed_at !== null)
+    return { present, former, steps: [], isLost: true, isCompared: false };
   const steps: RestorationStep[] = isLive ? [] : ['undelete'];
   if (former.environment_id !== present.environment_id) steps.push('move');
   else if (former.path !== present.path) steps.push('rename');
@@ -130,7 +134,8 @@ export async function planRestoration(
   if (value === 'other') steps.push('value');
   const isOther = differentAttributes(work, present, former).length > 0;
   if (isOther || former.rotation_policy !== present.rotation_policy) steps.push('attributes');
-  return { present, former, steps, isLost: value === 'lost' };
+  const isCompared = compares && former.current_version !== present.current_version;
+  return { present, former, steps, isLost: value === 'lost', isCompared };
 }
 
 /** Whether the value of then is the present one, another one, or no more. */

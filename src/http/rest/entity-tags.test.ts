@@ -158,6 +158,19 @@ describe('If-Match', () => {
     ['DELETE', '', undefined],
   ] as const;
 
+  it('is refused where it would not be looked at', async () => {
+    const { at, tag } = await secret();
+    const headers = { 'If-Match': await tag(':value') };
+    for (const [verb, body] of [
+      [':rollback', { version: 1 }],
+      [':rename', { to: 'elsewhere' }],
+      [':retire', undefined],
+    ] as const) {
+      const answer = await server.send('POST', `${at}${verb}`, body, headers);
+      expect(answer).toMatchObject({ status: 400, json: { code: 'invalid_request' } });
+    }
+  });
+
   it.each(changes)('lets %s%s through with the tag of the value', async (method, verb, body) => {
     for (const from of [[':value'], [':value', BYTES], ['']] as const) {
       const { at, tag } = await secret();

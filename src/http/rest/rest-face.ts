@@ -196,6 +196,10 @@ export class RestFace {
     }
     if (route.members.has('lastEventId')) input['lastEventId'] ??= given.head.lastEventId;
     if (route.members.has('ifMatch')) input['ifMatch'] ??= given.head.ifMatch;
+    else if (given.head.ifMatch !== undefined && route.binding.method !== 'GET') {
+      // Whoever says so means it: to go on without looking would be to lose a change of somebody else's.
+      throw invalidRequest('this takes no If-Match');
+    }
     if (route.members.has('known')) addBrowser(input, given);
     return input;
   }
