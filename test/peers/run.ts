@@ -1,6 +1,6 @@
 // Holds Strongroom against other people's programs: Python's cryptography and
 // argon2, PyYAML, python-dotenv, npm dotenv, schemathesis, the shells, Chromium,
-// Bun, Deno, Next.js, haproxy, and those who know what may stand in the files of
+// Bun, Deno, the oldest Node that is enough, Next.js, haproxy, and those who know what may stand in the files of
 // deploy/.
 // What it needs it installs: packages of Python and npm into ~/.cache/strongroom-peers
 // or below XDG_CACHE_HOME, Debian's with apt-get.
@@ -18,6 +18,7 @@ import { deployFiles } from './deploy.ts';
 import { fernet } from './fernet.ts';
 import { formats } from './formats.ts';
 import { fuzzRest } from './fuzz.ts';
+import { oldestNode } from './oldest-node.ts';
 import { passkeys } from './passkeys.ts';
 import { nextExample } from './next.ts';
 import { proxy } from './proxy.ts';
@@ -61,6 +62,7 @@ try {
   await part('formats', () => formats(path, place('formats'), report));
   await part('completion', () => completion(place('completion'), report));
   await part('browser', () => browserClient(place('browser'), report));
+  await part('oldest node', () => oldestNode(report));
   await part('runtimes', () => otherRuntimes(place('runtimes'), report));
   await part('next', () => nextExample(place('next'), report));
   await part('residue', () => residue(place('residue'), report));
