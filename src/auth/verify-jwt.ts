@@ -22,8 +22,8 @@ export interface JwtLook {
   readonly kid: string | undefined;
 }
 
-/** What is wrong with a token: `times` where it says none, or is of the future. */
-export type JwtFault = 'signature' | 'expired' | 'times';
+/** What is wrong with a token: `times` where it says none or is of the future, `audience` where it says nobody. */
+export type JwtFault = 'signature' | 'expired' | 'times' | 'audience';
 
 const KID_MAX = 256;
 const LEEWAY_S = 30;
@@ -86,6 +86,7 @@ export async function verifyJwt(
     return payload;
   } catch (error) {
     if (error instanceof errors.JWTExpired) return 'expired';
-    return error instanceof errors.JWTClaimValidationFailed ? 'times' : 'signature';
+    if (!(error instanceof errors.JWTClaimValidationFailed)) return 'signature';
+    return error.claim === 'aud' ? 'audience' : 'times';
   }
 }

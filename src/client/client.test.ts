@@ -56,6 +56,16 @@ describe('a client', () => {
     await expect(client.secrets.read(mistyped)).rejects.toMatchObject(refused);
   });
 
+  it.each(['sr_token_…', 'sr_token_x\n', ''])(
+    'takes a token that no header can carry for no server that is away: %j',
+    async (token) => {
+      const refused = { code: 'invalid_input', message: expect.stringContaining('the token') };
+      const wrong = connect({ address: server.address, token, retries: 0 });
+      await expect(wrong.secrets.read(at)).rejects.toMatchObject(refused);
+      await expect(wrong.events.open()).rejects.toMatchObject(refused);
+    },
+  );
+
   it('carries fields and bytes both ways', async () => {
     const path = 'odd/one';
     const value = { user: 'a', key: Uint8Array.of(0, 255) };

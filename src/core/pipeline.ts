@@ -292,8 +292,11 @@ export class Pipeline {
     progress.who = who;
     await this.#readInput(transaction, item, who);
     if (item.input === undefined) {
-      const place = await locate(transaction, { rights: this.#rights, who }, item.address ?? {});
-      hideUnlisted(this.#rights, item, progress, { who, place });
+      // What is wrong with the input is for who may know of the secret that it is for.
+      if (item.address?.secretId !== undefined) {
+        const place = await locate(transaction, { rights: this.#rights, who }, item.address);
+        hideUnlisted(this.#rights, item, progress, { who, place });
+      }
       throw item.fault;
     }
     progress.subject = this.#recorder.resolve(operation.subject(item.input));

@@ -124,7 +124,11 @@ export function meetsPolicy(
  */
 export function policyUnmet(
   { name }: UnmetPolicy,
-  { workspace, request, isOwner }: { workspace: string; request: string; isOwner: boolean },
+  {
+    workspace,
+    request,
+    isOwner,
+  }: { readonly workspace: string; readonly request: string; readonly isOwner: boolean },
 ): StrongroomError {
   const { code, why, hint } = ANSWERS[name];
   return new StrongroomError(code, `the workspace ${workspace} ${why}`, {

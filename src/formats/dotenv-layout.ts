@@ -17,10 +17,10 @@ export interface DotenvLayout {
  * @returns JSON: `{"format":1,"text":…,"paths":[[name,path],…]}`.
  */
 export function serializeLayout(
-  document: DotenvDocument,
+  { text }: Pick<DotenvDocument, 'text'>,
   paths: ReadonlyMap<string, string> = new Map(),
 ): string {
-  return JSON.stringify({ format: 1, text: document.text, paths: [...paths] });
+  return JSON.stringify({ format: 1, text, paths: [...paths] });
 }
 
 /**

@@ -28,8 +28,8 @@ const EMPTY: DotenvDocument = { text: '', segments: [], notes: [], lineEnd: '\n'
 /**
  * Writes variables as a `.env` file. A line whose variable has not changed is kept byte
  * for byte; a changed value replaces only the value's own text in its line (if the name stands
- * on several, the last, and the others go with the values they had); the lines of a variable that is gone go; new variables
- * follow at the end, with `export` if every line of the file has it.
+ * on several, the last, and the others go with the values they had); the lines of a variable
+ * that is gone go; new variables follow at the end, with `export` if every line of the file has it.
  *
  * @param document - The file that the variables came from, or `undefined` for a new file.
  * @param variables - All variables that the file shall give. Of two with one name the last counts.

@@ -21,7 +21,11 @@ export class LostEvents {
     return this.#events.reduce((sum, { lost }) => sum + lost, 0);
   }
 
-  /** Looks whether there is something to tell. */
+  /**
+   * Looks whether there is something to tell.
+   *
+   * @param now - Milliseconds of a clock that is not set.
+   */
   look(now: number): void {
     const lost = this.count;
     if (lost === this.#told || now - this.#at < EVERY_MS) return;

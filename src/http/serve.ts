@@ -191,7 +191,7 @@ class RunningServer {
     }
     this.#probe = setInterval(() => {
       this.#probeBlocked();
-      this.#lost.look(Date.now());
+      this.#lost.look(performance.now());
     }, PROBE_MS);
     this.#probe.unref();
     const holder = this.#holder;

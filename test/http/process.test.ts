@@ -159,6 +159,26 @@ describe('strongroom serve', () => {
     expect(stderr).toContain('--owner NAME');
   });
 
+  it('says what opens a vault that is sealed, and that no token is made for it', async () => {
+    const sandbox = place();
+    const server = await start(sandbox);
+    await server.end();
+    const [key = ''] = server.said.keyFiles ?? [];
+    const child = sandbox.start(
+      'bash',
+      '-c',
+      `mv '${key}' away; exec strongroom serve --port 0 --owner-token`,
+    );
+    let text = '';
+    child.stderr?.on('data', (bytes: Buffer) => (text += bytes.toString()));
+    await expect.poll(() => text, { timeout: 10_000 }).toContain('"listening"');
+    expect(text).toContain('a restart opens it once that is there');
+    expect(text).toContain('there is no token, because the vault is sealed');
+    expect(text).not.toContain('strongroom unseal');
+    child.kill('SIGTERM');
+    expect(await ended(child)).toBe(0);
+  });
+
   it('A67 makes files for nobody else, whatever the umask', async () => {
     const sandbox = place();
     const server = await start(sandbox, `--security-events events.jsonl`, 'umask 000;');

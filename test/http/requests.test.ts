@@ -238,6 +238,15 @@ describe('a request', () => {
     },
   );
 
+  it('names a parameter that was mistyped, and nothing that could be a value', async () => {
+    const said = async (query: string): Promise<string> =>
+      (await get(`${IN_DEFAULT}?${query}`, auth())).body;
+    expect(await said('limt=3')).toContain('the address takes no parameter limt');
+    const other = await said('S3cret=3');
+    expect(other).toContain('a parameter that is not known');
+    expect(other).not.toContain('S3cret');
+  });
+
   it('L8 has 200 headers at most', async () => {
     const more = (count: number): string[] =>
       Array.from({ length: count }, (_, at) => `X-${at}: y`);

@@ -58,7 +58,7 @@ function facts(health: Health): string {
     }`,
     slots: health.slots.map(({ kind }) => kind).join(', '),
     'oldest proof': slot(health.oldestUnprovenSlot, age),
-    backup: backup(health, age),
+    backup: backupFact(health, age),
   });
 }
 
@@ -87,8 +87,13 @@ function slot(of: SlotHealth | undefined, age: (time: string) => string): string
     : `${of.kind}, proven ${age(of.provenAt)}`;
 }
 
-function backup(
-  { backupAt, backupProvenAt, backupDueAt }: Health,
+/** What is said of backups. */
+export function backupFact(
+  {
+    backupAt,
+    backupProvenAt,
+    backupDueAt,
+  }: Pick<Health, 'backupAt' | 'backupProvenAt' | 'backupDueAt'>,
   age: (time: string) => string,
 ): string {
   const proof = backupProvenAt === undefined ? 'never restored' : `restored ${age(backupProvenAt)}`;

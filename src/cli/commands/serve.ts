@@ -134,11 +134,9 @@ async function run(options: ServeCommandOptions, terminal: Terminal): Promise<vo
   };
   const server = await serve({ ...serving, directory, keys: keys.keys, log, prepare });
   endOnSignal(server, log);
-  const wanted = { isNew, owner, token: isNew || options.ownerToken === true };
-  await tellStanding(
-    { directory, server, keyFiles, ...(await firstHour(server, wanted)) },
-    terminal,
-  );
+  const wantsToken = isNew || options.ownerToken === true;
+  const given = await firstHour(server, owner, { isNew, wantsToken });
+  await tellStanding({ directory, server, keyFiles, owner, wantsToken, ...given }, terminal);
   if (server.vault?.keyBesideVault !== undefined) noteKeyBesideVault(terminal);
   started();
   const { address, vault } = server;
@@ -222,12 +220,13 @@ async function makeVault(
  */
 async function firstHour(
   server: Server,
-  { isNew, owner, token: wantsToken }: { isNew: boolean; owner: string; token: boolean },
-): Promise<Pick<Standing, 'owner' | 'wantsToken' | 'token' | 'invite'>> {
+  owner: string,
+  { isNew, wantsToken }: { readonly isNew: boolean; readonly wantsToken: boolean },
+): Promise<Pick<Standing, 'token' | 'invite'>> {
   try {
     const token = wantsToken ? await ownerToken(server, owner) : undefined;
     const invite = isNew ? await ownerInvite(server, owner) : undefined;
-    return { owner, wantsToken, token, invite };
+    return { token, invite };
   } catch (error) {
     await server.close();
     if (!(error instanceof StrongroomError) || error.code !== 'principal_unknown') throw error;

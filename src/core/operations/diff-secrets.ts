@@ -5,6 +5,7 @@ import { requireSecret } from '../../domain/secrets/find.ts';
 import { fromRecord, type ValueOutput } from '../../domain/secrets/value.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
+import type { SecretRow } from '../../store/tables.ts';
 import type { Call, Operation, Requirement } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
 import { mayAt, requireAt } from '../rights-at.ts';
@@ -312,11 +313,19 @@ type TakenIn = readonly [environment: Environment, taken: Taken];
 export async function compare(call: Call, a: TakenIn, b: TakenIn): Promise<Difference> {
   const difference = await differenceOf(call, a[1], b[1]);
   for (const [environment, { row, present }] of difference.isCompared ? [a, b] : []) {
-    const version = row.current_version;
-    const subject = { ...addressOf(environment, row.path), secretId: present.id, version };
-    call.record('secrets.diff', { ...subject, detail: 'compared' });
+    recordCompared(call, environment, { ...row, id: present.id });
   }
   return difference;
+}
+
+/** Puts on record that the value of a secret was held against another one. */
+export function recordCompared(
+  call: Call,
+  environment: Environment,
+  { id, path, current_version: version }: Pick<SecretRow, 'id' | 'path' | 'current_version'>,
+): void {
+  const subject = { ...addressOf(environment, path), secretId: id, version };
+  call.record('secrets.diff', { ...subject, detail: 'compared' });
 }
 
 async function described(

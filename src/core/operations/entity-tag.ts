@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 
 import { findSecret } from '../../domain/secrets/find.ts';
+import { isExpired } from '../../domain/secrets/is-expired.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
 import { hmacSha256 } from '../../crypto/mac.ts';
 import { StrongroomError } from '../../errors.ts';
@@ -56,12 +57,15 @@ export function valueTag(
   return tagOf(call, secret, { version, field, representation });
 }
 
-/** The entity tag of all that is said of a secret, and of what that is without a change of it: whether it expired, and who people are called. */
+/**
+ * The entity tag of all that is said of a secret. Some of it changes without the secret: whether it
+ * expired, and what people are called.
+ */
 export function descriptionTag(call: Call, secret: SecretRow): string {
-  const { current_version: version, row_revision: revision, expires_at: end } = secret;
+  const { current_version: version, row_revision: revision } = secret;
   const people = [secret.created_by, secret.updated_by, secret.owner];
   const names = people.map((id) => (id === null ? '' : call.policy.nameOf(id)));
-  const field = JSON.stringify([end !== null && end <= call.now, ...names]);
+  const field = JSON.stringify([isExpired(secret, call.now), ...names]);
   return tagOf(call, secret, { version, field, representation: 'description', revision });
 }
 

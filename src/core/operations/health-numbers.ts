@@ -1,8 +1,8 @@
 import { allBackups } from '../../domain/backup/backup-records.ts';
-import { backupDueAt, newestThere } from '../due-backup.ts';
 import { SLOTS } from '../../store/protected-tables.ts';
 import { statement, type Parameters } from '../../store/statement.ts';
 import type { SlotRow } from '../../store/tables.ts';
+import { backupDueAt, newestThere } from '../due-backup.ts';
 import type { Call } from '../operation.ts';
 
 /** How many secrets of one type an environment has. */
@@ -108,10 +108,11 @@ export async function backupMoments(call: Call): Promise<{
   readonly dueAt: number | undefined;
 }> {
   const rows = await allBackups(call);
+  const newest = newestThere(rows);
   const proven = rows.map(({ receipt, proven_at: at }) => (receipt === null ? null : at));
   return {
-    madeAt: newestThere(rows)?.created_at,
-    dueAt: backupDueAt(call, rows),
+    madeAt: newest?.created_at,
+    dueAt: backupDueAt(call, newest),
     provenAt: proven.reduce<number | undefined>((last, at) => {
       return at === null ? last : Math.max(last ?? at, at);
     }, undefined),

@@ -6,7 +6,6 @@ import { fileState, removeBackupFile, type FileState } from '../../domain/backup
 import type { BackupHeader } from '../../domain/backup/backup-header.ts';
 import type { RowLook } from '../../domain/backup/fill-store.ts';
 import { allBackups, insertBackup, updateBackup } from '../../domain/backup/backup-records.ts';
-import { backupDueAt } from '../due-backup.ts';
 import { withBackupFile } from '../../domain/backup/read-backup.ts';
 import { writeReceipt } from '../../domain/backup/receipt.ts';
 import { expiredBackups } from '../../domain/backup/retention.ts';
@@ -15,6 +14,7 @@ import { readSetting } from '../../domain/settings/settings.ts';
 import type { SlotKey } from '../../seal/slot.ts';
 import type { BackupRow } from '../../store/tables.ts';
 import { BackupEnvelopes, BackupRows } from '../backup-rows.ts';
+import { backupDueAt, newestThere } from '../due-backup.ts';
 import { openOwnBackup, readWholeBackup, type OwnBackup } from '../open-backup.ts';
 import type { Operation, Services } from '../operation.ts';
 import { proveBackup } from '../prove-backup.ts';
@@ -247,7 +247,8 @@ export const runScheduledBackup: Operation<ScheduledBackupInput, ScheduledBackup
     prepare: async (input, services) => {
       const { store, mac, now } = services;
       const newestFirst = await store.read((transaction) => allBackups({ transaction, mac }));
-      const dueAt = backupDueAt({ standing: await services.settings() }, newestFirst);
+      const newest = newestThere(newestFirst);
+      const dueAt = backupDueAt({ standing: await services.settings() }, newest);
       if (dueAt === undefined) return { created: undefined, removed: [] };
       const created = dueAt <= now() ? await services.run(createBackup, input) : undefined;
       const { removed } = await services.run(pruneBackups, {});

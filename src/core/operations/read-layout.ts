@@ -5,7 +5,7 @@ import { readLayout as readKept } from '../../domain/secrets/layout.ts';
 import { wipeRecord } from '../../domain/secrets/value.ts';
 import { readVersion } from '../../domain/secrets/versions.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
-import { dotenvValues, parseDotenv } from '../../formats/dotenv.ts';
+import { dotenvValues } from '../../formats/dotenv.ts';
 import { parseLayout, serializeLayout, type DotenvLayout } from '../../formats/dotenv-layout.ts';
 import { renderDotenv, type DotenvVariable } from '../../formats/dotenv-render.ts';
 import { utf8Decode } from '../../lib/bytes.ts';
@@ -70,14 +70,14 @@ async function presentFile(
 ): Promise<string> {
   const variables: DotenvVariable[] = [];
   for (const name of dotenvValues(document).keys()) {
-    const value = await readLine(call, environment, paths.get(name) ?? name);
+    const value = await readText(call, environment, paths.get(name) ?? name);
     if (value !== undefined) variables.push({ name, value });
   }
-  return serializeLayout(parseDotenv(renderDotenv(document, variables)), paths);
+  return serializeLayout({ text: renderDotenv(document, variables) }, paths);
 }
 
 /** The text of a secret, if a line of a file can hold it. */
-async function readLine(
+async function readText(
   call: Call,
   environment: Environment,
   path: string,
@@ -85,16 +85,13 @@ async function readLine(
   const row = await findSecret(call, environment, path);
   if (row === undefined || row.inactive_at !== null || row.current_commit === null)
     return undefined;
-  const record = await readVersion(call, row, row.current_version);
+  const { current_version: version } = row;
+  const record = await readVersion(call, row, version);
   try {
     const [field] = record.fields;
     if (record.kind !== 'text' || field === undefined || field.bytes.includes(0)) return undefined;
-    const subject = { ...addressOf(environment, path), secretId: row.id };
-    call.record('secrets.read', {
-      ...subject,
-      version: row.current_version,
-      detail: 'in the layout',
-    });
+    const subject = { ...addressOf(environment, path), secretId: row.id, version };
+    call.record('secrets.read', { ...subject, detail: 'in the layout' });
     return utf8Decode(field.bytes);
   } finally {
     wipeRecord(record);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import type { Work } from '../../domain/work.ts';
+import { isExpired } from '../../domain/secrets/is-expired.ts';
 import { tagsOf } from '../../domain/secrets/list.ts';
 import { generatorOf, intervalDaysOf, policyOf } from '../../domain/secrets/rotation-columns.ts';
 import type { Environment } from '../../domain/workspaces/directory.ts';
@@ -91,7 +92,7 @@ export function toSummary(work: Work, environment: Environment, row: SecretRow):
     version: row.current_version,
     tags: tagsOf(row),
     expiresAt: row.expires_at === null ? null : isoTime(row.expires_at),
-    isExpired: row.expires_at !== null && row.expires_at <= work.now,
+    isExpired: isExpired(row, work.now),
     isActive: row.inactive_at === null,
     owner: row.owner,
     previousVersion: row.previous_version,

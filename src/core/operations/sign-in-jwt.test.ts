@@ -357,28 +357,33 @@ describe('claims', () => {
     await signIn(await issuer.sign({ ...claims, exp: seconds - 20, nbf: seconds + 20 }));
   });
 
-  it('that are wrong in a token that is signed are on record, with the trust, and told to nobody', async () => {
-    await trust();
-    const { methods } = await owner.methods.list({ kind: 'jwt' });
-    const [{ id } = { id: '' }] = methods;
-    const seconds = Math.floor(now / 1000);
-    const tokens = {
-      expired: await issuer.sign({ ...claims, exp: seconds - 31 }),
-      times: await issuer.sign({ ...claims, nbf: seconds + 60 }),
-      audience: await issuer.sign({ ...claims, aud: 'another' }),
-      claims: await issuer.sign({ ...claims, sub: 'job:other' }),
-    };
-    for (const [why, token] of Object.entries(tokens)) {
-      expect(await answersTo({ token })).toEqual(all({ token }));
+  it.each(['asks for', 'holds itself'])(
+    'that are wrong in a token signed by keys that a trust %s are on record with it, and told to nobody',
+    async (how) => {
+      const jwks = JSON.stringify({ keys: [issuer.publicKey] });
+      await trust(how === 'holds itself' ? { jwks } : {});
+      const { methods } = await owner.methods.list({ kind: 'jwt' });
+      const [{ id } = { id: '' }] = methods;
+      const seconds = Math.floor(now / 1000);
+      const tokens = {
+        expired: await issuer.sign({ ...claims, exp: seconds - 31 }),
+        times: await issuer.sign({ ...claims, nbf: seconds + 60 }),
+        audience: await issuer.sign({ ...claims, aud: 'another' }),
+        'audience ': await issuer.sign({ ...claims, aud: undefined }),
+        claims: await issuer.sign({ ...claims, sub: 'job:other' }),
+      };
+      for (const [why, token] of Object.entries(tokens)) {
+        expect(await answersTo({ token })).toEqual(all({ token }));
+        const [entry] = (await owner.audit.query({ action: 'auth.signInJwt' })).entries;
+        expect(entry).toMatchObject({ outcome: 'denied', detail: why.trim(), method: id });
+      }
+      const cut = tokens.expired.slice(0, tokens.expired.lastIndexOf('.') + 1);
+      await expect(signIn(`${cut}AAAA`)).rejects.toMatchObject(refused);
       const [entry] = (await owner.audit.query({ action: 'auth.signInJwt' })).entries;
-      expect(entry).toMatchObject({ outcome: 'denied', detail: why, method: id });
-    }
-    const cut = tokens.expired.slice(0, tokens.expired.lastIndexOf('.') + 1);
-    await expect(signIn(`${cut}AAAA`)).rejects.toMatchObject(refused);
-    const [entry] = (await owner.audit.query({ action: 'auth.signInJwt' })).entries;
-    expect(entry).toMatchObject({ detail: 'signature' });
-    expect(entry).not.toHaveProperty('method');
-  });
+      expect(entry).toMatchObject({ detail: 'signature' });
+      expect(entry).not.toHaveProperty('method');
+    },
+  );
 
   it('that fit two trusts sign in nobody, unless it is said which is meant', async () => {
     await trust();

@@ -9,9 +9,9 @@ import { secretsUnder } from '../../domain/secrets/rows-under.ts';
 import {
   beforeChange,
   beforeEarlierChange,
+  changedAtOnce,
   planRestoration,
   restoreSecrets,
-  changedAtOnce,
   type Restoration,
   type RestorationStep,
   type Restored,
@@ -20,6 +20,7 @@ import { versionDeleted } from '../../domain/secrets/versions.ts';
 import { StrongroomError } from '../../errors.ts';
 import { isUuid } from '../../lib/ids.ts';
 import type { SecretRow } from '../../store/tables.ts';
+import { recordCompared } from './diff-secrets.ts';
 import type { ChangeNote } from '../change-note.ts';
 import type { Call, Operation, Services } from '../operation.ts';
 import { IN_WORKSPACE } from '../rest-binding.ts';
@@ -267,13 +268,7 @@ async function undo(
   const due = planned.filter(({ isLost, steps }) => !isLost && steps.length > 0);
   for (const restoration of due) await requireRights(call, restoration);
   for (const { present } of planned.filter(({ isCompared }) => isCompared)) {
-    const environment = environmentById(call, present.environment_id);
-    const subject = { ...addressOf(environment, present.path), secretId: present.id };
-    call.record('secrets.diff', {
-      ...subject,
-      version: present.current_version,
-      detail: 'compared',
-    });
+    recordCompared(call, environmentById(call, present.environment_id), present);
   }
   const restored = isTried
     ? due.map((restoration) => ({ restoration, row: restoration.present, commit: undefined }))

@@ -98,19 +98,18 @@ async function firstClaims(trusts: readonly Method<'jwt'>[], verify: Verify): Pr
     const method = claims === 'signature' || trusts.length > 1 ? undefined : trust.row.id;
     throw notAccepted(claims, { method });
   };
-  const [held, others] = [true, false].map((isHeld) =>
-    trusts.filter(({ config }) => (config.jwks !== undefined) === isHeld),
-  );
-  try {
-    return await Promise.any((held ?? []).map(verified)).catch(() =>
-      Promise.any((others ?? []).map(verified)),
-    );
-  } catch (error) {
-    const faults: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
-    const isOther = (each: unknown): boolean => whyUnauthenticated(each) === undefined;
-    const isSigned = (each: unknown): boolean => whyUnauthenticated(each)?.why !== 'signature';
-    throw faults.find(isOther) ?? faults.find(isSigned) ?? notAccepted('signature');
+  const faults: unknown[] = [];
+  for (const isHeld of [true, false]) {
+    const asked = trusts.filter(({ config }) => (config.jwks !== undefined) === isHeld);
+    try {
+      return await Promise.any(asked.map(verified));
+    } catch (error) {
+      faults.push(...(error as AggregateError).errors);
+    }
   }
+  const isOther = (each: unknown): boolean => whyUnauthenticated(each) === undefined;
+  const isSigned = (each: unknown): boolean => whyUnauthenticated(each)?.why !== 'signature';
+  throw faults.find(isOther) ?? faults.find(isSigned) ?? notAccepted('signature');
 }
 
 /** The keys of issuers that an open vault has got, which its keyring stands for. */

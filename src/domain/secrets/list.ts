@@ -5,6 +5,7 @@ import type { SecretRow } from '../../store/tables.ts';
 import type { Work } from '../work.ts';
 import type { Environment } from '../workspaces/directory.ts';
 import { findSecretById } from './find.ts';
+import { isExpired } from './is-expired.ts';
 import { AFTER_ALL, beforePrefix } from './path-range.ts';
 
 /** What a list is narrowed to. */
@@ -214,6 +215,6 @@ function fitting(filter: ListFilter, now: number): (row: SecretRow) => boolean {
     row.updated_at < changedBefore &&
     row.updated_at >= changedAfter &&
     (active === undefined || active === (row.inactive_at === null)) &&
-    (expired === undefined || expired === (row.expires_at !== null && row.expires_at <= now)) &&
+    (expired === undefined || expired === isExpired(row, now)) &&
     (tag === undefined || tagsOf(row).includes(tag));
 }
