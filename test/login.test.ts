@@ -107,10 +107,25 @@ describe('a sign-in at a terminal', () => {
   it('says what is wrong with nothing of a wrong password', async () => {
     const out = await sandbox.atTerminal(`strongroom login ${address} --name bob --profile wrong`, [
       ['Password of bob', 'eight quiet herons by the weir'],
+      ['Password of bob', 'nine quiet herons by the weir'],
+      ['Password of bob', 'ten quiet herons by the weir'],
     ]);
-    expect(out).toMatch(/^(?!0 )\d+ [^]*strongroom: /);
-    expect(out).not.toContain('eight');
+    expect(out).toMatch(/^4 [^]*strongroom: /);
+    expect(out.match(/was not accepted; once more/g)).toHaveLength(2);
+    expect(out).not.toContain('quiet');
     expect(sandbox.run('strongroom whoami --profile wrong')).toMatchObject({ code: 2 });
+  });
+
+  it('asks once more for a password that was mistyped, and a file no second time', async () => {
+    const login = `strongroom login ${address} --name bob --profile slip`;
+    const out = await sandbox.atTerminal(login, [
+      ['Password of bob', 'eight quiet herons by the weir'],
+      ['Password of bob', PASSWORD],
+    ]);
+    expect(out).toMatch(/^0 [^]*was not accepted; once more[^]*as user:bob/);
+    sandbox.write('mistyped', 'eight quiet herons by the weir');
+    const once = await sandbox.atTerminal(`${login} --password-file mistyped`, []);
+    expect(once).toMatch(/^4 (?![^]*once more)/);
   });
 
   it('takes an invite and a new password, typed twice, and the invite no second time', async () => {
@@ -124,18 +139,20 @@ describe('a sign-in at a terminal', () => {
     const { stdout } = sandbox.run('strongroom user invite fay --ttl 1h --profile ada');
     const invite = stdout.trim();
     const command = `strongroom login ${address} --invite-file - --profile fay`;
-    const typed = (again: string, options = ''): Promise<string> =>
-      sandbox.atTerminal(command + options, [
-        ['Invite', invite],
-        ['New password', PASSWORD],
-        ['The same password again', again],
-      ]);
-    expect(await typed(`${PASSWORD}s`)).toMatch(/^2 [^]*differ; nothing was changed/);
-    const out = await typed(PASSWORD, ' --password-file -');
-    expect(out).toMatch(/^0 [^]*as user:fay/);
+    const typed = (passwords: readonly string[], options = ''): Promise<string> => {
+      const questions = ['New password', 'The same password again'];
+      const answers = passwords.map((each, at) => [questions[at % 2] ?? '', each] as const);
+      return sandbox.atTerminal(command + options, [['Invite', invite], ...answers]);
+    };
+    const differing = [PASSWORD, `${PASSWORD}s`];
+    const refused = await typed([...differing, ...differing, ...differing]);
+    expect(refused).toMatch(/^2 [^]*differ; once more[^]*differ\r\n[^]*hint: nothing was changed/);
+    const weak = ['herons', 'herons'];
+    const out = await typed([...differing, ...weak, PASSWORD, PASSWORD], ' --password-file -');
+    expect(out).toMatch(/^0 [^]*differ; once more[^]*15 characters; once more[^]*as user:fay/);
     expect(out).not.toContain('herons');
     expect(out).not.toContain('sr_invite_');
-    expect(await typed(PASSWORD)).not.toMatch(/^0 /);
+    expect(await typed([PASSWORD, PASSWORD])).toMatch(/^4 /);
     expect(sandbox.run('strongroom whoami --profile fay').stdout).toMatch(/^user:fay\n/);
   });
 
@@ -153,6 +170,8 @@ describe('a sign-in at a terminal', () => {
   it('takes a recovery code in the place of one', async () => {
     const out = await sandbox.atTerminal(`strongroom login ${address} --name eve --profile eve2`, [
       ['Password of eve', PASSWORD],
+      // A slip costs no password.
+      ['Code of your app', '12345'],
       ['Code of your app', recoveryCodes[0] ?? ''],
     ]);
     expect(out).toMatch(/^0 [^]*as user:eve/);
@@ -242,11 +261,16 @@ describe('a machine without a browser', () => {
     const { stderr: refused } = other.run('strongroom token create');
     expect(refused).toContain('sign in again with `strongroom login`');
     // Confirming another one asks for that proof, and goes on with what it gives.
-    other.write('password', `${PASSWORD}\n`);
+    other.write('mistyped', 'eight quiet herons by the weir');
     const next = await begin('next');
     const confirm = `strongroom login --profile default --confirm ${next.code} --yes`;
     expect(other.run(confirm)).toMatchObject({ code: 2 });
-    expect(other.run(`${confirm} --password-file password`)).toMatchObject({ code: 0 });
+    expect(other.run(`${confirm} --password-file mistyped`)).toMatchObject({ code: 4 });
+    const proven = await other.atTerminal(confirm, [
+      ['Password of bob', 'eight quiet herons by the weir'],
+      ['Password of bob', PASSWORD],
+    ]);
+    expect(proven).toMatch(/^0 [^]*was not accepted; once more/);
     expect(await next.end).toMatchObject({ code: 0 });
     expect(other.run('strongroom token create --profile default')).toMatchObject({ code: 0 });
   }, 60_000);

@@ -6,6 +6,7 @@ import { wipe } from '../lib/bytes.ts';
 import { newPassphraseBytes } from '../seal/passphrase.ts';
 import type { SlotKdf, SlotKey } from '../seal/slot.ts';
 import { SecretValue } from '../secret-value.ts';
+import { askTwice } from './ask-twice.ts';
 import { readSecretFile } from './read-secret.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -112,12 +113,10 @@ async function newPassphrase(
       hint: `give it in a file with ${passphraseOption} FILE`,
     });
   }
-  const first = await terminal.askSecret('New passphrase (15 characters or more)');
-  // One that is refused anyhow need not be typed again.
-  wipe(newPassphraseBytes(first));
-  using second = await terminal.askSecret('The same passphrase again');
-  if (first.equals(second)) return first;
-  throw new StrongroomError('usage', 'the two passphrases differ; nothing was made');
+  return askTwice(terminal, {
+    noun: 'passphrase',
+    check: (given) => wipe(newPassphraseBytes(given)),
+  });
 }
 
 function masterKey(): SecretValue {

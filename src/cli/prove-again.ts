@@ -3,6 +3,7 @@ import type { SessionRenewed } from '../core/operations/signed-in.ts';
 import type { Session } from '../core/session.ts';
 import { StrongroomError } from '../errors.ts';
 import type { SecretValue } from '../secret-value.ts';
+import { isNotAccepted, untilAccepted } from './ask-again.ts';
 import { packageVersion } from './package-version.ts';
 import { readOrAsk } from './read-secret.ts';
 import { remoteSession } from './remote-session.ts';
@@ -31,9 +32,7 @@ export async function withProof<T>(
     if (!(error instanceof StrongroomError) || error.code !== 'reauth_required') throw error;
     if (ownProfile(server) === undefined || !(await isOfPerson(session))) throw error;
   }
-  const { name } = await session.auth.whoAmI();
-  using password = await readOrAsk(options.passwordFile, `Password of ${name}`, terminal);
-  using token = (await reauthenticate(session, terminal, password)).session;
+  using token = (await reauthenticate(session, terminal, options.passwordFile)).session;
   if (token === null) throw new StrongroomError('unauthenticated', 'the proof gave no session');
   keep(server, token);
   const userAgent = `strongroom-cli/${packageVersion()}`;
@@ -91,13 +90,22 @@ async function isOfPerson({ auth }: Session): Promise<boolean> {
 async function reauthenticate(
   { auth }: Session,
   terminal: Terminal,
-  password: SecretValue,
+  passwordFile: string | undefined,
 ): Promise<SessionRenewed> {
-  try {
-    return await auth.reauthenticate({ password });
-  } catch (error) {
-    if (!(error instanceof StrongroomError) || error.code !== 'mfa_required') throw error;
-    using code = await terminal.askSecret('Code of your app');
-    return await auth.reauthenticate({ password, code: code.reveal().trim() });
-  }
+  const { name } = await auth.whoAmI();
+  const wanted = {
+    ask: () => readOrAsk(passwordFile, `Password of ${name}`, terminal),
+    file: passwordFile,
+    isSlip: isNotAccepted,
+  };
+  return untilAccepted(terminal, wanted, async (password) => {
+    try {
+      return await auth.reauthenticate({ password });
+    } catch (error) {
+      if (!(error instanceof StrongroomError) || error.code !== 'mfa_required') throw error;
+      // Neither is looked at without the other.
+      using code = await terminal.askSecret('Code of your app');
+      return await auth.reauthenticate({ password, code: code.reveal().trim() });
+    }
+  });
 }

@@ -3,13 +3,16 @@ import type { SignedIn } from '../core/operations/signed-in.ts';
 import { isTotpCode } from '../crypto/totp.ts';
 import { StrongroomError } from '../errors.ts';
 import type { SecretValue } from '../secret-value.ts';
+import { isNotAccepted, untilAccepted } from './ask-again.ts';
+import { choosePassword } from './choose-password.ts';
 import { readOrAsk } from './read-secret.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What somebody signs in with. */
 export interface SignInGiven {
   readonly name: string;
-  readonly password: SecretValue;
+  /** Where the password is, instead of with who is asked. */
+  readonly passwordFile?: string | undefined;
   /** What an earlier sign-in left here. */
   readonly known: string | undefined;
   /** Where the code of a second factor is, instead of with who is asked. */
@@ -17,16 +20,24 @@ export interface SignInGiven {
 }
 
 /**
- * Signs a person in, and asks for the second factor where one is due.
+ * Signs a person in, and asks for the second factor where one is due; each again after a slip.
  *
  * @throws {@link StrongroomError} `unauthenticated`, `usage` if nobody can be asked.
  */
 export async function signInPerson(
   client: Client,
   terminal: Terminal,
-  { name, password, ...given }: SignInGiven,
+  { name, passwordFile, ...given }: SignInGiven,
 ): Promise<SignedIn> {
-  const first = await client.auth.signIn({ name, password, known: given.known });
+  const first = await untilAccepted(
+    terminal,
+    {
+      ask: () => readOrAsk(passwordFile, `Password of ${name}`, terminal),
+      file: passwordFile,
+      isSlip: isNotAccepted,
+    },
+    (password) => client.auth.signIn({ name, password, known: given.known }),
+  );
   return secondFactor(client, terminal, first, given);
 }
 
@@ -43,10 +54,13 @@ export interface InvitedGiven extends Omit<SignInGiven, 'name'> {
 export async function acceptInvite(
   client: Client,
   terminal: Terminal,
-  { invite, password, ...given }: InvitedGiven,
+  { invite, passwordFile, ...given }: InvitedGiven,
 ): Promise<SignedIn> {
-  const asked = { invite: invite.reveal().trim(), password, known: given.known };
-  return secondFactor(client, terminal, await client.auth.acceptInvite(asked), given);
+  const asked = { invite: invite.reveal().trim(), known: given.known };
+  const first = await choosePassword(terminal, passwordFile, (password) =>
+    client.auth.acceptInvite({ ...asked, password }),
+  );
+  return secondFactor(client, terminal, first, given);
 }
 
 /**
@@ -68,8 +82,14 @@ export async function secondFactor(
       hint: 'sign in with a token: strongroom login --token-file FILE',
     });
   }
-  using code = await readOrAsk(codeFile, 'Code of your app, or a recovery code', terminal);
-  const text = code.reveal().trim();
-  const given = { challenge, code: text, known };
-  return isTotpCode(text) ? client.auth.verifyTotp(given) : client.auth.useRecoveryCode(given);
+  const wanted = {
+    ask: () => readOrAsk(codeFile, 'Code of your app, or a recovery code', terminal),
+    file: codeFile,
+    isSlip: isNotAccepted,
+  };
+  return untilAccepted(terminal, wanted, (code) => {
+    const text = code.reveal().trim();
+    const given = { challenge, code: text, known };
+    return isTotpCode(text) ? client.auth.verifyTotp(given) : client.auth.useRecoveryCode(given);
+  });
 }

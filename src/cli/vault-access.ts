@@ -5,6 +5,7 @@ import type { UnsealedVault } from '../core/vault.ts';
 import { StrongroomError } from '../errors.ts';
 import { configDirectory } from '../seal/locations.ts';
 import type { SlotKey } from '../seal/slot.ts';
+import { TRIES_MAX } from './ask-again.ts';
 import { opensWithPassphrase, withKeyHint, withPrincipalHint } from './key-hints.ts';
 import {
   findVault,
@@ -32,8 +33,6 @@ export interface GlobalOptions extends KeyOptions {
 }
 
 const DEFAULT_ENVIRONMENT = 'development';
-/** How often a passphrase is asked for. */
-const TRIES_MAX = 3;
 
 /** How to come by an open vault. */
 export interface OpeningOptions {

@@ -4,15 +4,13 @@ import type { FactorSummary, TotpConfirmed } from '../../core/operations/factors
 import type { Session } from '../../core/session.ts';
 import { StrongroomError } from '../../errors.ts';
 import type { SecretValue } from '../../secret-value.ts';
-import { newPassword } from '../new-password.ts';
+import { isNotAccepted, untilAccepted } from '../ask-again.ts';
+import { choosePassword } from '../choose-password.ts';
 import { plainText } from '../plain-value.ts';
 import { cutLines, formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { addExamples } from '../usage.ts';
 import { withSession, type GlobalOptions } from '../vault-access.ts';
-
-/** How often a code is asked for. */
-const TRIES_MAX = 3;
 
 /** `strongroom factor …`: what people prove who they are with. */
 export function registerFactors(program: Command, terminal: Terminal): void {
@@ -91,16 +89,15 @@ async function confirmCode(
   factor: string,
   terminal: Terminal,
 ): Promise<TotpConfirmed> {
-  for (let tries = 1; ; tries += 1) {
-    using code = await terminal.askSecret('The code that it shows');
-    try {
-      return await auth.confirmTotp({ factor, code: code.reveal().trim() });
-    } catch (error) {
-      const isWrong = error instanceof StrongroomError && error.code === 'unauthenticated';
-      if (!isWrong || tries >= TRIES_MAX) throw error;
-      terminal.note('that is not the code of this moment; once more');
-    }
-  }
+  return untilAccepted(
+    terminal,
+    {
+      ask: () => terminal.askSecret('The code that it shows'),
+      isSlip: isNotAccepted,
+      said: 'that is not the code of this moment',
+    },
+    (code) => auth.confirmTotp({ factor, code: code.reveal().trim() }),
+  );
 }
 
 function registerCodes(group: Command, terminal: Terminal): void {
@@ -125,10 +122,14 @@ function registerPassword(group: Command, terminal: Terminal): void {
     .action(async (_: object, command: Command) => {
       requireTerminal(terminal);
       const { withRenewal } = await import('../prove-again.ts');
-      using current = await terminal.askSecret('Your password as it is');
-      using password = await newPassword(terminal);
-      await withRenewal(command.optsWithGlobals<GlobalOptions>(), terminal, ({ auth }) =>
-        auth.changePassword({ current, password }),
+      const ask = (): Promise<SecretValue> => terminal.askSecret('Your password as it is');
+      const wanted = { ask, isSlip: isNotAccepted, said: 'that is not your password' };
+      await untilAccepted(terminal, wanted, (current) =>
+        choosePassword(terminal, undefined, (password) =>
+          withRenewal(command.optsWithGlobals<GlobalOptions>(), terminal, ({ auth }) =>
+            auth.changePassword({ current, password }),
+          ),
+        ),
       );
       terminal.result({ changed: true }, '');
       if (!terminal.isJson) terminal.note('the password is changed');

@@ -4,10 +4,9 @@ import type { Client } from '../../client/client.ts';
 import type { SignedIn } from '../../core/operations/signed-in.ts';
 import { StrongroomError } from '../../errors.ts';
 import { printable } from '../../lib/printable.ts';
-import { newPassword } from '../new-password.ts';
 import { packageVersion } from '../package-version.ts';
 import { isSameServer, isProfileName, readProfiles, writeProfiles } from '../profiles.ts';
-import { readOrAsk, readSecretFile } from '../read-secret.ts';
+import { readOrAsk } from '../read-secret.ts';
 import { locateServer } from '../server-target.ts';
 import type { Terminal } from '../terminal.ts';
 import { tokenIn } from '../token-text.ts';
@@ -217,13 +216,8 @@ async function byPassword(
     options.name ??
     (before !== undefined && isSameServer(before.address, address) ? before.user : undefined) ??
     currentUser();
-  using password = await readOrAsk(options.passwordFile, `Password of ${name}`, terminal);
-  return await signInPerson(client, terminal, {
-    name,
-    password,
-    known,
-    codeFile: options.codeFile,
-  });
+  const { passwordFile, codeFile } = options;
+  return signInPerson(client, terminal, { name, passwordFile, known, codeFile });
 }
 
 /** Chooses a password, which is asked for twice unless a file has it. */
@@ -235,9 +229,7 @@ async function byInvite(
   const { acceptInvite } = await import('../sign-in.ts');
   const { inviteFile = '-', passwordFile, codeFile } = options;
   using invite = await readOrAsk(inviteFile, 'Invite', terminal);
-  const isAsked = passwordFile === undefined || passwordFile === '-';
-  using password = isAsked ? await newPassword(terminal) : readSecretFile(passwordFile);
-  return await acceptInvite(client, terminal, { invite, password, known, codeFile });
+  return await acceptInvite(client, terminal, { invite, passwordFile, known, codeFile });
 }
 
 async function bySso(
