@@ -18,7 +18,7 @@ export function report(error: unknown, terminal: Terminal): number {
   const place = error instanceof Error ? firstPlace(error.stack) : '';
   terminal.fail(
     new StrongroomError('internal', `an unforeseen ${name}${place}`, {
-      hint: 'this is a defect of strongroom; please report it with this line',
+      hint: 'this is a defect of strongroom, or a server that it asked is of another version; please report it with this line',
     }),
   );
   return EXIT.internal;

@@ -25,7 +25,7 @@ export interface SecretSummary {
   readonly tags: readonly string[];
   readonly expiresAt: string | null;
   readonly isExpired: boolean;
-  /** Whether it is given out. */
+  /** Whether it is given out: neither retired nor deleted. */
   readonly isActive: boolean;
   /** Principal id of who answers for it. */
   readonly owner: string | null;
@@ -93,7 +93,7 @@ export function toSummary(work: Work, environment: Environment, row: SecretRow):
     tags: tagsOf(row),
     expiresAt: row.expires_at === null ? null : isoTime(row.expires_at),
     isExpired: isExpired(row, work.now),
-    isActive: row.inactive_at === null,
+    isActive: row.inactive_at === null && row.deleted_at === null,
     owner: row.owner,
     previousVersion: row.previous_version,
     rotation: policyOf(row),

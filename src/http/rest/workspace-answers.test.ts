@@ -78,7 +78,7 @@ const VERBS: Readonly<Record<string, Omit<Row, 'target'>>> = {
   rename: { method: 'POST', body: { to: 'renamed/' }, has: { secrets: some({ version: 3 }) } },
   move: { method: 'POST', body: { to_environment: 'staging' }, has: { secrets: some({}) } },
   copy: { method: 'POST', body: { to: 'copied/' }, has: { secrets: some({ version: 1 }) } },
-  undelete: { method: 'POST', has: { version: 3 } },
+  undelete: { method: 'POST', has: { version: 3, is_active: true } },
   destroy: {
     method: 'POST',
     body: { versions: [1] },
@@ -92,7 +92,7 @@ const CHANGES: Readonly<Record<string, Omit<Row, 'target'>>> = {
     body: { tags: ['db'], is_active: true, rotation_interval_days: 7 },
     has: { tags: ['db'], rotation_policy: 'every 7d', rotation_interval_days: 7, is_active: true },
   },
-  DELETE: { method: 'DELETE', has: { version: 3 } },
+  DELETE: { method: 'DELETE', has: { version: 3, is_active: false } },
 };
 
 const onSecrets: readonly Row[] = [
