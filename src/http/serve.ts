@@ -132,6 +132,7 @@ class RunningServer {
   #probe: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   #numbers: VaultMetrics | undefined;
+  #isStarted = false;
 
   constructor(options: ServeOptions, traces: Traces | undefined) {
     this.#options = options;
@@ -164,6 +165,7 @@ class RunningServer {
       if (!(error instanceof StrongroomError && error.code === 'key_not_found')) throw error;
       log.write('warn', 'sealed', { message: error.message, hint: error.hint });
     }
+    this.#isStarted = true;
   }
 
   async listen(at: {
@@ -230,7 +232,7 @@ class RunningServer {
       rateLimits,
       now,
       holder: SERVER_HOLDER,
-      opened: (vault) => this.#seals.unsealed(vault),
+      opened: (vault) => this.#opened(vault),
       observer: {
         committed: (cohort) => this.#metrics.committed(cohort),
         recorded: (entry) => {
@@ -248,6 +250,15 @@ class RunningServer {
         },
         onFailure: (error) => log.fail('work_failed', error),
       },
+    });
+  }
+
+  #opened(vault: UnsealedVault): void {
+    this.#seals.unsealed(vault.id);
+    // At the start it is a reason not to serve; whoever unseals is not to be sent away for it.
+    if (!this.#isStarted) return;
+    requireDefaultEnvironment(vault, this.#options).catch((error: unknown) => {
+      this.#options.log.fail('default_environment', asStrongroomError(error));
     });
   }
 

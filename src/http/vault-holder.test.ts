@@ -24,7 +24,7 @@ describe('a vault that a server holds', () => {
       configDirectory,
       holder: 'a test',
       waitMs: 0,
-      opened: (id) => opened.push(id),
+      opened: ({ id }) => opened.push(id),
     });
     const wrong = { kind: 'env', key: SecretValue.text('00'.repeat(32)) } as const;
     await expect(holder.open([wrong], { ip: '192.0.2.1' })).rejects.toThrow(StrongroomError);

@@ -11,8 +11,8 @@ export interface VaultHolderOptions extends Omit<OpenVaultOptions, 'keys' | 'by'
   readonly directory: string;
   /** The work that is due, while the vault is open. */
   readonly schedule?: ScheduleOptions | undefined;
-  /** Told of the vault's id each time that it was opened. */
-  readonly opened?: ((vault: string) => void) | undefined;
+  /** Told of the vault each time that it was opened. */
+  readonly opened?: ((vault: UnsealedVault) => void) | undefined;
 }
 
 /** Who brings a key over the network. */
@@ -94,7 +94,7 @@ export class VaultHolder {
     this.#seals = undefined;
     this.#scheduler = new Scheduler(this.#vault, options.now ?? Date.now, schedule);
     this.#scheduler.start();
-    opened?.(this.#vault.id);
+    opened?.(this.#vault);
     await this.#recordRefused(this.#vault);
   }
 

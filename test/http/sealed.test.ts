@@ -59,6 +59,25 @@ describe('a server whose vault no slot opens by itself', () => {
     expect(json(await sealed.ask('/api/sys/seal-status'))).toEqual({ sealed: false });
   });
 
+  it('says in its log that no workspace has the default environment, once it can be known', async () => {
+    const told = ({ lines }: Served): readonly string[] =>
+      lines.filter((line) => line.includes('default_environment'));
+    const mistaken = await start({ ...withPassphrase(), environment: 'productoin' });
+    expect(told(mistaken)).toEqual([]);
+    expect(await bring(mistaken, { passphrase: PASSPHRASE })).toMatchObject({ status: 200 });
+    await expect.poll(() => told(mistaken)).toHaveLength(1);
+    expect(JSON.parse(told(mistaken)[0] ?? '')).toMatchObject({
+      level: 'error',
+      code: 'environment_not_found',
+      hint: expect.stringContaining('--default-environment takes development'),
+    });
+    await mistaken.close();
+    const right = await start({ ...withPassphrase(), environment: 'production' });
+    expect(await bring(right, { passphrase: PASSPHRASE })).toMatchObject({ status: 200 });
+    await right.server.close();
+    expect(told(right)).toEqual([]);
+  });
+
   it('A55 puts on record who opened it, and which keys did not', async () => {
     const sealed = await start(withPassphrase());
     await bring(sealed, { passphrase: WRONG }, 7);
