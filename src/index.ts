@@ -361,6 +361,7 @@ export type {
   RequestOptionsJson,
   UserVerification,
 } from './auth/passkey-json.ts';
+export type { FollowedValues, FollowOptions } from './core/followed-values.ts';
 export type { ChangeType } from './core/events/change.ts';
 export type { VariableOptions } from './formats/variables.ts';
 export type {

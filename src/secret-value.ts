@@ -128,6 +128,15 @@ export class SecretValue implements Disposable {
   }
 
   /**
+   * The same value once more, which is wiped by itself.
+   *
+   * @throws {@link StrongroomError} `secret_wiped` after it was wiped.
+   */
+  copy(): SecretValue {
+    return new SecretValue(this.revealBytes(), this.#kind);
+  }
+
+  /**
    * A mask for people to tell values apart by: always 12 characters, of which
    * the last 4 are those of the value if it is text of 20 characters or more.
    * What is not printable ASCII, and all of a wiped value, stays masked.

@@ -61,6 +61,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 /** Modules below, besides formats, of which the command line has more than types. */
 const VALUES_FOR_CLI: Readonly<Record<string, string>> = {
   'client/client.ts': 'calls operations on a server',
+  'core/events/bell.ts': 'notices when a vault of this machine was changed',
+  'core/events/environment-changes.ts': 'follows what a program was given',
+  'core/events/renewals.ts': 'follows what a program was given',
   'core/init-vault.ts': 'makes a vault',
   'core/open-vault.ts': 'opens it',
   'core/restore-vault.ts': 'makes a vault from a backup',

@@ -8,15 +8,16 @@ import { createHmac } from 'node:crypto';
 import fastify from 'fastify';
 import { connect } from 'strongroom/client';
 
-import { freshSecret } from '../fresh-secret.js';
-
-const { STRONGROOM_ADDR, STRONGROOM_TOKEN, PORT = '3000', REFRESH_MS = '60000' } = process.env;
+const { STRONGROOM_ADDR, STRONGROOM_TOKEN, PORT = '3000' } = process.env;
 const client = connect({ address: STRONGROOM_ADDR, token: STRONGROOM_TOKEN });
-const place = { environment: 'production', path: 'SIGNING_KEY' };
-const key = await freshSecret(client, place, Number(REFRESH_MS));
+const values = await client.environment('production').follow({
+  only: ['SIGNING_KEY'],
+  failed: (error) => console.error(`the key stays as it is: ${error.message}`),
+});
 
 const app = fastify();
 app.get('/sign/:text', (request, reply) => {
+  using key = values.get('SIGNING_KEY');
   const signature = createHmac('sha256', key.reveal()).update(request.params.text).digest('hex');
   reply.send({ signature });
 });

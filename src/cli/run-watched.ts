@@ -1,11 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { StrongroomError, type ErrorCode } from '../errors.ts';
+import type { Changes } from '../core/events/bell.ts';
+import { renewals } from '../core/events/renewals.ts';
+import { StrongroomError } from '../errors.ts';
 import type { Variable } from '../formats/variables.ts';
 import { utf8 } from '../lib/bytes.ts';
 import { equalBytes } from '../lib/compare.ts';
-import type { Changes } from './changes.ts';
 import { endLike, startChild, type Start } from './start-program.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -40,25 +41,40 @@ interface Running {
 /** How long a program may take to end before it is killed. */
 const ENDING_MS = 10_000;
 
+const TOLD = {
+  following: 'changes are not followed any more',
+  reading: 'secrets have changed and cannot be read, so the program runs on',
+} as const;
+
 /**
  * Runs a program, and starts it again or sends it a signal when what it was
  * given changes. New values are read before the old program is ended; if that
  * fails, it runs on. One that ends by itself ends this.
  */
 export async function runWatched(options: WatchOptions): Promise<void> {
-  const { terminal, signal } = options;
+  const { terminal, signal, prepare } = options;
   await using changes = options.changes;
-  let given = await options.prepare();
+  let given = await prepare();
   let running = await begin(given, options);
-  const news = new News(options, changes);
+  const news = renewals(given, {
+    changes,
+    read: prepare,
+    isSame: (before, now) => isSame(before.variables, now.variables),
+    failed: (error, what) => terminal.warn(`${TOLD[what]}: ${whyOf(error)}`),
+  });
+  let next: Promise<IteratorResult<Prepared, void>> | undefined;
   for (;;) {
     const ended = running.ended.then((end) => ({ end }));
-    const happened = await Promise.race([ended, news.after(given)]);
+    next ??= news.next();
+    const happened = await Promise.race([ended, next]);
     if ('end' in happened) {
       endLike(...happened.end);
       return;
     }
-    given = happened.given;
+    // What is not followed any more runs on as it is.
+    next = happened.done === true ? new Promise(() => undefined) : undefined;
+    if (happened.done === true) continue;
+    given = happened.value;
     if (signal !== undefined) {
       terminal.note(`secrets have changed: sent ${signal} to the program`);
       running.child.kill(signal);
@@ -71,68 +87,6 @@ export async function runWatched(options: WatchOptions): Promise<void> {
       return;
     }
     running = await begin(given, options);
-  }
-}
-
-/** After these it is tried again without a further change. */
-const PASSING: ReadonlySet<ErrorCode> = new Set([
-  'vault_in_use',
-  'unreachable',
-  'sealed',
-  'vault_closed',
-  'rate_limited',
-  'audit_blocked',
-]);
-const AGAIN_MS = 5000;
-
-/** Looks for what has changed, one look at a time. */
-class News {
-  readonly #options: Omit<WatchOptions, 'changes'>;
-  readonly #changes: Changes;
-  #looking: Promise<{ readonly given: Prepared }> | undefined;
-  #said: string | undefined;
-
-  constructor(options: Omit<WatchOptions, 'changes'>, changes: Changes) {
-    this.#options = options;
-    this.#changes = changes;
-  }
-
-  /** Resolves once the program would be given something else. */
-  after(given: Prepared): Promise<{ readonly given: Prepared }> {
-    this.#looking ??= this.#look(given).finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
-  }
-
-  async #look(given: Prepared): Promise<{ readonly given: Prepared }> {
-    const { prepare } = this.#options;
-    let isPassing = false;
-    for (;;) {
-      try {
-        await this.#changes.next(isPassing ? AGAIN_MS : undefined);
-      } catch (error) {
-        this.#say('changes are not followed any more', error);
-        return new Promise(() => undefined);
-      }
-      try {
-        const now = await prepare();
-        this.#said = undefined;
-        isPassing = false;
-        if (!isSame(given.variables, now.variables)) return { given: now };
-      } catch (error) {
-        isPassing = error instanceof StrongroomError && PASSING.has(error.code);
-        this.#say('secrets have changed and cannot be read, so the program runs on', error);
-      }
-    }
-  }
-
-  /** Says what is in the way, and not the same again. */
-  #say(what: string, error: unknown): void {
-    const why = error instanceof StrongroomError ? error.message : 'an unforeseen failure';
-    if (this.#said === why) return;
-    this.#said = why;
-    this.#options.terminal.warn(`${what}: ${why}`);
   }
 }
 
@@ -175,6 +129,10 @@ async function stop({ child, ended }: Running): Promise<End | undefined> {
   } finally {
     for (const signal of signals) process.off(signal, told);
   }
+}
+
+function whyOf(error: unknown): string {
+  return error instanceof StrongroomError ? error.message : 'an unforeseen failure';
 }
 
 function isSame(before: readonly Variable[], now: readonly Variable[]): boolean {

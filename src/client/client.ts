@@ -8,7 +8,7 @@ import type { ClientCallOptions, ConnectOptions } from './client-options.ts';
 import { Credentials } from './credentials.ts';
 import { openEventStream } from './events.ts';
 import { failureOf, parsed, unreachable } from './server-errors.ts';
-import { sleep } from './sleep.ts';
+import { sleep } from '../lib/sleep.ts';
 
 /** A server, as the operations that it can do: `client.secrets.read(…)`. */
 export interface Client extends Methods<ClientCallOptions> {

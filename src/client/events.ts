@@ -8,7 +8,7 @@ import type { ClientCallOptions, ConnectOptions } from './client-options.ts';
 import type { Credentials } from './credentials.ts';
 import { readEvents, type EventBlock } from './read-events.ts';
 import { failureOf, parsed, unreachable } from './server-errors.ts';
-import { sleep } from './sleep.ts';
+import { sleep } from '../lib/sleep.ts';
 
 /** Whom streams are opened as, and where. */
 export interface EventClient {

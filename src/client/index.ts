@@ -14,6 +14,7 @@ export type {
   InjectOptions,
   VaultEnvironment,
 } from '../core/environment.ts';
+export type { FollowedValues, FollowOptions } from '../core/followed-values.ts';
 export type { ChangeType } from '../core/events/change.ts';
 export type {
   ChangeEvent,

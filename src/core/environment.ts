@@ -3,6 +3,8 @@ import { StrongroomError } from '../errors.ts';
 import { toVariables, type ExportedSecret, type VariableOptions } from '../formats/variables.ts';
 import { SecretValue } from '../secret-value.ts';
 import { databaseAddress, wholeAddress } from './database-url.ts';
+import { followValues, type FollowedValues, type FollowOptions } from './followed-values.ts';
+import { namedValue } from './named-value.ts';
 import type { Session } from './session.ts';
 
 /** Which environment an application works with. */
@@ -11,6 +13,9 @@ export interface EnvironmentPlace {
   readonly workspace?: string | undefined;
   readonly environment: string;
 }
+
+/** The operations that it is made of. */
+export type EnvironmentSession = Pick<Session, 'secrets' | 'environments' | 'events'>;
 
 /** Options of {@link VaultEnvironment.get}. */
 export interface GetOptions {
@@ -63,11 +68,11 @@ const API_KEY_PATHS: readonly ((service: string) => string)[] = [
  * on record like all others.
  */
 export class VaultEnvironment {
-  readonly #session: Pick<Session, 'secrets' | 'environments'>;
+  readonly #session: EnvironmentSession;
   readonly #place: EnvironmentPlace;
 
   /** @internal Use `vault.environment` or `session.environment`. */
-  constructor(session: Pick<Session, 'secrets' | 'environments'>, place: EnvironmentPlace) {
+  constructor(session: EnvironmentSession, place: EnvironmentPlace) {
     this.#session = session;
     this.#place = place;
   }
@@ -84,12 +89,12 @@ export class VaultEnvironment {
    */
   async get(path: string, { field }: GetOptions = {}): Promise<SecretValue> {
     const secret = await this.#session.secrets.resolve({ ...this.#place, path, field });
-    if (secret.kind !== 'fields') return secret.value;
-    wipeOutput(secret);
-    throw new StrongroomError('invalid_input', `${path} has fields`, {
-      details: { path, fields: Object.keys(secret.fields) },
-      hint: `name one: get('${path}', { field: '${Object.keys(secret.fields)[0] ?? ''}' })`,
-    });
+    try {
+      return namedValue(path, secret);
+    } catch (error) {
+      wipeOutput(secret);
+      throw error;
+    }
   }
 
   /**
@@ -113,6 +118,20 @@ export class VaultEnvironment {
       }
     }
     return all;
+  }
+
+  /**
+   * Values that follow what changes: read now, and again after each change, so that they can be asked
+   * for at any time without waiting.
+   *
+   * @throws {@link StrongroomError} as `events.open` and `environments.resolve` do.
+   *
+   * @example
+   * await using values = await production.follow({ only: ['SIGNING_KEY'] });
+   * using key = values.get('SIGNING_KEY'); // as it is now
+   */
+  follow(options: FollowOptions = {}): Promise<FollowedValues> {
+    return followValues(this.#session, this.#place, options);
   }
 
   /**

@@ -56,6 +56,15 @@ export async function exercise(
   const own = await client.environment('production').get('a/TEXT');
   found['has environments'] = own.reveal().startsWith(MARKER);
 
+  const { promise: renewed, resolve: changed } = Promise.withResolvers();
+  const values = await client.environment('production').follow({ only: ['a/TEXT'], changed });
+  await client.secrets.write({ ...place('a/TEXT'), value: `${MARKER} another` });
+  const paths = await Promise.race([renewed, new Promise((end) => setTimeout(end, 10_000, []))]);
+  found['has the values of now'] =
+    paths[0] === 'a/TEXT' && values.get('a/TEXT').reveal() === `${MARKER} another`;
+  await values.close();
+  found['follows no longer than it is to'] = !values.isFollowing;
+
   const tagged = await client.secrets.read({ ...place('a/TEXT'), ifNoneMatch: '' });
   const again = await client.secrets.read({ ...place('a/TEXT'), ifNoneMatch: tagged.etag });
   found['asks what is unchanged'] = again.unchanged === true && again.etag === tagged.etag;

@@ -13,7 +13,7 @@ import { collect } from '../global-options.ts';
 import { environmentOption } from '../option-values.ts';
 import { readEnvironment, tellLeftOut, toExported } from '../read-environment.ts';
 import { findVault } from '../project.ts';
-import type { Changes } from '../changes.ts';
+import type { Changes } from '../../core/events/bell.ts';
 import type { Prepared } from '../run-watched.ts';
 import { locateServer } from '../server-target.ts';
 import { splitNames } from '../split-names.ts';
@@ -138,7 +138,6 @@ async function watch(
   { environment, ...asked }: Asked & { readonly environment: string },
   terminal: Terminal,
 ): Promise<void> {
-  const { changesInDirectory, changesOnServer } = await import('../changes.ts');
   const { runWatched } = await import('../run-watched.ts');
   const { workspace, mask = false, onChange = 'restart', signal = 'SIGHUP' } = options;
   const server = locateServer(options);
@@ -147,10 +146,12 @@ async function watch(
   if (server === undefined) {
     // Nobody is asked for a passphrase each time.
     opening = { keys: await settleKeys(options, terminal) };
-    changes = changesInDirectory(findVault(options.path));
+    const { directoryChanges } = await import('../directory-changes.ts');
+    changes = directoryChanges(findVault(options.path));
   } else {
     const { remoteSession } = await import('../remote-session.ts');
-    changes = await changesOnServer(remoteSession(server), { workspace, environment });
+    const { environmentChanges } = await import('../../core/events/environment-changes.ts');
+    changes = await environmentChanges(remoteSession(server), { workspace, environment });
   }
   const read = (): Promise<readonly SecretResolved[]> =>
     readSecrets(options, environment, terminal, opening);
