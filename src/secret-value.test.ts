@@ -371,6 +371,7 @@ describe('wiping', () => {
     expect(codeOf(() => secret.reveal())).toBe('secret_wiped');
     expect(codeOf(() => secret.revealBytes())).toBe('secret_wiped');
     expect(codeOf(() => secret.byteLength())).toBe('secret_wiped');
+    expect(codeOf(() => secret.copy())).toBe('secret_wiped');
     expect(codeOf(() => secret.equals(SecretValue.text('')))).toBe('secret_wiped');
     expect(codeOf(() => SecretValue.text('').equals(secret))).toBe('secret_wiped');
     expect(secret.masked()).toBe('************');
@@ -383,6 +384,19 @@ describe('wiping', () => {
     secret.wipe();
     expect(copy).toEqual(Uint8Array.of(1, 2, 3));
   });
+
+  test.each([SecretValue.text(MARKER), SecretValue.bytes(Uint8Array.of(1, 255))])(
+    'a copy is the same value, and is wiped by itself',
+    (secret) => {
+      const [first, second] = [secret.copy(), secret.copy()];
+      expect(first.equals(secret) && second.equals(secret)).toBe(true);
+      first.wipe();
+      expect(second.equals(secret)).toBe(true);
+      const bytes = secret.revealBytes();
+      secret.wipe();
+      expect(second.revealBytes()).toEqual(bytes);
+    },
+  );
 });
 
 describe('the mask', () => {
