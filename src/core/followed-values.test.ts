@@ -109,11 +109,11 @@ describe('values that are followed', () => {
       can: ['list', 'read'],
       pattern: `default/${environment}/**`,
     });
-    const failed = vi.fn();
+    const failed = vi.fn((error: StrongroomError) => [error.code, values.isFollowing]);
     const session = parts.as(`m-${environment}`);
     await using values = await session.environment(environment).follow({ failed });
     await owner.access.revoke({ grant: id });
-    await expect.poll(() => failed.mock.calls.map(([error]) => error.code)).toEqual(['denied']);
+    await expect.poll(() => failed.mock.results).toMatchObject([{ value: ['denied', false] }]);
     expect(values.isFollowing).toBe(false);
     expect(textOf(values.get('A'))).toBe('a1');
   });
@@ -127,6 +127,34 @@ describe('values that are followed', () => {
       code: 'denied',
     });
     expect(close).toHaveBeenCalledOnce();
+  });
+
+  it('stay as they are where new ones cannot be read, which is told, and not once they are closed', async () => {
+    let asked = 0;
+    const fails: (() => void)[] = [];
+    const session = standIn(async () => {
+      asked += 1;
+      if (asked === 1) return SecretValue.text('one');
+      await new Promise<void>((resolve) => fails.push(resolve));
+      throw new StrongroomError(asked === 2 ? 'name_conflict' : 'denied', `try ${asked} failed`);
+    });
+    const failed = vi.fn((error: StrongroomError) => [error.code, values.isFollowing]);
+    const values = await followValues(session, { environment: 'x' }, { failed });
+    const failNext = async (times: number): Promise<void> => {
+      session.ring();
+      await expect.poll(() => [asked, fails.length]).toEqual([times, 1]);
+    };
+    await failNext(2);
+    fails.shift()?.();
+    await expect
+      .poll(() => failed.mock.results)
+      .toMatchObject([{ value: ['name_conflict', true] }]);
+    expect(textOf(values.get('A'))).toBe('one');
+    await failNext(3);
+    await values.close();
+    fails.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(failed).toHaveBeenCalledOnce();
   });
 
   it('are wiped when they are replaced, when nothing is new, and when they come too late', async () => {

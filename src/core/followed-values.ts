@@ -97,7 +97,10 @@ export class FollowedValues implements AsyncDisposable {
       ...parts,
       isSame: (before, now) => this.#isClosed || changedPaths(before, now).length === 0,
       drop: wipeAll,
-      failed: (error) => tell(failed, asStrongroomError(error)),
+      failed: (error, what) => {
+        this.#isFollowing &&= what === 'reading';
+        if (!this.#isClosed) tell(failed, asStrongroomError(error));
+      },
     });
     for await (const now of news) {
       if (this.#isClosed) {
@@ -108,7 +111,6 @@ export class FollowedValues implements AsyncDisposable {
       this.#take(now);
       tell(changed, paths);
     }
-    this.#isFollowing = false;
   }
 
   #take(now: Values): void {
