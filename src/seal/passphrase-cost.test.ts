@@ -60,7 +60,7 @@ describe('A75 a passphrase becomes a key in one way only', () => {
     ]);
     const early = sources.find(({ path }) => path === 'cli/first-slots.ts')?.source ?? '';
     const calls = early.match(/.*newPassphraseBytes\(.*/g)?.map((line) => line.trim());
-    expect(calls).toEqual(['wipe(newPassphraseBytes(first));']);
+    expect(calls).toEqual(['check: (given) => wipe(newPassphraseBytes(given)),']);
     expect(saying(/passphrase\w*\.reveal(Bytes)?\(/i)).toEqual(['seal/passphrase.ts']);
   });
 });
