@@ -128,7 +128,7 @@ export class SecretValue implements Disposable {
   }
 
   /**
-   * The same value once more, which is wiped by itself.
+   * The same value once more; each of the two is wiped without the other.
    *
    * @throws {@link StrongroomError} `secret_wiped` after it was wiped.
    */

@@ -1,5 +1,5 @@
 import type { ChangeEvent, ChangeStream } from '../core/events/change-event.ts';
-import { StrongroomError, type ErrorCode } from '../errors.ts';
+import { isPassing } from '../lib/passing.ts';
 import { wireCodec } from '../lib/wire.ts';
 import { baseOf } from './base-address.ts';
 import { bearer } from './bearer.ts';
@@ -21,16 +21,6 @@ const TIMEOUT_MS = 30_000;
 const IDLE_MS = 45_000;
 const BACK_OFF_MS = 500;
 const BACK_OFF_MS_MAX = 30_000;
-
-/** What passes: the stream is opened again until it succeeds. */
-const PASSING: ReadonlySet<ErrorCode> = new Set([
-  'unreachable',
-  'sealed',
-  'vault_closed',
-  'rate_limited',
-  'audit_blocked',
-  'outcome_unknown',
-]);
 
 /**
  * Opens a stream of changes. It opens itself again where the connection ends,
@@ -156,7 +146,7 @@ class RemoteChanges implements ChangeStream {
       await this.connect();
     } catch (error) {
       if (this.#signal.aborted) return;
-      if (!(error instanceof StrongroomError && PASSING.has(error.code))) throw error;
+      if (!isPassing(error)) throw error;
     }
   }
 

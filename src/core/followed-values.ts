@@ -29,8 +29,7 @@ type Values = ReadonlyMap<string, ValueOutput>;
 export class FollowedValues implements AsyncDisposable {
   readonly #changes: Changes;
   #values: Values;
-  #isFollowing = true;
-  #isClosed = false;
+  #state: 'following' | 'stale' | 'closed' = 'following';
 
   /** @internal Use `environment.follow`. */
   constructor(
@@ -53,7 +52,7 @@ export class FollowedValues implements AsyncDisposable {
    * using key = values.get('SIGNING_KEY');
    */
   get(path: string, { field }: GetOptions = {}): SecretValue {
-    if (this.#isClosed) {
+    if (this.#state === 'closed') {
       throw new StrongroomError('secret_wiped', 'the values that were followed are wiped', {
         hint: 'they were closed: follow them again',
       });
@@ -73,14 +72,13 @@ export class FollowedValues implements AsyncDisposable {
 
   /** Whether changes are still told. If not, `failed` was told why, or it was closed. */
   get isFollowing(): boolean {
-    return this.#isFollowing;
+    return this.#state === 'following';
   }
 
   /** Follows them no longer, and wipes them. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#isFollowing = false;
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
     this.#take(new Map());
     await this.#changes[Symbol.asyncDispose]();
   }
@@ -95,15 +93,17 @@ export class FollowedValues implements AsyncDisposable {
   ): Promise<void> {
     const news = renewals(this.#values, {
       ...parts,
-      isSame: (before, now) => this.#isClosed || changedPaths(before, now).length === 0,
+      // Not those before: by then they are wiped, if it was closed.
+      isSame: (_before, now) => changedPaths(this.#values, now).length === 0,
       drop: wipeAll,
       failed: (error, what) => {
-        this.#isFollowing &&= what === 'reading';
-        if (!this.#isClosed) tell(failed, asStrongroomError(error));
+        if (this.#state === 'closed') return;
+        if (what === 'following') this.#state = 'stale';
+        tell(failed, asStrongroomError(error));
       },
     });
     for await (const now of news) {
-      if (this.#isClosed) {
+      if (this.#state === 'closed') {
         wipeAll(now);
         return;
       }

@@ -1,3 +1,4 @@
+import { fieldNotFound } from '../domain/secrets/secret-errors.ts';
 import type { ValueOutput } from '../domain/secrets/value.ts';
 import { StrongroomError } from '../errors.ts';
 import type { SecretValue } from '../secret-value.ts';
@@ -11,11 +12,7 @@ import type { SecretValue } from '../secret-value.ts';
 export function namedValue(path: string, secret: ValueOutput, field?: string): SecretValue {
   const { value, fields = {} } = secret;
   if (field !== undefined && Object.hasOwn(fields, field)) return fields[field] as SecretValue;
-  if (field !== undefined) {
-    throw new StrongroomError('field_not_found', `${path} has no such field`, {
-      details: { path },
-    });
-  }
+  if (field !== undefined) throw fieldNotFound(path);
   if (value !== undefined) return value;
   const names = Object.keys(fields);
   throw new StrongroomError('invalid_input', `${path} has fields`, {

@@ -1,6 +1,7 @@
 import type { RecordField, VersionRecord } from '../../crypto/version-record.ts';
 import { VALUE_BYTES_MAX } from '../../domain/secrets/limits.ts';
 import { pathFault } from '../../domain/secrets/path.ts';
+import { namedField } from '../../domain/secrets/value.ts';
 import { StrongroomError, type ErrorCode } from '../../errors.ts';
 import { askOwner } from '../denials.ts';
 import { parseTemplate, type Reference } from '../../formats/references.ts';
@@ -69,7 +70,7 @@ export class ReferenceExpander implements Disposable {
    */
   async expand(opened: Opened, asked: Place, field?: string): Promise<VersionRecord> {
     const { record } = opened;
-    const chosen = field === undefined ? record.fields : [fieldOf(record, asked, field)];
+    const chosen = field === undefined ? record.fields : [namedField(record, asked.path, field)];
     const fields: RecordField[] = [];
     let references = 0;
     let size = 0;
@@ -190,12 +191,6 @@ export class ReferenceExpander implements Disposable {
       hint: askOwner(this.#call.request),
     });
   }
-}
-
-function fieldOf(record: VersionRecord, { path }: Place, name: string): RecordField {
-  const field = record.kind === 'fields' && record.fields.find((each) => each.name === name);
-  if (field !== undefined && field !== false) return field;
-  throw new StrongroomError('field_not_found', `${path} has no such field`, { details: { path } });
 }
 
 function requireWithin(

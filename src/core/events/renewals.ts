@@ -1,4 +1,5 @@
-import { StrongroomError, type ErrorCode } from '../../errors.ts';
+import { StrongroomError } from '../../errors.ts';
+import { isPassing } from '../../lib/passing.ts';
 import type { Changes } from './bell.ts';
 
 /** Something that is read again after each change. */
@@ -13,15 +14,7 @@ export interface Renewed<T> {
   readonly failed: (error: unknown, what: 'reading' | 'following') => void;
 }
 
-/** After these it is tried again without a further change. */
-const PASSING: ReadonlySet<ErrorCode> = new Set([
-  'vault_in_use',
-  'unreachable',
-  'sealed',
-  'vault_closed',
-  'rate_limited',
-  'audit_blocked',
-]);
+/** When it is tried again after what passes, without a further change. */
 const AGAIN_MS = 5000;
 
 /**
@@ -36,10 +29,10 @@ export async function* renewals<T>(
 ): AsyncGenerator<T, void, undefined> {
   let current = first;
   let said: string | undefined;
-  let isPassing = false;
+  let againMs: number | undefined;
   for (;;) {
     try {
-      if (!(await changes.next(isPassing ? AGAIN_MS : undefined))) return;
+      if (!(await changes.next(againMs))) return;
     } catch (error) {
       failed(error, 'following');
       return;
@@ -49,12 +42,12 @@ export async function* renewals<T>(
       now = await read();
     } catch (error) {
       const why = error instanceof StrongroomError ? error.message : 'unforeseen';
-      isPassing = error instanceof StrongroomError && PASSING.has(error.code);
+      againMs = isPassing(error) ? AGAIN_MS : undefined;
       if (why !== said) failed(error, 'reading');
       said = why;
       continue;
     }
-    isPassing = false;
+    againMs = undefined;
     said = undefined;
     if (isSame(current, now)) drop?.(now);
     else {

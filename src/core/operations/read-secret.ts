@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { requireActive, requireSecret } from '../../domain/secrets/find.ts';
 import { requirePrevious } from '../../domain/secrets/rotate.ts';
+import { fieldNotFound } from '../../domain/secrets/secret-errors.ts';
 import { fromRecord, wipeRecord, type ValueOutput } from '../../domain/secrets/value.ts';
 import { currentRow, readCurrent, whyNoValue } from '../../domain/secrets/read-current.ts';
 import { readVersion, readVersionRow } from '../../domain/secrets/versions.ts';
@@ -115,9 +116,7 @@ export const readSecret: Operation<ReadSecretInput, SecretRead> = {
     const field = record.kind === 'fields' && record.fields.find((f) => f.name === input.field);
     if (field === undefined || field === false) {
       wipeRecord(record);
-      throw new StrongroomError('field_not_found', `${input.path} has no such field`, {
-        details: { path: input.path },
-      });
+      throw fieldNotFound(input.path);
     }
     for (const other of record.fields)
       if (other !== field) wipeRecord({ kind: 'fields', fields: [other] });

@@ -1,11 +1,16 @@
 import { z } from 'zod';
 
-import type { RecordField, VersionRecord } from '../../crypto/version-record.ts';
+import type { VersionRecord } from '../../crypto/version-record.ts';
 import { requireActive, requireSecret } from '../../domain/secrets/find.ts';
 import { readCurrent } from '../../domain/secrets/read-current.ts';
-import { hasSameBytes, toRecord, wipeRecord, type ValueInput } from '../../domain/secrets/value.ts';
+import {
+  hasSameBytes,
+  namedField,
+  toRecord,
+  wipeRecord,
+  type ValueInput,
+} from '../../domain/secrets/value.ts';
 import { countAttempt } from '../../domain/secrets/verify-attempts.ts';
-import { StrongroomError } from '../../errors.ts';
 import type { Operation } from '../operation.ts';
 import { onSecret } from '../rest-binding.ts';
 import * as schema from './schema.ts';
@@ -81,12 +86,6 @@ export const verifySecret: Operation<VerifySecretInput, SecretVerified> = {
 /** All of a value, or the one field that was asked for. */
 function partOf(record: VersionRecord, { field, path }: VerifySecretInput): VersionRecord {
   if (field === undefined) return record;
-  const found: RecordField | undefined =
-    record.kind === 'fields' ? record.fields.find(({ name }) => name === field) : undefined;
-  if (found === undefined) {
-    throw new StrongroomError('field_not_found', `${path} has no such field`, {
-      details: { path },
-    });
-  }
+  const found = namedField(record, path, field);
   return { kind: found.kind, fields: [{ ...found, name: '' }] };
 }

@@ -25,6 +25,11 @@ export function secretInactive(path: string, environment: string): StrongroomErr
   });
 }
 
+/** A secret does not have a field of that name. */
+export function fieldNotFound(path: string): StrongroomError {
+  return new StrongroomError('field_not_found', `${path} has no such field`, { details: { path } });
+}
+
 /** A path is taken. */
 export function secretExists(
   path: string,

@@ -4,7 +4,7 @@ import { utf8, wipe } from '../../lib/bytes.ts';
 import { equalBytes } from '../../lib/compare.ts';
 import { SecretValue } from '../../secret-value.ts';
 import { FIELDS_MAX, VALUE_BYTES_MAX } from './limits.ts';
-import { valueTooLarge } from './secret-errors.ts';
+import { fieldNotFound, valueTooLarge } from './secret-errors.ts';
 
 /** A single value as a caller gives it: text, or bytes, or either without showing it. */
 export type SingleValue = string | Uint8Array | SecretValue;
@@ -121,6 +121,18 @@ export function fromRecord(record: VersionRecord): ValueOutput {
   const fields: Record<string, SecretValue> = Object.create(null) as Record<string, SecretValue>;
   for (const field of record.fields) fields[field.name] = toValue(field);
   return { kind: 'fields', fields };
+}
+
+/**
+ * The field of a record that has a name.
+ *
+ * @throws {@link StrongroomError} `field_not_found`, also for a record without fields.
+ */
+export function namedField(record: VersionRecord, path: string, name: string): RecordField {
+  const fields = record.kind === 'fields' ? record.fields : [];
+  const field = fields.find((each) => each.name === name);
+  if (field === undefined) throw fieldNotFound(path);
+  return field;
 }
 
 /** Overwrites the bytes of a record. */
