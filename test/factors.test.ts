@@ -88,6 +88,9 @@ describe('factors on the command line', () => {
     expect(sandbox.run('strongroom whoami --json').stdout).toMatch(/"mfa":\s*true/);
     const codes = sandbox.run('strongroom factor codes');
     expect(codes.stdout.trim().split('\n')).toHaveLength(10);
+    // Somebody who may not call at all is not asked for a password.
+    const nobody = `env STRONGROOM_TOKEN=sr_token_${'A'.repeat(50)} strongroom factor password`;
+    expect(await sandbox.atTerminal(nobody, [])).toMatch(/^4 (?![^]*password)/);
     const changed = await sandbox.atTerminal('strongroom factor password', [
       ['Your password as it is', `${PASSWORD}s`],
       ['New password', `${PASSWORD} again`],

@@ -121,14 +121,15 @@ function registerPassword(group: Command, terminal: Terminal): void {
     .description('change your password; your other sessions and tokens end')
     .action(async (_: object, command: Command) => {
       requireTerminal(terminal);
+      const options = command.optsWithGlobals<GlobalOptions>();
       const { withRenewal } = await import('../prove-again.ts');
+      // A session that is over would look like a wrong password.
+      await withSession(options, terminal, ({ auth }) => auth.whoAmI());
       const ask = (): Promise<SecretValue> => terminal.askSecret('Your password as it is');
       const wanted = { ask, isSlip: isNotAccepted, said: 'that is not your password' };
       await untilAccepted(terminal, wanted, (current) =>
         choosePassword(terminal, undefined, (password) =>
-          withRenewal(command.optsWithGlobals<GlobalOptions>(), terminal, ({ auth }) =>
-            auth.changePassword({ current, password }),
-          ),
+          withRenewal(options, terminal, ({ auth }) => auth.changePassword({ current, password })),
         ),
       );
       terminal.result({ changed: true }, '');
